@@ -1,0 +1,117 @@
+"""The composition root: which engine keeps which promise, and what crosses from one service to another.
+
+Nothing here decides anything; it builds, connects and ends in order. `App.start` brings everything up,
+`App.close` takes it down the other way round.
+"""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from livecore import data, errors
+from livecore.config import Settings
+from livecore.links import MediaLinks
+from livecore.platform import storage as storage_adapters
+from livecore.platform.bus import make_bus
+from livecore.platform.clock import SystemClock
+from livecore.platform.database import SqlDatabase, database_url
+from livecore.platform.jobs import SqlJobs
+from livecore.platform.keys import SqlKeys
+from livecore.platform.limits import RateLimiter
+from livecore.platform.mail import make_mailer
+from livecore.platform.metrics import Metrics
+from livecore.platform.migrations import migrate
+from livecore.platform.sms import make_sms_sender
+from livecore.ports import Authenticator, Bus, Clock, Limiter, Mailer, Principal, Signals, SmsSender, Storage
+from livecore.rest import ROUTES, openapi
+from livecore.rest.api import APP, mount, problems
+
+log = structlog.get_logger("app")
+
+# Set on an account that declined the policy: only these answer (row 72 of the promises).
+_OPEN_WHEN_DECLINED = "any"
+
+
+class App:
+    """The application of one main process. Attributes are set by `start`, in the order in which they stand here."""
+
+    db: SqlDatabase
+    keys: SqlKeys
+    bus: Bus
+    storage: Storage
+    jobs: SqlJobs
+    limiter: Limiter
+    mailer: Mailer
+    sms: SmsSender
+    links: MediaLinks
+    signals: Signals
+    authenticator: Authenticator
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self._stack = AsyncExitStack()
+        self._openapi: dict[str, Any] | None = None
+
+    async def start(self) -> web.Application:
+        """Connect the engines, bring the schema up to date, build the services, answer the HTTP application (not yet listening)."""
+        settings = self.settings
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.db = SqlDatabase(database_url(settings.database_url, settings.data_dir))
+        self._stack.push_async_callback(self.db.close)
+        await migrate(self.db, data.metadata)
+        self.keys = SqlKeys(database_url(settings.keys_url, settings.data_dir, "keys.sqlite"))
+        self._stack.push_async_callback(self.keys.close)
+        await self.keys.start()
+        self.bus = await make_bus(settings.redis_url, self.metrics)
+        self._stack.push_async_callback(self.bus.close)  # type: ignore[attr-defined]  # closing is the adapter's affair, not the port's
+        self.storage = storage_adapters.make_storage(settings.storage_url, settings.data_dir)
+        self.limiter = RateLimiter(settings, self.keys, self.metrics)
+        self.mailer = make_mailer(settings)
+        self.sms = make_sms_sender(settings)
+        self.links = MediaLinks(self.keys, self.clock, settings.media_link_s)
+        self.jobs = SqlJobs(self.db, self.clock, self.metrics)
+
+        # -- accounts and people
+        # -- rooms, presence, signaling
+        # -- lives and media
+        # -- library and feed
+        # -- trust and privacy
+
+        await self.jobs.start()
+        self._stack.push_async_callback(self.jobs.close)
+        application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
+        application[APP] = self
+        mount(application, ROUTES)
+        return application
+
+    def openapi(self) -> dict[str, Any]:
+        if self._openapi is None:
+            self._openapi = openapi.build(ROUTES)
+        return self._openapi
+
+    async def check_principal(self, principal: Principal, auth: str) -> None:
+        """What an account's own state forbids on a route (see `auth` in livecore.rest.api)."""
+        if auth in (_OPEN_WHEN_DECLINED, "optional", "none"):
+            return
+        if principal.declined:
+            raise errors.Forbidden("You declined the policy; accept it to go on.", type="policy_declined")
+        if not principal.verified:
+            raise errors.Forbidden("Confirm your phone and your mail address first.", type="unverified")
+
+    async def ready(self) -> dict[str, Any]:
+        """What `/readyz` says: each part and whether it answers."""
+        parts: dict[str, Any] = {}
+        try:
+            async with self.db.read() as conn:
+                await conn.exec_driver_sql("SELECT 1")
+            parts["database"] = True
+        except errors.Unavailable:
+            parts["database"] = False
+        return parts
+
+    async def close(self) -> None:
+        await self._stack.aclose()

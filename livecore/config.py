@@ -1,0 +1,192 @@
+"""Every setting: flags over environment (`LIVECORE_…`) over a TOML file over the default written here.
+
+Each field says its unit and its reason; `livecore config` prints them with value and source, and a test
+compares them with docs/operations.md. Limits of requests stand in `RATES`, by rule name.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from livecore.errors import ConfigError
+
+# Where a TOML file is looked for when --config and LIVECORE_CONFIG name none.
+DEFAULT_CONFIG = Path("livecore.toml")
+
+
+def setting(default: Any, unit: str, reason: str, **constraints: Any) -> Any:
+    """A field with its unit ("" = none) and the reason for its default, both printed by `livecore config`."""
+    return Field(default=default, description=reason, json_schema_extra={"unit": unit}, **constraints)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LIVECORE_", extra="forbid", frozen=True)
+
+    # -- where it runs
+    host: str = setting("127.0.0.1", "", "loopback until an operator opens it: a first start must not serve the neighbourhood")
+    port: int = setting(8080, "", "the port that the README names", ge=0, le=65535)
+    public_url: str = setting("", "", "what clients are told the server is called; empty = http(s)://host:port")
+    data_dir: Path = setting(Path("data"), "", "everything that a single machine keeps lies here")
+    database_url: str = setting("", "", "empty = SQLite in the data directory; postgresql://… for many processes")
+    keys_url: str = setting("", "", "empty = keys.sqlite in the data directory; postgresql://… of another database for many nodes")
+    redis_url: str = setting("", "", "empty = an in-process bus; redis://… when several processes serve one platform")
+    storage_url: str = setting("", "", "empty = files in the data directory; s3://bucket/prefix?endpoint=… for many nodes")
+    processes: int = setting(1, "processes", "one main process serves SQLite; more need PostgreSQL and Redis", ge=1, le=64)
+    tls: Literal["off", "auto"] | str = setting("off", "", "auto = a local certificate; or CERT.pem:KEY.pem")
+    trusted_proxies: int = setting(0, "hops", "how many front servers' X-Forwarded-For entries are believed", ge=0, le=8)
+    log_format: Literal["console", "json"] = setting("console", "", "console for people, json for collectors")
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "", "info tells of starts, stops and refusals")
+    metrics_port: int = setting(0, "", "loopback port of /metrics; 0 = /metrics on the main port with metrics_token", ge=0, le=65535)
+    metrics_token: str = setting("", "", "bearer token for /metrics on the main port; empty = only from loopback", repr=False)
+    drain_s: float = setting(
+        10.0, "s", "how long a stop waits for recordings and clients; longer than a GOP, shorter than a patience", ge=0
+    )
+
+    # -- media
+    media_host: str = setting("", "", "addresses that peers are told, comma-separated; empty = found from the host setting")
+    media_port: int = setting(8189, "", "UDP; worker i takes port + i; 0 = any free ports", ge=0, le=65535)
+    media_workers: int = setting(0, "processes", "0 = one per core beyond the first, at least one", ge=0, le=256)
+    media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
+    recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=60)
+
+    # -- senders
+    smtp_url: str = setting("", "", "smtp://user:password@host:port (smtps:// for TLS); empty = data_dir/outbox.jsonl", repr=False)
+    mail_from: str = setting("livecore <no-reply@localhost>", "", "the sender of mails")
+    sms_url: str = setting("", "", "an HTTP hook that takes {to, text}; empty = data_dir/outbox.jsonl", repr=False)
+
+    # -- accounts
+    access_token_s: int = setting(900, "s", "short: a stolen one is of little use", ge=30)
+    refresh_token_s: int = setting(30 * 86400, "s", "a person who comes back within a month stays signed in", ge=60)
+    devices_per_account: int = setting(5, "devices", "each holds messages until it has them", ge=1, le=50)
+    device_idle_s: int = setting(7 * 86400, "s", "a device away for longer starts afresh, so that it holds nobody's messages", ge=3600)
+    code_ttl_s: int = setting(600, "s", "time to find one's phone", ge=60)
+    code_tries: int = setting(5, "tries", "a six-digit code then gives 1 in 200,000", ge=1, le=10)
+    argon2_memory_kib: int = setting(19456, "KiB", "OWASP's first choice for argon2id: 19 MiB, t=2, p=1", ge=19456)
+    argon2_parallel: int = setting(2, "hashes", "at once, so that a sign-in storm does not take every core", ge=1, le=64)
+    erasure_grace_s: int = setting(14 * 86400, "s", "to think again; a person may shorten it to nothing", ge=0)
+
+    # -- messages
+    message_ttl_s: int = setting(30 * 86400, "s", "an undelivered body is gone after this", ge=60)
+    message_limit_bytes: int = setting(16 * 1024, "bytes", "of a body; longer texts are files", ge=256)
+    group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
+    socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)
+    ping_interval_s: float = setting(25.0, "s", "Engine.IO's usual value, below the idle timeouts of mobile networks", gt=0)
+    ping_timeout_s: float = setting(20.0, "s", "Engine.IO's usual value", gt=0)
+    live_ring_lines: int = setting(100, "lines", "what one who joins a live reads back", ge=0, le=10_000)
+
+    # -- content
+    body_limit_bytes: int = setting(1 << 20, "bytes", "of a JSON request; uploads have their own path", ge=1024)
+    avatar_limit_bytes: int = setting(10 << 20, "bytes", "of a picture as it comes from a phone", ge=1024)
+    image_limit_pixels: int = setting(50_000_000, "pixels", "the largest phone camera; a bomb has more", ge=1_000_000)
+    media_link_s: int = setting(6 * 3600, "s", "a signed link outlives the longest sitting, not the day", ge=60)
+
+    # -- policies, claims and safety
+    copyright_agent: str = setting(
+        "Copyright agent|Street 1, City|copyright@localhost|+1 202 555 0100", "", "name|address|email|phone, as 17 USC 512(c)(2) asks"
+    )
+    operator_name: str = setting("the operator of this server", "", "who stands in the policies")
+    export_link_s: int = setting(86400, "s", "an export's link ends after a day", ge=60)
+    rate_scale: float = setting(1.0, "×", "multiplies every rate in RATES; load tests raise it", gt=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlSource(settings_cls)
+
+    @property
+    def run_dir(self) -> Path:
+        """Unix sockets of this server's processes; short, since a socket's path ends at 107 bytes."""
+        return self.data_dir / "run"
+
+    def worker_count(self) -> int:
+        return self.media_workers or max(1, (os.cpu_count() or 2) - 1)
+
+
+class TomlSource(PydanticBaseSettingsSource):
+    """The TOML file named by LIVECORE_CONFIG, or livecore.toml in the working directory if it is there."""
+
+    def path(self) -> Path | None:
+        named = os.environ.get("LIVECORE_CONFIG")
+        if named:
+            return Path(named)
+        return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = self.path()
+        if path is None:
+            return {}
+        try:
+            return tomllib.loads(path.read_text())
+        except OSError as exc:
+            raise ConfigError(f"{path}: {exc.strerror}") from exc
+        except tomllib.TOMLDecodeError as exc:
+            raise ConfigError(f"{path}: {exc}") from exc
+
+
+def load(**flags: Any) -> Settings:
+    """Settings from all sources; flags that are None count as not given. Raises ConfigError naming each setting."""
+    try:
+        settings = Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as exc:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
+        raise ConfigError("; ".join(lines)) from exc
+    if settings.processes > 1 and not (settings.database_url.startswith("postgresql") and settings.redis_url):
+        raise ConfigError("processes: more than one needs a PostgreSQL database_url and a redis_url")
+    return settings
+
+
+def source_of(settings: Settings, name: str, flags: dict[str, Any]) -> str:
+    if flags.get(name) is not None:
+        return "flag"
+    if f"LIVECORE_{name.upper()}" in os.environ:
+        return "environment"
+    return "file" if name in TomlSource(type(settings))() else "default"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` in `window_s` seconds, a moving window. `reason` is the attack or the mistake that it stops."""
+
+    count: int
+    window_s: int
+    reason: str
+
+
+RATES: dict[str, Rate] = {
+    "sign_up_per_address": Rate(60, 3600, "accounts made by a script; a school or a hotel behind one address still signs up"),
+    "sign_in_per_address": Rate(100, 900, "password lists tried from one place"),
+    "sign_in_per_login": Rate(20, 900, "one account's password guessed from many places"),
+    "code_send_per_target": Rate(5, 3600, "text messages and mails sent to annoy somebody, at our cost"),
+    "code_try_per_account": Rate(30, 3600, "codes guessed across resends"),
+    "refresh_per_address": Rate(600, 900, "token guessing"),
+    "password_per_account": Rate(10, 3600, "the present password guessed from a stolen session"),
+    "friend_request_per_account": Rate(200, 86400, "friend spam"),
+    "search_per_account": Rate(300, 600, "harvesting of people"),
+    "message_per_account": Rate(600, 60, "floods"),
+    "message_per_pair": Rate(120, 60, "one person harassed"),
+    "live_line_per_account": Rate(60, 60, "a live's chat drowned"),
+    "live_start_per_account": Rate(30, 3600, "notification spam"),
+    "join_per_account": Rate(240, 60, "media sessions opened to exhaust a worker"),
+    "upload_per_account": Rate(200, 86400, "storage filled"),
+    "write_per_account": Rate(600, 60, "any other change"),
+    "read_per_account": Rate(6000, 60, "scraping"),
+    "anonymous_per_address": Rate(1200, 60, "open pages fetched in a loop"),
+    "claim_per_address": Rate(10, 86400, "takedown notices as a weapon"),
+    "report_per_account": Rate(50, 86400, "reports as a weapon"),
+    "export_per_account": Rate(10, 86400, "work for nothing"),
+    "view_per_account": Rate(600, 60, "view counts inflated"),
+}

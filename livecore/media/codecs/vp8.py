@@ -1,0 +1,40 @@
+"""VP8 payload descriptor (RFC 7741 section 4.2): picture id, TL0PICIDX, and the key-frame bit of the first partition."""
+
+from livecore.media.packet import Packet
+
+
+def inspect(packet: Packet) -> None:
+    """Fill in the packet's `key`, `picture_id…` and `tl0…`; a truncated descriptor leaves them unset."""
+    payload = packet.payload
+    size = len(payload)
+    if not size:
+        return
+    first = payload[0]
+    position = 1
+    if first & 0x80:
+        if size < 2:
+            return
+        extended = payload[1]
+        position = 2
+        if extended & 0x80:
+            if position >= size:
+                return
+            if payload[position] & 0x80:
+                if position + 1 >= size:
+                    return
+                packet.picture_id_at = position
+                packet.picture_id = (payload[position] & 0x7F) << 8 | payload[position + 1]
+                position += 2
+            else:
+                packet.picture_id_at = -position
+                packet.picture_id = payload[position]
+                position += 1
+        if extended & 0x40:
+            if position >= size:
+                return
+            packet.tl0_at, packet.tl0 = position, payload[position]
+            position += 1
+        if extended & 0x30:
+            position += 1
+    # S=1, partition 0, and P=0 in the frame tag (RFC 6386 section 9.1).
+    packet.key = first & 0x10 != 0 and not first & 0x07 and position < size and not payload[position] & 1

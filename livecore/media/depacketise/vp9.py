@@ -1,0 +1,109 @@
+"""VP9 (RFC 9628), with spatial layers joined into superframes."""
+
+import struct
+
+from livecore.media.depacketise.assemble import PictureAssembler
+from livecore.media.depacketise.bits import BitReader
+from livecore.media.depacketise.frame import Frame, Malformed
+
+_SYNC_CODE = 0x498342
+_COLOR_SPACE_RGB = 7
+# A superframe index counts to eight frames (VP9 bitstream specification, Annex B).
+_SUPERFRAME_LIMIT = 8
+# RFC 9628, 4.2.1: a picture names at most three references.
+_REFERENCES_LIMIT = 3
+
+
+def key_frame_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height when `data` starts a key frame, else None (bitstream specification, 6.2). Raises Malformed."""
+    reader = BitReader(data[:16])
+    if reader.bits(2) != 2:
+        raise Malformed("bad_frame_marker")
+    profile = reader.bits(1) | reader.bits(1) << 1
+    if profile == 3:
+        reader.bits(1)
+    show_existing = reader.bits(1)
+    if show_existing or reader.bits(1):
+        return None
+    reader.bits(2)
+    if reader.bits(24) != _SYNC_CODE:
+        raise Malformed("bad_key_frame")
+    if profile >= 2:
+        reader.bits(1)
+    if reader.bits(3) != _COLOR_SPACE_RGB:
+        reader.bits(1)
+        if profile & 1:
+            reader.bits(3)
+    elif profile & 1:
+        reader.bits(1)
+    else:
+        raise Malformed("bad_color")
+    return reader.bits(16) + 1, reader.bits(16) + 1
+
+
+def superframe(layers: list[bytes]) -> bytes:
+    """Frames of one instant as one chunk with an index (Annex B). One frame stays as it is. Raises Malformed."""
+    if len(layers) == 1:
+        return layers[0]
+    if len(layers) > _SUPERFRAME_LIMIT:
+        raise Malformed("too_many_layers")
+    width = max((len(layer).bit_length() + 7) // 8 for layer in layers)
+    marker = bytes([0b11000000 | (width - 1) << 3 | (len(layers) - 1)])
+    sizes = b"".join(len(layer).to_bytes(width, "little") for layer in layers)
+    return b"".join(layers) + marker + sizes + marker
+
+
+class Vp9Depacketiser(PictureAssembler):
+    """Parts are whole layer frames, the last one still growing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._structure_size = (0, 0)  # the largest layer as the scalability structure told, (0, 0) if it did not
+
+    def _add(self, payload: bytes) -> None:
+        flags = payload[0]
+        position = 1
+        if flags & 0x80:
+            position += 2 if payload[position] & 0x80 else 1
+        if flags & 0x20:
+            position += 1 if flags & 0x10 else 2
+        if flags & 0x10 and flags & 0x40:
+            for _ in range(_REFERENCES_LIMIT):
+                more = payload[position] & 1
+                position += 1
+                if not more:
+                    break
+            else:
+                raise Malformed("too_many_references")
+        if flags & 0x02:
+            position = self._read_structure(payload, position)
+        if position >= len(payload):
+            raise Malformed("truncated")
+        if flags & 0x08:
+            self._parts.append(payload[position:])
+        elif self._parts:
+            self._parts[-1] += payload[position:]
+        else:
+            raise Malformed("no_start")
+
+    def _read_structure(self, payload: bytes, position: int) -> int:
+        header = payload[position]
+        position += 1
+        layers = (header >> 5) + 1
+        if header & 0x10:
+            sizes = struct.unpack_from(f">{2 * layers}H", payload, position)
+            position += 4 * layers
+            self._structure_size = (max(sizes[0::2]), max(sizes[1::2]))
+        if header & 0x08:
+            groups = payload[position]
+            position += 1
+            for _ in range(groups):
+                position += 1 + (payload[position] >> 2 & 3)
+        return position
+
+    def _complete(self, timestamp: int, parts: list[bytes]) -> Frame:
+        size = key_frame_size(parts[0])
+        if size is not None:
+            is_layered = len(parts) > 1 and all(self._structure_size)
+            self.width, self.height = self._structure_size if is_layered else size
+        return Frame(timestamp, superframe(parts), size is not None, self.width, self.height)

@@ -1,0 +1,127 @@
+"""SQLAlchemy Core on SQLite or PostgreSQL; keeps the promise of `ports.Database`.
+
+SQLite: WAL, full synchronisation, one writer at a time behind a fair lock (a lock in SQLite itself would be
+polled with sleeps), readers on connections of their own. PostgreSQL: a pool.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from livecore import errors
+
+# A second process (the command line) may hold the file for one short transaction.
+SQLITE_BUSY_MS = 5000
+# Pages of 4 KiB before a checkpoint is tried: 16 MiB keep it off the path of a burst.
+SQLITE_CHECKPOINT_PAGES = 4000
+SQLITE_READERS = 4
+# Fewer than PostgreSQL's default of 100 for four processes and a shell.
+POSTGRES_POOL = 16
+POOL_WAIT_S = 10.0
+
+
+def database_url(configured: str, data_dir: Path, name: str = "livecore.sqlite") -> str:
+    """The SQLAlchemy URL with its async driver."""
+    if not configured:
+        return f"sqlite+aiosqlite:///{data_dir / name}"
+    url = make_url(configured)
+    driver = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+    return url.set(drivername=driver.get(url.drivername, url.drivername)).render_as_string(hide_password=False)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions on its own: `_begin` says BEGIN.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={SQLITE_BUSY_MS}",
+        f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
+        "cache_size=-32768",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+class SqlDatabase:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if make_url(url).get_backend_name() == "sqlite" else "postgresql"
+        self._writer: AsyncEngine
+        self._reader: AsyncEngine
+        if self.dialect == "sqlite":
+            # aiosqlite queues statements on a thread of its own; a writer and a few readers.
+            self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_WAIT_S)
+            self._reader = create_async_engine(url, pool_size=SQLITE_READERS, max_overflow=0, pool_timeout=POOL_WAIT_S)
+            for engine, begin in ((self._writer, _begin_immediate), (self._reader, _begin_deferred)):
+                event.listen(engine.sync_engine, "connect", _sqlite_connect)
+                event.listen(engine.sync_engine, "begin", begin)
+        else:
+            self._writer = self._reader = create_async_engine(
+                url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, pool_pre_ping=True
+            )
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._reader.connect() as connection:
+                yield connection
+        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
+            raise _translated(exc) from exc
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            if self.dialect == "sqlite":
+                async with self._turn, self._writer.begin() as connection:
+                    yield connection
+            else:
+                async with self._writer.begin() as connection:
+                    yield connection
+        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
+            raise _translated(exc) from exc
+
+    async def checkpoint(self) -> None:
+        """SQLite: move the write-ahead log into the database and empty it, so that nothing deleted stays in it."""
+        if self.dialect == "sqlite":
+            async with self._turn, self._reader.connect() as connection:
+                raw = await connection.get_raw_connection()
+                assert raw.driver_connection is not None
+                await raw.driver_connection.rollback()
+                await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def _translated(exc: Exception) -> Exception:
+    """A lost or busy server is the operator's affair and passes; a wrong statement is ours and stays as it is."""
+    original = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(original, sqlite3.OperationalError) and not any(
+        word in str(original) for word in ("locked", "busy", "disk", "full", "I/O", "unable to open")
+    ):
+        return exc
+    return errors.Unavailable("The database does not answer.")

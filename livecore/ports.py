@@ -1,0 +1,346 @@
+"""What livecore needs from outside, as promises. `platform` keeps them; `tests/contracts` checks each promise.
+
+Also here: the small views that one service needs of another (`Relations`, `Directory`, …), so that services
+never import one another. `app` hands the real ones over.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Audience = Literal["everyone", "contacts", "friends", "nobody"]
+AUDIENCES: tuple[Audience, ...] = ("everyone", "contacts", "friends", "nobody")
+
+
+class Clock(Protocol):
+    """Two times. `now` only grows and measures spans; `at_ms` is the wall clock and goes into tables."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def at_ms(self) -> int:
+        """Unix milliseconds."""
+
+
+class Database(Protocol):
+    """The relational store.
+
+    `read` gives a connection whose statements see committed data. `write` gives one transaction: committed when the
+    block ends, rolled back when it raises; durable (fsynced) before `write` returns. Writers of one SQLite file take
+    turns in order of arrival, so hold it for statements only. A lost server raises `errors.Unavailable`.
+    """
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]: ...
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+
+class KeyDestroyed(Exception):
+    """The key that sealed this is gone: nobody can read it any more. That is a normal end, not a fault."""
+
+
+class Keys(Protocol):
+    """Keys that can be destroyed, apart from the data that they seal.
+
+    A scope is `account:{id}`, `hold:{id}`, or a name made for one key (`conversation:{id}:{hour}:{new id}`) that is not
+    used again after it was destroyed. The first `seal` under a scope makes its key durable before it answers. `context` is authenticated, not stored: the same must be given to open.
+    After `destroy` has returned the key is in no file any more, and five seconds later in no process's memory; a destroyed `account:` or `hold:` scope never gets a new key (`seal` raises KeyDestroyed).
+    AES-256-GCM (NIST SP 800-38D), random 96-bit nonces; a key seals fewer than 2**32 values.
+    """
+
+    async def seal(self, scope: str, plaintext: bytes, context: str) -> bytes: ...
+
+    async def open(self, scope: str, sealed: bytes, context: str) -> bytes:
+        """Raises KeyDestroyed, or ValueError when the bytes or the context were changed."""
+
+    async def prepare(self, scopes: Iterable[str]) -> None:
+        """Make keys for many scopes in one durable step; a scope that was destroyed is passed over."""
+
+    async def destroy(self, scopes: Iterable[str]) -> None: ...
+
+    def blind(self, kind: str, value: str) -> bytes:
+        """A keyed index (HMAC-SHA-256, 32 bytes) of a value that must be unique or found, without being readable."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    topic: str
+    data: bytes
+
+
+class Bus(Protocol):
+    """A bell between processes: at most once, in order per publisher and topic, and it may lose.
+
+    Nothing is kept for a subscriber that is away. `subscribe` returns when deliveries have begun. A handler that is slower
+    than its topic loses the oldest deliveries (counted as `bus_dropped`), never blocks a publisher.
+    """
+
+    async def publish(self, topic: str, data: bytes) -> None: ...
+
+    async def subscribe(self, topic: str, handler: Callable[[Delivery], Awaitable[None] | None]) -> Callable[[], Awaitable[None]]:
+        """Answers a coroutine function that ends the subscription. A `topic` that ends in `*` takes every topic below it."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """`etag` is strong and changes with the bytes; `modified_ms` is Unix milliseconds."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    modified_ms: int
+
+
+class Storage(Protocol):
+    """Objects by key (`videos/…`): written whole or not at all, read by range, listed by prefix.
+
+    A missing key raises `KeyError`. Keys are slash-separated words of `[A-Za-z0-9._-]`; others raise ValueError.
+    """
+
+    async def put(self, key: str, data: bytes | Path | AsyncIterator[bytes]) -> StoredObject:
+        """Durable when it answers; readers see the old bytes or the new ones, never a part."""
+
+    async def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """Bytes [start, end)."""
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
+
+    async def head(self, key: str) -> StoredObject: ...
+
+    async def delete(self, key: str) -> None:
+        """Deleting what is not there is not an error."""
+
+    def list(self, prefix: str) -> AsyncIterator[StoredObject]: ...
+
+    async def delete_prefix(self, prefix: str) -> int: ...
+
+    def local_path(self, key: str) -> Path | None:
+        """The file behind a key where there is one, so that the kernel may send it; None on a remote store."""
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    kind: str
+    payload: Mapping[str, Any]
+    attempt: int
+
+
+class Jobs(Protocol):
+    """Work that outlives a process. Claimed with a lease, retried with back-off, resumed after a kill: a handler runs
+    at least once and must bear being run again. Payloads hold ids, never personal values."""
+
+    def handle(self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300) -> None:
+        """Register the handler of a kind; before `start`."""
+
+    async def enqueue(
+        self, conn: AsyncConnection, kind: str, payload: Mapping[str, Any], *, key: str | None = None, delay_ms: int = 0
+    ) -> str | None:
+        """Part of the caller's transaction. `key`: at most one job of that key waits or runs (None answered if so)."""
+
+    async def every(self, kind: str, interval_s: float) -> None:
+        """Have `kind` run once per interval on one of the processes."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str
+    subject: str
+    text: str
+    code: str | None = None  # a one-use code in the text, for the outbox's readers
+    category: str = "account"  # what the mail is for: logged with the purpose, never the values
+    purpose: str = "operate"
+
+
+@dataclass(frozen=True)
+class Sms:
+    to: str  # E.164
+    text: str
+    code: str | None = None
+    category: str = "account"
+    purpose: str = "operate"
+
+
+class Mailer(Protocol):
+    """Hands a mail over to the next system, or raises `errors.Unavailable`; callers go through a job, so it is retried."""
+
+    async def send_mail(self, mail: Mail) -> None: ...
+
+
+class SmsSender(Protocol):
+    async def send_sms(self, sms: Sms) -> None: ...
+
+
+class Limiter(Protocol):
+    """Moving-window limits, shared by all processes of a platform when Redis is configured.
+
+    `hit` counts and raises `errors.TooMany` when `rule` (a name in `config.Limits`, such as "sign_in_per_address") is exhausted
+    for `who`. `who` is kept as a keyed hash only.
+    """
+
+    async def hit(self, rule: str, who: str, cost: int = 1) -> None: ...
+
+    async def peek(self, rule: str, who: str) -> int:
+        """What is left."""
+
+
+class Signals(Protocol):
+    """Events to connected clients, over every process. At most once: what must not be lost is stored by its owner too."""
+
+    async def to_account(self, account_id: str, event: str, data: Mapping[str, Any]) -> None: ...
+
+    async def to_room(self, room: str, event: str, data: Mapping[str, Any]) -> None:
+        """Rooms are `live:{id}` and `conversation:{id}`."""
+
+    async def cut_session(self, session_id: str, reason: str) -> None:
+        """Every socket of the session is closed within a second."""
+
+    async def cut_account(self, account_id: str, reason: str, live_id: str | None = None) -> None:
+        """All sockets of an account, or only its presence in one live (media included)."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks. `staff` holds the roles; `restricted` = processing is limited to what the service needs."""
+
+    account_id: str
+    username: str
+    session_id: str
+    device_id: str
+    staff: frozenset[str] = frozenset()
+    verified: bool = True  # phone and mail are confirmed
+    declined: bool = False  # declined the policy: only policies, export, deletion and support answer
+
+
+class Authenticator(Protocol):
+    async def authenticate(self, access_token: str) -> Principal:
+        """Raises `errors.Unauthorised` (type `token_expired` or `unauthorised`)."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How `me` stands to `other`."""
+
+    friends: bool = False
+    contact: bool = False  # other is in my address book
+    in_their_contacts: bool = False  # I am in other's address book
+    i_block: bool = False
+    blocks_me: bool = False
+    requested: bool = False
+
+    @property
+    def blocked(self) -> bool:
+        return self.i_block or self.blocks_me
+
+
+class Relations(Protocol):
+    """Who stands how to whom. Answers reflect a block in the very next call, on every process."""
+
+    async def between(self, me: str, other: str) -> Relation: ...
+
+    async def blocked_either_way(self, me: str) -> frozenset[str]:
+        """Account ids that must not see me or be seen by me."""
+
+    async def friends_of(self, me: str) -> frozenset[str]: ...
+
+    async def allows(self, owner: str, viewer: str, audience: Audience) -> bool:
+        """Whether `viewer` is in `owner`'s audience; False when blocked either way; always True for oneself."""
+
+
+@dataclass(frozen=True)
+class PersonCard:
+    """What others may see of a person in a list. `name` is None when hidden or taken down; then the username stands for it."""
+
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None  # a path, or None
+
+
+class Directory(Protocol):
+    """Names of accounts, seen by somebody."""
+
+    async def by_username(self, username: str) -> str | None:
+        """The account's id; None when there is none (deleted and suspended ones included)."""
+
+    async def cards(self, viewer: str | None, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        """Cards for those that exist; visibility settings applied for the viewer (None = nobody in particular)."""
+
+    async def is_active(self, account_id: str) -> bool: ...
+
+    async def setting(self, account_id: str, key: str) -> Any:
+        """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
+
+
+class Notifier(Protocol):
+    """Notices: kept until read, told at once to connected clients (`notice`), listed at GET /api/v1/me/notices."""
+
+    async def notify(self, conn: AsyncConnection, account_id: str, kind: str, data: Mapping[str, Any], *, key: str | None = None) -> None:
+        """Part of the caller's transaction, told after it is committed. The same `key` for an account is told once."""
+
+
+class Audit(Protocol):
+    """The log that cannot be altered: chained commitments, details in side rows (see docs/architecture.md)."""
+
+    async def record(
+        self,
+        conn: AsyncConnection,
+        actor: str,
+        act: str,
+        *,
+        subject: str | None = None,
+        target: str | None = None,
+        case: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Part of the caller's transaction. `actor` and `subject` are account ids (actor may be "system")."""
+
+
+class Activity(Protocol):
+    """A person's own activity log: sign-ins, blocks, friend changes, settings, reports (GET /api/v1/me/activity)."""
+
+    async def add(self, conn: AsyncConnection, account_id: str, kind: str, data: Mapping[str, Any] | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class TakedownTarget:
+    """`kind` is one of `TAKEDOWN_KINDS`; `id` is the video's, live's, post's or account's id."""
+
+    kind: str
+    id: str
+
+
+TAKEDOWN_KINDS = ("video", "image", "live", "post", "comment", "profile_picture", "profile_name")
+
+
+class TakedownPort(Protocol):
+    """Kept by the owner of each kind of content; `app` collects them by kind for `trust`."""
+
+    async def owner_of(self, target: TakedownTarget) -> str | None:
+        """The account that answers for it; None when it does not exist."""
+
+    async def disable(self, conn: AsyncConnection, target: TakedownTarget, reason: str) -> None:
+        """Part of the caller's transaction. Hidden from feed, link, download, share and caches when it commits."""
+
+    async def enable(self, conn: AsyncConnection, target: TakedownTarget) -> None: ...
+
+    async def disabled_now(self, target: TakedownTarget) -> None:
+        """Called after the commit: drop caches, cut running lives and streams."""
+
+
+class Eraser(Protocol):
+    """What erasing an account means beyond the rows that the data map names: kept by each owner, collected by `app`."""
+
+    async def erase(self, account_id: str) -> None:
+        """Idempotent; called before the declared rows and objects go."""
+
+
+Hook = Callable[..., Awaitable[None]]
+Ids = Sequence[str]

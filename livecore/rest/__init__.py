@@ -1,0 +1,11 @@
+"""The HTTP edge: thin handlers, one file per resource. See `livecore.rest.api` for how a route is written.
+
+`ROUTES` collects every resource; a new file adds its `routes` here.
+"""
+
+from livecore.rest import system
+from livecore.rest.api import Routes
+
+ROUTES: list[Routes] = [
+    system.routes,
+]
