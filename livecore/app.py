@@ -54,6 +54,8 @@ class App:
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self._stack = AsyncExitStack()
+        self.url = ""  # empty until the server listens
+        self.draining = False
         self._openapi: dict[str, Any] | None = None
 
     async def start(self) -> web.Application:
@@ -112,6 +114,14 @@ class App:
         except errors.Unavailable:
             parts["database"] = False
         return parts
+
+    async def listening(self, url: str) -> None:
+        """Called once the server's own address is known (`http://host:port`)."""
+        self.url = self.settings.public_url.rstrip("/") or url
+
+    async def drain(self) -> None:
+        """A stop was asked for: no new sessions, clients are told to come back, lives are finished."""
+        self.draining = True
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -1,0 +1,48 @@
+"""What tests stand on: a whole livecore in process on a real port, people who use it, and throwaway servers.
+
+`server` is one application with a temporary data directory, SQLite and the embedded defaults; requests go over
+real HTTP. Tests that kill processes use `livecore serve` through `tests.processes`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecore.config import Settings
+from tests.clocks import ShiftedClock
+from tests.people import Person
+from tests.serving import Server
+
+pytest_plugins = ["tests.servers"]
+
+StartServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture
+async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
+    """Start a server with settings of one's own: `await start_server(devices_per_account=2, clock=FakeClock())`."""
+    running: list[Server] = []
+
+    async def start(*, clock: Any = None, data_dir: Path | None = None, **settings: Any) -> Server:
+        chosen = {"media_port": 0, "rate_scale": 100.0, "log_level": "debug"} | settings
+        server = Server(Settings(data_dir=data_dir or tmp_path / f"data{len(running)}", **chosen), clock=clock or ShiftedClock())
+        running.append(server)
+        await server.start()
+        return server
+
+    yield start
+    for server in reversed(running):
+        await server.stop()
+
+
+@pytest.fixture
+async def server(start_server: StartServer) -> Server:
+    return await start_server()
+
+
+@pytest.fixture
+def person(server: Server) -> Callable[..., Awaitable[Person]]:
+    """Sign somebody up and confirm phone and mail: `anna = await person("anna")`."""
+    return server.person

@@ -1,0 +1,1 @@
+"""Throwaway servers that tests start themselves."""

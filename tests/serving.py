@@ -1,0 +1,130 @@
+"""A whole livecore in this process, on a real port."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from livecore.app import App
+from livecore.config import Settings
+from livecore.ports import Clock
+from tests.people import Person
+from tests.waiting import until
+
+
+class Answer:
+    """A response that was read whole."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def type(self) -> str:
+        """The word of a problem document."""
+        return str(self.json["type"]).rpartition("/")[2]
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.body[:500]!r}>"
+
+
+class Server:
+    """Attributes: `app` (the composition), `url`, `settings`, `clock`."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock: Any = clock
+        self.app = App(settings, clock=clock)
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._people = 0
+
+    async def start(self) -> None:
+        application = await self.app.start()
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        await self.app.listening(self.url)
+        self._http = aiohttp.ClientSession()
+
+    async def stop(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+        if self._runner is not None:
+            await self.app.drain()
+            await self._runner.cleanup()
+            self._runner = None
+        await self.app.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        assert self._http is not None
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        async with self._http.request(
+            method, self.url + path, json=json, data=data, headers=sent, params=params, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers.copy(), await response.read())
+
+    # -- what was sent by mail and text message
+    @property
+    def outbox(self) -> Path:
+        return self.settings.data_dir / "outbox.jsonl"
+
+    def sent(self, to: str) -> list[dict[str, Any]]:
+        if not self.outbox.exists():
+            return []
+        lines = [json.loads(line) for line in self.outbox.read_text().splitlines() if line]
+        return [line for line in lines if line["to"] == to]
+
+    async def code(self, to: str, *, after: int = 0) -> str:
+        """The newest code sent to a phone or mail address, once more than `after` have come."""
+        found = await until(lambda: [line for line in self.sent(to) if line.get("code")][after:], f"a code for {to}")
+        return str(found[-1]["code"])
+
+    async def person(self, username: str | None = None, *, verify: bool = True, staff: str | None = None, **fields: Any) -> Person:
+        self._people += 1
+        person = Person(self, username or f"person{self._people}", self._people)
+        await person.sign_up(**fields)
+        if verify:
+            await person.verify()
+        if staff:
+            await self.app.accounts.grant(person.username, staff)
+            await person.sign_in()
+        return person
+
+    async def befriend(self, one: Person, other: Person) -> None:
+        answer = await one.post("/api/v1/friend-requests", {"username": other.username})
+        assert answer.status == 201, answer
+        answer = await other.post(f"/api/v1/friend-requests/{answer.json['id']}/accept")
+        assert answer.status in (200, 204), answer
+
+
+async def settled() -> None:
+    """Let callbacks that are already due run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
