@@ -41,6 +41,12 @@ class Database(Protocol):
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
+    def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
+        """Have `do` run when the transaction of this `write` connection is committed; never when it is rolled back.
+
+        It runs before `write` returns, outside the transaction, so it may write again; what it raises reaches the writer.
+        """
+
 
 class KeyDestroyed(Exception):
     """The key that sealed this is gone: nobody can read it any more. That is a normal end, not a fault."""
@@ -49,9 +55,9 @@ class KeyDestroyed(Exception):
 class Keys(Protocol):
     """Keys that can be destroyed, apart from the data that they seal.
 
-    A scope is `account:{id}`, `hold:{id}`, or a name made for one key (`conversation:{id}:{hour}:{new id}`) that is not
+    A scope is `account:{id}`, `hold:{id}`, `claim:{id}`, or a name made for one key (`conversation:{id}:{hour}:{new id}`) that is not
     used again after it was destroyed. The first `seal` under a scope makes its key durable before it answers. `context` is authenticated, not stored: the same must be given to open.
-    After `destroy` has returned the key is in no file any more, and five seconds later in no process's memory; a destroyed `account:` or `hold:` scope never gets a new key (`seal` raises KeyDestroyed).
+    After `destroy` has returned the key is in no file any more, and five seconds later in no process's memory; a destroyed `account:`, `hold:` or `claim:` scope never gets a new key (`seal` raises KeyDestroyed).
     AES-256-GCM (NIST SP 800-38D), random 96-bit nonces; a key seals fewer than 2**32 values.
     """
 
@@ -340,6 +346,88 @@ class Eraser(Protocol):
 
     async def erase(self, account_id: str) -> None:
         """Idempotent; called before the declared rows and objects go."""
+
+
+class PolicyVersions(Protocol):
+    """The policies that a sign-up agrees to, and the rows that prove it."""
+
+    async def check_acceptance(self, accept: Mapping[str, Any]) -> dict[str, int]:
+        """The versions that `accept` (`{"privacy": "1", "terms": "1"}`) names; raises Invalid naming `accept.privacy` or
+        `accept.terms` where one is missing or not the version in force. `True` stands for the version in force."""
+
+    async def record_acceptance(self, conn: AsyncConnection, account_id: str, versions: Mapping[str, int], mode: str) -> None:
+        """Part of the caller's transaction. `mode`: "sign_up", "accepted", "continued_use"."""
+
+
+class AccountStates(Protocol):
+    """What trust may ask and change about an account. Kept by accounts."""
+
+    async def set_declined(self, conn: AsyncConnection, account_id: str, declined: bool) -> None:
+        """Part of the caller's transaction; the next request and event see it (`Principal.declined`)."""
+
+    async def end_sessions(self, account_id: str, reason: str) -> None:
+        """Every session is revoked and every socket cut within a second."""
+
+    async def close(self, conn: AsyncConnection, account_id: str) -> None:
+        """Part of the caller's transaction: nobody sees or signs in to the account any more; erasure follows."""
+
+    async def active_ids(self, after: str, limit: int) -> Sequence[str]:
+        """Ids of active accounts above `after`, in order."""
+
+    async def staff_view(self, username: str) -> Mapping[str, Any] | None:
+        """What staff may see of an account with a case in hand (JSON values, contact data opened); None when there is none."""
+
+
+class Erasures(Protocol):
+    """The end of an account: asked for, due at a time, then done by a job that survives restarts."""
+
+    async def schedule(self, conn: AsyncConnection, account_id: str, due_ms: int, *, reason: str = "requested") -> None:
+        """Part of the caller's transaction. A second one moves the time. `reason`: "requested" or "underage"."""
+
+    async def cancel(self, conn: AsyncConnection, account_id: str) -> bool:
+        """False when there is none, or when it has begun and cannot be called back."""
+
+    async def due_ms(self, account_id: str) -> int | None: ...
+
+
+class Blocker(Protocol):
+    """Sets a block on behalf of the person who asked for it; kept by people."""
+
+    async def block(self, account_id: str, other_id: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class LiveFacts:
+    """What the live room needs to know of a live. `state` is "waiting", "live" or "ended"."""
+
+    id: str
+    host_id: str
+    title: str
+    state: str
+    started_ms: int | None
+    slow_mode_s: int = 0
+
+
+class LiveGate(Protocol):
+    """Who may be in a live's room and speak there; kept by `lives`, asked by the chat edge on every join and line."""
+
+    async def may_join(self, account_id: str, live_id: str) -> LiveFacts:
+        """Raises NotFound (none, disabled, blocked either way, not in its audience) or Gone (ended)."""
+
+    async def may_say(self, account_id: str, live_id: str) -> LiveFacts:
+        """As `may_join`, and raises Forbidden (type `muted`) for who was muted there."""
+
+    async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
+        """The publications there are now (`{id, account, kind}`), for the answer to a join."""
+
+
+class LiveRooms(Protocol):
+    """The fan-out of lives; kept by `rooms`, asked by `lives`."""
+
+    async def viewers(self, live_id: str) -> int: ...
+
+    async def end(self, live_id: str, data: Mapping[str, Any]) -> None:
+        """Tell the room `live:ended` and forget its lines."""
 
 
 Hook = Callable[..., Awaitable[None]]

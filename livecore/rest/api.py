@@ -208,7 +208,7 @@ class Routes:
                     auth=auth,
                     body=body,
                     params=params,
-                    ok=answers,  # type: ignore[arg-type]  # narrowed by isinstance on its first element
+                    ok=answers,
                     errors=tuple(errors),
                     rate=rate,
                     idempotent=idempotent,

@@ -1,0 +1,5 @@
+"""`python -m livecore`."""
+
+from livecore.cli import main
+
+main()

@@ -1,0 +1,174 @@
+"""What each process of a livecore does: the main process speaks HTTP, media workers forward, the recorder writes.
+
+The supervisor hands settings over in the environment, so that a child sees exactly what its parent resolved.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from livecore.app import App
+from livecore.config import Settings
+from livecore.platform import logs
+from livecore.platform.tls import local_addresses, server_context
+
+log = structlog.get_logger("serve")
+
+SETTINGS_VARIABLE = "LIVECORE_RESOLVED_SETTINGS"
+_PR_SET_PDEATHSIG = 1
+# The garbage collector's first threshold once everything lives: fan-out makes garbage in bursts, and a
+# collection at the usual 700 would cost a third of the time (see docs/capacity.md).
+GC_THRESHOLD = 50_000
+
+
+def settings_from_parent() -> Settings:
+    return Settings.model_validate_json(os.environ[SETTINGS_VARIABLE])
+
+
+def end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the supervisor is gone (Linux), so that nobody serves unsupervised."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def media_socket(settings: Settings, index: int) -> Path:
+    return settings.run_dir / f"media-{index}.sock"
+
+
+def recorder_socket(settings: Settings) -> Path:
+    return settings.run_dir / "recorder.sock"
+
+
+def recordings_dir(settings: Settings) -> Path:
+    return settings.data_dir / "recordings"
+
+
+def advertised_hosts(settings: Settings) -> tuple[str, ...]:
+    """Addresses that peers are told: as set, or loopback alone when only loopback is served, else this machine's."""
+    if settings.media_host:
+        return tuple(host.strip() for host in settings.media_host.split(",") if host.strip())
+    if settings.host in ("127.0.0.1", "localhost", "::1"):
+        return ("127.0.0.1",)
+    if settings.host in ("0.0.0.0", "::", ""):
+        return tuple(local_addresses())
+    return (settings.host,)
+
+
+def media_bind_host(settings: Settings) -> str:
+    return "127.0.0.1" if advertised_hosts(settings) == ("127.0.0.1",) else "0.0.0.0"
+
+
+def own_url(settings: Settings, port: int) -> str:
+    host = settings.host if settings.host not in ("0.0.0.0", "::", "") else local_addresses()[0]
+    if host == "127.0.0.1":
+        host = "localhost"
+    return f"{'http' if settings.tls == 'off' else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _metrics_site(app: App, port: int) -> web.AppRunner:
+    async def answer(_request: web.Request) -> web.Response:
+        body, content_type = app.metrics.render()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    application = web.Application()
+    application.router.add_get("/metrics", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner
+
+
+async def _main(settings: Settings, index: int, ready_fd: int | None) -> None:
+    app = App(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(app.close)
+        application = await app.start()
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        tls = server_context(settings.tls, settings.data_dir / "tls")
+        sock = _listen(settings.host, settings.port, settings.processes > 1)
+        await web.SockSite(runner, sock, ssl_context=tls, backlog=4096).start()
+        url = own_url(settings, sock.getsockname()[1])
+        await app.listening(url)
+        if settings.metrics_port and index == 0:
+            stack.push_async_callback((await _metrics_site(app, settings.metrics_port)).cleanup)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
+        log.info("serving", url=url, process=index)
+        if ready_fd is not None:
+            os.write(ready_fd, f"{url}\n".encode())
+            os.close(ready_fd)
+        await stop.wait()
+        log.info("draining", process=index)
+        await app.drain()
+
+
+def _listen(host: str, port: int, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((host, port))
+    sock.setblocking(False)
+    return sock
+
+
+def run_main(settings: Settings, index: int, ready_fd: int | None) -> int:
+    logs.configure(settings)
+    try:
+        uvloop.run(_main(settings, index, ready_fd))
+    except OSError as exc:
+        if exc.errno is None or not exc.strerror:
+            raise
+        log.error("cannot serve", host=settings.host, port=settings.port, reason=exc.strerror)
+        return 3
+    return 0
+
+
+def run_media(settings: Settings, index: int) -> int:
+    from livecore.media.worker import WorkerSettings, run
+
+    logs.configure(settings)
+    return run(
+        WorkerSettings(
+            index=index,
+            socket_path=media_socket(settings, index),
+            udp_host=media_bind_host(settings),
+            udp_port=settings.media_port + index if settings.media_port else 0,
+            advertised_hosts=advertised_hosts(settings),
+            recorder_socket=recorder_socket(settings),
+            log_format=settings.log_format,
+            resume_s=settings.media_resume_s,
+        )
+    )
+
+
+def run_recorder(settings: Settings) -> int:
+    from livecore.media.recorder import RecorderSettings, run
+
+    logs.configure(settings)
+    return run(
+        RecorderSettings(
+            socket_path=recorder_socket(settings),
+            directory=recordings_dir(settings),
+            log_format=settings.log_format,
+            part_limit_s=settings.recording_max_s,
+        )
+    )
