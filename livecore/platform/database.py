@@ -6,8 +6,8 @@ polled with sleeps), readers on connections of their own. PostgreSQL: a pool.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,6 +81,8 @@ class SqlDatabase:
                 url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, pool_pre_ping=True
             )
         self._turn = asyncio.Lock()
+        # What waits for a transaction's commit, by the connection that runs it.
+        self._waiting: dict[int, list[Callable[[], Awaitable[None]]]] = {}
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -92,15 +94,31 @@ class SqlDatabase:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
+        committed: list[Callable[[], Awaitable[None]]] = []
         try:
             if self.dialect == "sqlite":
                 async with self._turn, self._writer.begin() as connection:
-                    yield connection
+                    with self._collecting(connection, committed):
+                        yield connection
             else:
                 async with self._writer.begin() as connection:
-                    yield connection
+                    with self._collecting(connection, committed):
+                        yield connection
         except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
             raise _translated(exc) from exc
+        for do in committed:
+            await do()
+
+    @contextmanager
+    def _collecting(self, connection: AsyncConnection, into: list[Callable[[], Awaitable[None]]]) -> Iterator[None]:
+        self._waiting[id(connection)] = into
+        try:
+            yield
+        finally:
+            del self._waiting[id(connection)]
+
+    def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
+        self._waiting[id(connection)].append(do)
 
     async def checkpoint(self) -> None:
         """SQLite: move the write-ahead log into the database and empty it, so that nothing deleted stays in it."""

@@ -2,7 +2,7 @@
 
 The file is in rollback-journal mode with `secure_delete`, so that a destroyed key's bytes are overwritten in
 the file, and the journal is truncated at each commit. A destroyed scope whose name may come again (`account:`,
-`hold:`) leaves a keyed hash of its name as a tombstone, so that no late writer makes a new key under an old name.
+`hold:`, `claim:`) leaves a keyed hash of its name as a tombstone, so that no late writer makes a new key under an old name.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ CACHE_KEYS = 20_000
 CACHE_S = 5.0
 ROOT = "root"
 # Names that are not made for one key; the others carry an id of their own and never come again.
-LASTING_SCOPES = ("account:", "hold:")
+LASTING_SCOPES = ("account:", "hold:", "claim:")
 
 key_metadata = MetaData()
 key_table = Table(
