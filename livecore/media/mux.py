@@ -13,7 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Stream
 
 from livecore.media.depacketise import Frame
@@ -80,12 +81,13 @@ class ContainerWriter:
         self._template: InputContainer | None = None
         options = _MP4_OPTIONS if layout.container == "mp4" else _WEBM_OPTIONS
         try:
-            self._container: OutputContainer = av.open(str(path), "w", format=layout.container, options=options)
+            self._container = av.open(str(path), "w", format=layout.container, options=options)
             self._video = self._add_video() if layout.video else None
             self._audio = self._add_audio() if layout.has_audio else None
         except (OSError, ValueError) as refused:
             raise _translated(refused) from refused
         self._last_video = -1
+        self._last_audio = -1
         self._audio_end = 0  # where the last sound ended, in samples
         self.duration_s = 0.0
         self.video_frames = 0
@@ -98,7 +100,7 @@ class ContainerWriter:
         return stream
 
     def _add_audio(self) -> Stream:
-        self._template = av.open(io.BytesIO(opus_header_file(self._layout.channels)), format="ogg")
+        self._template = av.open(io.BytesIO(opus_header_file(self._layout.channels)), "r", format="ogg")
         stream = self._container.add_stream_from_template(self._template.streams.audio[0], opaque=True)
         stream.time_base = Fraction(1, AUDIO_CLOCK)
         return stream
@@ -108,7 +110,7 @@ class ContainerWriter:
         assert self._video is not None
         ticks = max(round(position_s * VIDEO_CLOCK), self._last_video + 1)
         self._last_video = ticks
-        packet = av.Packet(frame.data)
+        packet = Packet(frame.data)
         packet.pts = packet.dts = ticks
         packet.time_base = Fraction(1, VIDEO_CLOCK)
         packet.is_keyframe = frame.is_key
@@ -123,10 +125,9 @@ class ContainerWriter:
         ticks = round(position_s * AUDIO_CLOCK)
         if ticks < self._audio_end - frame.samples // 2:
             return False
-        # Jitter of the estimate within half a packet is not a gap: sound follows sound.
-        if self.audio_frames and ticks < self._audio_end + frame.samples // 2:
-            ticks = self._audio_end + self._catch_up(ticks - self._audio_end)
-        packet = av.Packet(frame.data)
+        ticks = max(ticks, self._last_audio + 1)
+        self._last_audio = ticks
+        packet = Packet(frame.data)
         packet.pts = packet.dts = ticks
         packet.time_base = Fraction(1, AUDIO_CLOCK)
         packet.duration = frame.samples
@@ -138,12 +139,7 @@ class ContainerWriter:
         self.duration_s = max(self.duration_s, self._audio_end / AUDIO_CLOCK)
         return True
 
-    @staticmethod
-    def _catch_up(error: int) -> int:
-        """Samples to move a packet so that sound follows the line without a step: a fiftieth of what is missing."""
-        return int(error / 50)
-
-    def _write(self, packet: av.Packet) -> None:
+    def _write(self, packet: "Packet[Stream]") -> None:
         try:
             self._container.mux_one(packet)
         except (OSError, ValueError) as refused:

@@ -62,7 +62,7 @@ class Av1Depacketiser(PictureAssembler):
     def _add(self, payload: bytes) -> None:
         header = payload[0]
         continues, will_continue, count = header >> 7, header >> 6 & 1, header >> 4 & 3
-        elements = []
+        elements: list[bytes] = []
         position = 1
         while position < len(payload):
             if count and len(elements) + 1 == count:

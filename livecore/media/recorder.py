@@ -1,0 +1,468 @@
+"""The recorder process: packets come over a Unix socket from the media workers, finished files are told to the main process.
+
+From a media worker (role `media-…`): `open`, `rtp`, `sr`, `close`; to it: `key` (a key frame is wanted) and `failed`.
+To a main process (role `main`): `finished` for each part, again at each connection until it answers `taken`, after which
+the file is deleted. docs/recording.md describes each message.
+
+The process writes by itself, with no thread between: a slow disk slows the reading of its sockets, and the workers drop what
+they cannot send (`Connection.dropped`), so that no queue here grows.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from livecore.media.mux import ContainerWriter, Layout, WriteFailed
+from livecore.media.recording import PartWriter, Recording, Track
+from livecore.media.recording_files import RECORDING_ID, Part, RecordingDirectory
+from livecore.media.reorder import Packet
+from livecore.media.repair import EXIT_NOTHING, Contents
+from livecore.platform import ipc
+
+log = structlog.get_logger("livecore.recorder")
+
+TICK_S = 0.1
+# A copy runs at hundreds of times the speed of play; a file that takes longer than this is led in circles.
+FINISH_TIMEOUT_S = 1200.0
+# Asking the file system for its free space is cheap, but not free.
+DISK_CHECK_INTERVAL_S = 1.0
+PURGE_INTERVAL_S = 3600.0
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """How the process runs.
+
+    Attributes:
+        socket_path: where it listens.
+        directory: where files are written; only this process writes there.
+        log_format: "console" or "json", for the logs that the composition sets up.
+        reorder_wait_s: how long a missing packet is waited for: three round trips of a bad mobile network.
+        resume_s: how long a recording stays open after its worker went away.
+        idle_exit_s: with no connection for so long, the process finishes its files and ends.
+        reserve_bytes: recordings end when the disk has less than this free, so that the rest of the platform lives on.
+        part_limit_s: a longer recording rotates into a next part.
+    """
+
+    socket_path: Path
+    directory: Path
+    log_format: str = "console"
+    reorder_wait_s: float = 0.5
+    resume_s: float = 30.0
+    idle_exit_s: float = 10.0
+    reserve_bytes: int = 256 << 20
+    part_limit_s: float = 12 * 3600.0
+
+
+@dataclass(slots=True)
+class _Running:
+    id: str
+    recording: Recording
+    worker: ipc.Connection | None  # None while its worker is away
+    away_since: float = 0.0
+
+
+class _Part:
+    """The writer of one part, which notes the facts of the part when it closes."""
+
+    def __init__(self, directory: RecordingDirectory, part: Part, layout: Layout) -> None:
+        directory.save(part)
+        self.part = part
+        self._writer = ContainerWriter(directory.open_path(part), layout)
+        self.video = self._writer.video
+        self.audio = self._writer.audio
+        self.close = self._writer.close
+
+    @property
+    def duration_s(self) -> float:
+        return self._writer.duration_s
+
+
+class Recorder:
+    """All recordings of the process. Lives on one event loop."""
+
+    def __init__(self, settings: RecorderSettings) -> None:
+        self._settings = settings
+        self._directory = RecordingDirectory(settings.directory)
+        self._connections: set[ipc.Connection] = set()
+        self._running: dict[str, _Running] = {}
+        self._parts: dict[str, Part] = {}  # open ones by name
+        self._finished: dict[str, Part] = {}  # by name, waiting to be taken
+        self._to_finish: asyncio.Queue[Part] = asyncio.Queue()  # bounded by what lies on the disk
+        self._stopping = asyncio.Event()
+        self._disk_checked_at = 0.0
+        self._purged_at = 0.0
+        self.drops: Counter[str] = Counter()
+
+    async def run(self) -> int:
+        """Serve until stopped or left alone; every file is finished when this returns."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._scan()
+        server = await ipc.serve(self._settings.socket_path, self._connection)
+        finishing = asyncio.create_task(self._finish_all())
+        log.info("recorder_ready", left_behind=self._to_finish.qsize(), finished=len(self._finished))
+        # The first connection may take as long as the other processes take to start.
+        idle_since = loop.time() + self._settings.idle_exit_s
+        while not self._stopping.is_set():
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pass
+            now = loop.time()
+            self._tick(now)
+            if self._connections:
+                idle_since = now
+            elif now - idle_since > self._settings.idle_exit_s:
+                break
+        server.close()
+        for running in list(self._running.values()):
+            self._close(running, "shutdown")
+        await self._to_finish.join()
+        finishing.cancel()
+        for connection in list(self._connections):
+            connection.close()
+        self._settings.socket_path.unlink(missing_ok=True)
+        log.info("recorder_stopped", waiting=len(self._finished))
+        return 0
+
+    def _scan(self) -> None:
+        for part in self._directory.recover():
+            if part.state == "open":
+                self._to_finish.put_nowait(part)
+            elif part.state == "finished":
+                self._finished[part.name] = part
+
+    # -- connections
+
+    def _connection(self) -> ipc.Connection:
+        return ipc.Connection("recorder", self._on_message, self._on_ready, self._on_closed)
+
+    def _on_ready(self, connection: ipc.Connection) -> None:
+        self._connections.add(connection)
+        if connection.peer_role == "main":
+            for part in self._finished.values():
+                connection.send(self._announcement(part))
+
+    def _on_closed(self, connection: ipc.Connection) -> None:
+        self._connections.discard(connection)
+        now = asyncio.get_running_loop().time()
+        for running in self._running.values():
+            if running.worker is connection:
+                running.worker, running.away_since = None, now
+
+    def _on_message(self, connection: ipc.Connection, message: ipc.Message) -> None:
+        try:
+            match message.get("t"):
+                case "rtp":
+                    self._on_rtp(message)
+                case "sr":
+                    self._on_report(message)
+                case "open":
+                    self._on_open(connection, message)
+                case "close":
+                    running = self._running.get(message["r"])
+                    if running is not None:
+                        self._close(running, str(message.get("reason", "closed")))
+                case "taken":
+                    self._on_taken(message)
+                case "stats":
+                    connection.answer(message, self.stats())
+                case _:
+                    self.drops["unknown_message"] += 1
+        except (KeyError, TypeError, ValueError, IndexError) as malformed:
+            # The peers are ours, so this is a fault: said once a message, and the others go on.
+            self.drops["malformed_message"] += 1
+            log.warning("recorder_malformed_message", kind=str(message.get("t"))[:20], error=type(malformed).__name__)
+        except OSError as refused:
+            self.drops["disk_refused"] += 1
+            log.error("recorder_disk", error=refused.strerror)
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for /metrics: `drops` by reason over finished and running recordings, and what is at work."""
+        drops = Counter(self.drops)
+        for running in self._running.values():
+            drops.update(running.recording.drops)
+        return {
+            "running": len(self._running),
+            "finishing": self._to_finish.qsize(),
+            "waiting": len(self._finished),
+            "drops": dict(drops),
+        }
+
+    # -- what workers send
+
+    def _on_open(self, worker: ipc.Connection, message: ipc.Message) -> None:
+        recording_id, now = str(message["r"]), asyncio.get_running_loop().time()
+        if not RECORDING_ID.fullmatch(recording_id):
+            raise ValueError("recording id")
+        try:
+            tracks = [_track(entry) for entry in message["tracks"]]
+            running = self._running.get(recording_id)
+            if running is not None:
+                running.worker = worker
+                running.recording.reopen(tracks, now)
+            else:
+                self._start(worker, recording_id, message, tracks)
+        except ValueError as refused:
+            worker.send({"t": "failed", "r": recording_id, "reason": "not_recordable"})
+            log.warning("recording_refused", recording=recording_id, why=str(refused))
+        except WriteFailed as failed:
+            self._fail(recording_id, failed.reason)
+        self._ask_for_keys(now)
+
+    def _start(self, worker: ipc.Connection, recording_id: str, message: ipc.Message, tracks: list[Track]) -> None:
+        if self._directory.free_bytes() < self._settings.reserve_bytes:
+            worker.send({"t": "failed", "r": recording_id, "reason": "disk_full"})
+            log.warning("recording_refused", recording=recording_id, why="disk_full")
+            return
+        live, publication = str(message["live"]), str(message["publication"])
+        recording = Recording(
+            tracks,
+            lambda number, layout, start_s: self._open_part(recording_id, live, publication, number, layout, start_s),
+            lambda number, reason: self._part_closed(f"{recording_id}.{number}", reason),
+            self._settings.reorder_wait_s,
+            self._settings.part_limit_s,
+            self._directory.next_part(recording_id),
+        )
+        self._running[recording_id] = _Running(recording_id, recording, worker)
+        log.info("recording_started", recording=recording_id, live=live)
+
+    def _on_rtp(self, message: ipc.Message) -> None:
+        running = self._running.get(message["r"])
+        if running is None:
+            self.drops["not_open"] += len(message["p"])
+            return
+        now = asyncio.get_running_loop().time()
+        try:
+            for track, number, timestamp, marker, payload, at in message["p"]:
+                running.recording.packet(track, Packet(number, timestamp, marker, payload, at), now)
+        except WriteFailed as failed:
+            self._fail(running.id, failed.reason)
+            return
+        self._ask(running, now)
+
+    def _on_report(self, message: ipc.Message) -> None:
+        running = self._running.get(message["r"])
+        if running is not None:
+            running.recording.report(message["track"], message["ntp"], message["rtp"])
+
+    # -- time
+
+    def _tick(self, now: float) -> None:
+        for running in list(self._running.values()):
+            try:
+                running.recording.tick(now)
+            except WriteFailed as failed:
+                self._fail(running.id, failed.reason)
+                continue
+            if running.worker is None and now - running.away_since > self._settings.resume_s:
+                self._close(running, "publisher_lost")
+        self._ask_for_keys(now)
+        if self._running and now - self._disk_checked_at > DISK_CHECK_INTERVAL_S:
+            self._disk_checked_at = now
+            if self._directory.free_bytes() < self._settings.reserve_bytes:
+                for recording_id in list(self._running):
+                    self._fail(recording_id, "disk_full")
+        if now - self._purged_at > PURGE_INTERVAL_S:
+            self._purged_at = now
+            self._directory.purge(_at_ms())
+
+    def _ask_for_keys(self, now: float) -> None:
+        for running in self._running.values():
+            self._ask(running, now)
+
+    def _ask(self, running: _Running, now: float) -> None:
+        if running.worker is None:
+            return
+        for track in running.recording.key_requests(now):
+            running.worker.send({"t": "key", "r": running.id, "track": track})
+
+    # -- parts
+
+    def _open_part(self, recording: str, live: str, publication: str, number: int, layout: Layout, start_s: float) -> PartWriter:
+        part = Part(
+            recording=recording,
+            part=number,
+            live=live,
+            publication=publication,
+            container=layout.container,
+            started_at_ms=_at_ms() - round(1000 * (time.monotonic() - start_s)),
+            video_codec=layout.video,
+            width=layout.width,
+            height=layout.height,
+            audio_codec="opus" if layout.has_audio else None,
+        )
+        try:
+            writer = _Part(self._directory, part, layout)
+        except OSError as refused:
+            raise WriteFailed("disk_full") from refused
+        self._parts[part.name] = part
+        return writer
+
+    def _part_closed(self, name: str, reason: str) -> None:
+        part = self._parts.pop(name, None)
+        if part is None:
+            return
+        part = replace(part, reason=reason)
+        try:
+            self._directory.save(part)
+        except OSError as refused:
+            log.warning("recording_note_failed", recording=part.recording, error=refused.strerror)
+        self._to_finish.put_nowait(part)
+
+    def _close(self, running: _Running, reason: str) -> None:
+        try:
+            running.recording.close(asyncio.get_running_loop().time(), reason)
+        except WriteFailed as failed:
+            self._fail(running.id, failed.reason)
+            return
+        self._forget(running)
+        log.info("recording_closed", recording=running.id, reason=reason, drops=dict(running.recording.drops))
+
+    def _fail(self, recording_id: str, reason: str) -> None:
+        """The recording ends with a reason; what was written stays, and the live goes on."""
+        running = self._running.get(recording_id)
+        if running is None:
+            return
+        running.recording.abandon(reason)
+        self._forget(running)
+        if running.worker is not None:
+            running.worker.send({"t": "failed", "r": recording_id, "reason": reason})
+        log.warning("recording_failed", recording=recording_id, reason=reason)
+
+    def _forget(self, running: _Running) -> None:
+        self._running.pop(running.id, None)
+        self.drops.update(running.recording.drops)
+
+    # -- finishing
+
+    async def _finish_all(self) -> None:
+        while True:
+            part = await self._to_finish.get()
+            try:
+                await self._finish(part)
+            except OSError as refused:
+                # The file stays as it was written; the next start tries again.
+                log.error("recording_not_finished", recording=part.recording, error=refused.strerror)
+            finally:
+                self._to_finish.task_done()
+
+    async def _finish(self, part: Part) -> None:
+        source, target = self._directory.open_path(part), self._directory.temporary_path(part)
+        if not source.exists():
+            self._nothing_inside(part)
+            return
+        contents = await self._copy(source, target, part.container)
+        if contents == EXIT_NOTHING:
+            self._nothing_inside(part)
+            return
+        if isinstance(contents, Contents):
+            done = part.finished(contents, _at_ms())
+        else:
+            # No room for a copy, or the copy failed: the file as it was written plays too, it only seeks badly.
+            log.warning("recording_kept_as_written", recording=part.recording, status=contents)
+            target.unlink(missing_ok=True)
+            target = source
+            done = replace(part, state="finished", bytes=source.stat().st_size, changed_at_ms=_at_ms())
+        self._directory.publish(done, target)
+        self._finished[done.name] = done
+        log.info("recording_finished", recording=part.recording, part=part.part, duration_s=round(done.duration_s, 3))
+        self._tell_mains(self._announcement(done))
+
+    async def _copy(self, source: Path, target: Path, container: str) -> Contents | int:
+        """The contents of the finished copy, or the status with which the child ended."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "livecore.media.repair",
+            str(source),
+            str(target),
+            container,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            # A terminal's interrupt goes to the whole group; the copy is to end.
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(FINISH_TIMEOUT_S):
+                output, _ = await child.communicate()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+            return -signal.SIGKILL
+        if child.returncode == 0:
+            return Contents(**json.loads(output))
+        return child.returncode if child.returncode is not None else -1
+
+    def _nothing_inside(self, part: Part) -> None:
+        self._directory.discard(part)
+        log.info("recording_empty", recording=part.recording, part=part.part)
+        self._tell_mains({"t": "failed", "r": part.recording, "live": part.live, "publication": part.publication, "reason": "empty"})
+
+    def _tell_mains(self, message: ipc.Message) -> None:
+        for connection in self._connections:
+            if connection.peer_role == "main":
+                connection.send(message)
+
+    def _announcement(self, part: Part) -> ipc.Message:
+        video = {"codec": part.video_codec, "width": part.width, "height": part.height} if part.video_codec else None
+        return {
+            "t": "finished",
+            "recording": part.recording,
+            "part": part.part,
+            "live": part.live,
+            "publication": part.publication,
+            "path": str(self._directory.final_path(part)),
+            "duration_s": part.duration_s,
+            "bytes": part.bytes,
+            "video": video,
+            "audio": {"codec": part.audio_codec} if part.audio_codec else None,
+            "started_at_ms": part.started_at_ms,
+            "reason": part.reason,
+        }
+
+    def _on_taken(self, message: ipc.Message) -> None:
+        recording_id = str(message["recording"])
+        parts = sorted((part for part in self._finished.values() if part.recording == recording_id), key=lambda part: part.part)
+        if "part" in message:
+            parts = [part for part in parts if part.part == message["part"]]
+        # Without a number the oldest is meant: announcements are answered in their order.
+        for part in parts[:1]:
+            del self._finished[part.name]
+            self._directory.take(part, _at_ms())
+
+
+def _track(entry: dict[str, Any]) -> Track:
+    track = Track(
+        number=int(entry["track"]),
+        kind=str(entry["kind"]),
+        codec=str(entry["codec"]).lower(),
+        clock=int(entry["clock"]),
+        channels=int(entry.get("channels") or 0),
+        format_parameters=str(entry.get("fmtp") or ""),
+    )
+    track.check()
+    return track
+
+
+def _at_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def run(settings: RecorderSettings) -> int:
+    """Run the process until SIGTERM or until nobody is connected. Answers the exit status."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(Recorder(settings).run())
