@@ -6,7 +6,7 @@ never import one another. `app` hands the real ones over.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -223,6 +223,68 @@ class Principal:
     staff: frozenset[str] = frozenset()
     verified: bool = True  # phone and mail are confirmed
     declined: bool = False  # declined the policy: only policies, export, deletion and support answer
+
+
+class PolicyVersions(Protocol):
+    """Which versions of the policies are in effect; kept by `trust`."""
+
+    async def current(self) -> Mapping[str, str]:
+        """`{"privacy": version, "terms": version}`."""
+
+
+class Acceptances(Protocol):
+    """Who accepted which version when; kept by `trust`."""
+
+    async def accepted(self, conn: AsyncConnection, account_id: str, versions: Mapping[str, str], mode: str) -> None:
+        """Part of the caller's transaction. `mode` is "sign_up", "explicit" or "continued_use"."""
+
+
+class Devices(Protocol):
+    """The devices for which messages are held."""
+
+    async def of(self, account_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Device ids (`Principal.device_id`) of each account; an account without one has an empty tuple."""
+
+    async def seen(self, principal: "Principal") -> None:
+        """The device was here now: a connected socket says so now and then, so that it does not count as idle."""
+
+
+class DeviceWatcher(Protocol):
+    """Told after the commit that a device is no longer held for (signed out, revoked, idle, one too many)."""
+
+    async def device_removed(self, account_id: str, device_id: str) -> None: ...
+
+
+class AccountStates(Protocol):
+    """What staff decisions and policies do to an account; kept by `accounts`. Effective at the next request on every process."""
+
+    async def suspend(self, account_id: str) -> None:
+        """Ends its sessions and cuts its sockets; signing in answers 403 `suspended`."""
+
+    async def reinstate(self, account_id: str) -> None: ...
+
+    async def set_declined(self, account_id: str, declined: bool) -> None:
+        """Whether the policy is declined: then only policies, export, deletion and support answer."""
+
+    async def erasure_due(self, account_id: str) -> bool:
+        """Whether deletion was asked for, was not taken back, and its grace period is over."""
+
+    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
+        """Mail address and phone, to write to the person; None when the account is gone."""
+
+
+@dataclass
+class Neighbours:
+    """What `accounts` and `people` use of services that are built after them; `app` fills it in while it starts.
+
+    None means that the part does not run in this process (a command-line call): nothing is then told or recorded there.
+    """
+
+    signals: Signals | None = None
+    notifier: "Notifier | None" = None
+    policies: PolicyVersions | None = None
+    acceptances: Acceptances | None = None
+    device_watchers: list[DeviceWatcher] = field(default_factory=list)
 
 
 class Authenticator(Protocol):
