@@ -483,6 +483,18 @@ class LiveGate(Protocol):
         """The publications there are now (`{id, account, kind}`), for the answer to a join."""
 
 
+class MediaControl(Protocol):
+    """What lives ask of the media plane; kept by `media`. A worker that is away raises `errors.Unavailable`."""
+
+    async def end_live(self, live_id: str) -> None:
+        """Close every session of a live and finish its recordings; not an error when there is none."""
+
+    async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
+        """Close an account's watching sessions, in one live or in all."""
+
+    async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None: ...
+
+
 class LiveRooms(Protocol):
     """The fan-out of lives; kept by `rooms`, asked by `lives`."""
 

@@ -1,0 +1,127 @@
+"""The course of a live: what the media plane and the recorder tell, and what follows from it.
+
+Every main process hears of each event, so each step is one conditional update: whoever changes the row acts.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+
+from livecore.ids import new_id
+from livecore.lives import rules
+from livecore.lives.service import Lives
+from livecore.lives.tables import live, live_publication
+from livecore.ports import Clock, Database, MediaControl, Signals
+
+log = structlog.get_logger("lives")
+
+# (owner_id, live_id, recording) -> video id
+KeepRecording = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[str]]
+
+
+class Course:
+    def __init__(
+        self, db: Database, clock: Clock, lives: Lives, media: MediaControl, signals: Signals, keep_recording: KeepRecording
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._lives = lives
+        self._media = media
+        self._signals = signals
+        self._keep_recording = keep_recording
+
+    async def publication_up(self, live_id: str, publication_id: str) -> None:
+        """Pictures or sound arrive: the live is on the air, and recorded if its host wants."""
+        now_ms = self._clock.at_ms()
+        async with self._db.write() as conn:
+            row = (await conn.execute(select(live).where(live.c.id == live_id))).mappings().one_or_none()
+            if row is None or row["state"] == "ended":
+                await self._media.end_live(live_id)
+                return
+            if rules.may_change_state(row["state"], "live"):
+                await conn.execute(
+                    update(live).where(live.c.id == live_id).values(state="live", started_ms=now_ms, version=live.c.version + 1)
+                )
+            changed = await conn.execute(
+                update(live_publication)
+                .where(live_publication.c.id == publication_id, live_publication.c.up_ms.is_(None))
+                .values(up_ms=now_ms)
+            )
+            recording_id = None
+            if row["record"]:
+                fresh = new_id()
+                began = await conn.execute(
+                    update(live_publication)
+                    .where(live_publication.c.id == publication_id, live_publication.c.recording_id.is_(None))
+                    .values(recording_id=fresh)
+                )
+                recording_id = fresh if began.rowcount else None
+        if recording_id is not None:
+            await self._media.start_recording(live_id, publication_id, recording_id)
+        if changed.rowcount:
+            await self._tell(live_id)
+
+    async def publication_down(self, live_id: str, publication_id: str) -> None:
+        """Gone for longer than it may take to come back. Without its host a live is over."""
+        async with self._db.write() as conn:
+            changed = await conn.execute(
+                update(live_publication)
+                .where(live_publication.c.id == publication_id, live_publication.c.up_ms.is_not(None))
+                .values(up_ms=None)
+            )
+            kind = (await conn.execute(select(live_publication.c.kind).where(live_publication.c.id == publication_id))).scalar_one_or_none()
+        if kind == "host":
+            await self._lives.end(live_id, "host_left")
+        elif changed.rowcount:
+            await self._tell(live_id)
+
+    async def _tell(self, live_id: str) -> None:
+        publications = await self._lives.publications(None, live_id)
+        await self._signals.to_room(f"live:{live_id}", "live:publications", {"live": live_id, "publications": publications})
+
+    async def recording_finished(self, recording: Mapping[str, Any]) -> bool:
+        """A file is whole. True when it was dealt with (kept as a video, or not wanted): the recorder may then delete its own."""
+        async with self._db.read() as conn:
+            query = (
+                select(live, live_publication.c.account_id, live_publication.c.kind)
+                .join_from(live_publication, live, live.c.id == live_publication.c.live_id)
+                .where(live_publication.c.recording_id == recording["recording"])
+            )
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None or not row["keep_replay"]:
+            return True
+        video_id = await self._keep_recording(row["account_id"], dict(row), recording)
+        if row["kind"] == "host" and row["video_id"] is None:
+            async with self._db.write() as conn:
+                await conn.execute(
+                    update(live)
+                    .where(live.c.id == row["id"], live.c.video_id.is_(None))
+                    .values(video_id=video_id, version=live.c.version + 1)
+                )
+            await self._signals.to_account(row["owner_id"], "live:ended", {"live": row["id"], "video_id": video_id})
+        return True
+
+    async def sweep(self) -> None:
+        """End lives that never began, and those left on the air by a crash of everything: run at start and every minute."""
+        cutoff_ms = self._clock.at_ms() - rules.WAITING_LIMIT_MS
+        async with self._db.read() as conn:
+            stale = [
+                row.id for row in await conn.execute(select(live.c.id).where(live.c.state == "waiting", live.c.created_ms < cutoff_ms))
+            ]
+        for live_id in stale:
+            await self._lives.end(live_id, "never_began")
+
+    async def publications_known(self, present: set[str]) -> None:
+        """After (re)connecting to the media plane: `present` publications exist there; the others are gone."""
+        async with self._db.read() as conn:
+            rows = [
+                (row.live_id, row.id)
+                for row in await conn.execute(
+                    select(live_publication.c.live_id, live_publication.c.id).where(live_publication.c.up_ms.is_not(None))
+                )
+            ]
+        for live_id, publication_id in rows:
+            if publication_id not in present:
+                await self.publication_down(live_id, publication_id)

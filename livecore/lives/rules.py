@@ -1,0 +1,35 @@
+"""What a live may do next, as plain decisions."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["waiting", "live", "ended"]
+
+# A live that nobody publishes to is over after this: the host closed the page before the camera came up.
+WAITING_LIMIT_MS = 10 * 60 * 1000
+# Guests beside the host: what fits on a phone's screen, and what one worker's core carries for each viewer.
+GUEST_LIMIT = 8
+
+
+@dataclass(frozen=True)
+class PublishToken:
+    """`secret` goes to the client once; only `hash` is kept."""
+
+    secret: str
+    hash: bytes
+
+
+def new_publish_token() -> PublishToken:
+    secret = "live_" + secrets.token_urlsafe(32)
+    return PublishToken(secret, token_hash(secret))
+
+
+def token_hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def may_change_state(old: State, new: State) -> bool:
+    """waiting → live → ended, and waiting → ended; a live whose host dropped stays live until it is ended."""
+    return (old, new) in {("waiting", "live"), ("waiting", "ended"), ("live", "ended")}
