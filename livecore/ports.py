@@ -225,20 +225,6 @@ class Principal:
     declined: bool = False  # declined the policy: only policies, export, deletion and support answer
 
 
-class PolicyVersions(Protocol):
-    """Which versions of the policies are in effect; kept by `trust`."""
-
-    async def current(self) -> Mapping[str, str]:
-        """`{"privacy": version, "terms": version}`."""
-
-
-class Acceptances(Protocol):
-    """Who accepted which version when; kept by `trust`."""
-
-    async def accepted(self, conn: AsyncConnection, account_id: str, versions: Mapping[str, str], mode: str) -> None:
-        """Part of the caller's transaction. `mode` is "sign_up", "explicit" or "continued_use"."""
-
-
 class Devices(Protocol):
     """The devices for which messages are held."""
 
@@ -255,24 +241,6 @@ class DeviceWatcher(Protocol):
     async def device_removed(self, account_id: str, device_id: str) -> None: ...
 
 
-class AccountStates(Protocol):
-    """What staff decisions and policies do to an account; kept by `accounts`. Effective at the next request on every process."""
-
-    async def suspend(self, account_id: str) -> None:
-        """Ends its sessions and cuts its sockets; signing in answers 403 `suspended`."""
-
-    async def reinstate(self, account_id: str) -> None: ...
-
-    async def set_declined(self, account_id: str, declined: bool) -> None:
-        """Whether the policy is declined: then only policies, export, deletion and support answer."""
-
-    async def erasure_due(self, account_id: str) -> bool:
-        """Whether deletion was asked for, was not taken back, and its grace period is over."""
-
-    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
-        """Mail address and phone, to write to the person; None when the account is gone."""
-
-
 @dataclass
 class Neighbours:
     """What `accounts` and `people` use of services that are built after them; `app` fills it in while it starts.
@@ -282,8 +250,8 @@ class Neighbours:
 
     signals: Signals | None = None
     notifier: "Notifier | None" = None
-    policies: PolicyVersions | None = None
-    acceptances: Acceptances | None = None
+    policies: "PolicyVersions | None" = None
+    erasures: "Erasures | None" = None
     device_watchers: list[DeviceWatcher] = field(default_factory=list)
 
 
@@ -426,6 +394,14 @@ class AccountStates(Protocol):
 
     async def set_declined(self, conn: AsyncConnection, account_id: str, declined: bool) -> None:
         """Part of the caller's transaction; the next request and event see it (`Principal.declined`)."""
+
+    async def suspend(self, conn: AsyncConnection, account_id: str) -> None:
+        """Part of the caller's transaction; call `end_sessions` after it. Signing in answers 403 `suspended`."""
+
+    async def reinstate(self, conn: AsyncConnection, account_id: str) -> None: ...
+
+    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
+        """Mail address and phone, to write to the person; None when the account is gone."""
 
     async def end_sessions(self, account_id: str, reason: str) -> None:
         """Every session is revoked and every socket cut within a second."""
