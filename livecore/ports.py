@@ -259,6 +259,10 @@ class Authenticator(Protocol):
     async def authenticate(self, access_token: str) -> Principal:
         """Raises `errors.Unauthorised` (type `token_expired` or `unauthorised`)."""
 
+    async def current(self, session_id: str) -> Principal:
+        """A known session's principal as it stands now (verified, declined, staff); a socket outlives its access token but not
+        its session. Asked for each Socket.IO event, so it is cheap. Raises `errors.Unauthorised` when the session has ended."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -469,6 +473,16 @@ class MediaControl(Protocol):
         """Close an account's watching sessions, in one live or in all."""
 
     async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None: ...
+
+
+class Mailboxes(Protocol):
+    """Whose devices messages are held for; kept by `rooms`, told by accounts in the transaction of a sign-in or a removal."""
+
+    async def device_added(self, conn: AsyncConnection, account_id: str, device_id: str) -> None:
+        """From now on messages are held for this device too. Idempotent."""
+
+    async def device_removed(self, conn: AsyncConnection, account_id: str, device_id: str) -> None:
+        """Nothing is held for it any more; what was held for an account's last device waits for its next one. Idempotent."""
 
 
 class LiveRooms(Protocol):
