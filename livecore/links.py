@@ -29,15 +29,20 @@ class MediaLinks:
         expires_ms = self._clock.at_ms() + lifetime_ms
         return jwt.encode({"sub": account_id, "scp": scope, "xms": expires_ms, "epo": epoch}, self._secret, algorithm="HS256")
 
-    def check(self, token: str, path: str) -> Grant:
-        """Raises Forbidden (not ours, or for something else) or Gone (expired)."""
+    def read(self, token: str) -> Grant:
+        """What a token grants. Raises Forbidden (not ours) or Gone (expired)."""
         try:
             claims = jwt.decode(token, self._secret, algorithms=["HS256"])
             grant = Grant(str(claims["scp"]), str(claims["sub"]), int(claims["xms"]), int(claims["epo"]))
         except (jwt.InvalidTokenError, KeyError, ValueError) as exc:
             raise Forbidden("This link is not valid.", type="bad_link") from exc
-        if not (path == grant.scope or path.startswith(grant.scope.rstrip("/") + "/")):
-            raise Forbidden("This link is for something else.", type="bad_link")
         if self._clock.at_ms() >= grant.expires_ms:
             raise Gone("This link has expired.", type="link_expired")
+        return grant
+
+    def check(self, token: str, path: str) -> Grant:
+        """As `read`; raises Forbidden too when the token is for something else than `path`."""
+        grant = self.read(token)
+        if not (path == grant.scope or path.startswith(grant.scope.rstrip("/") + "/")):
+            raise Forbidden("This link is for something else.", type="bad_link")
         return grant

@@ -365,6 +365,15 @@ class Lives:
             raise errors.Forbidden("You are not a guest here any more.")
         return Publisher(row["id"], live_id, row["account_id"], row["kind"])
 
+    async def publication_of(self, token: str) -> str:
+        """The publication that a publish token stands for, whatever became of its live. Raises Unauthorised."""
+        async with self._db.read() as conn:
+            query = select(live_publication.c.id).where(live_publication.c.token_hash == rules.token_hash(token))
+            found = (await conn.execute(query)).scalar_one_or_none()
+        if found is None:
+            raise errors.Unauthorised("This token publishes nothing.")
+        return str(found)
+
     async def prefers(self, live_id: str) -> str:
         async with self._db.read() as conn:
             return str((await self._row(conn, live_id))["prefer"])

@@ -1,0 +1,72 @@
+# make run: set up what is needed and serve at http://localhost:8080. make test: everything that is tested.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := clients/web-demo
+ARGS ?=
+
+.PHONY: setup setup-dev run test test-deep check bench bench-peers pictures migration clean
+
+setup: $(VENV)/.run-done $(DEMO)/node_modules/.done
+
+# What the tests and the checks need on top.
+setup-dev: $(VENV)/.dev-done $(DEMO)/node_modules/.done
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=python3.12 make …)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); sh requirements/venv.sh "$(PYTHON)" $(VENV); }
+
+$(VENV)/.run-done: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what livecore stands on …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev-done: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what livecore and its tests stand on …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run-done
+
+# The machine's Node, or else the one that comes as a Python package.
+$(DEMO)/node_modules/.done: $(DEMO)/package-lock.json | $(BIN)/python
+	@echo "Installing what the web demo stands on …"
+	@if command -v npm >/dev/null 2>&1; then \
+	  cd $(DEMO) && npm ci --silent --no-audit --no-fund --ignore-scripts; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt && \
+	  cd $(DEMO) && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts; \
+	fi
+	@touch $@
+
+run: setup
+	@$(BIN)/livecore serve $(ARGS)
+
+# Short and seeded: every promise, a real Chromium, throwaway PostgreSQL and Redis servers of the tests' own.
+test: setup-dev
+	@$(BIN)/python -m pytest -m "not deep" $(ARGS)
+
+# Long: fuzzing, soaks, and each promise's test run with its handler switched off.
+test-deep: setup-dev
+	@$(BIN)/python -m pytest --hypothesis-profile=deep $(ARGS)
+
+check: setup-dev
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_imports.py
+
+bench: setup-dev
+	@$(BIN)/livecore bench all $(ARGS)
+
+pictures: setup-dev
+	@LIVECORE_PICTURES=1 $(BIN)/python -m pytest -q tests/browser $(ARGS)
+
+# make migration ARGS="what changes": an alembic revision from the difference between metadata and head.
+migration: setup-dev
+	@$(BIN)/python -m livecore.platform.migrations.new "$(ARGS)"
+
+clean:
+	@rm -rf $(VENV) $(DEMO)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,232 @@
+"""Lives: going live, who is on the air, guests, moderation, figures."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from livecore import cursors, errors
+from livecore.lives.service import NewLive
+from livecore.ports import Audience
+from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
+
+routes = Routes("lives")
+
+PAGE_LIMIT = 50
+
+
+class Host(Model):
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None
+
+
+class Live(Model):
+    """`…_at` are Unix milliseconds."""
+
+    id: str
+    title: str
+    host: Host
+    visibility: Audience
+    state: Literal["waiting", "live", "ended"]
+    record: bool
+    keep_replay: bool
+    slow_mode: int = Field(description="Seconds between a viewer's lines.")
+    viewers: int
+    peak_viewers: int
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    end_reason: str | None
+    video_id: str | None
+    whep: str
+    hls: str | None
+
+
+class LiveCreated(Live):
+    whip: str
+    token: str = Field(description="Publishes to this live and nothing else; told once.")
+
+
+class LiveNew(Body):
+    title: str = Field(min_length=1, max_length=120)
+    visibility: Audience = "everyone"
+    record: bool = True
+    keep_replay: bool = True
+    codec: Literal["h264", "vp8", "vp9", "av1"] = "h264"
+    slow_mode: int = Field(default=0, ge=0, le=3600)
+    guests: list[str] = Field(default_factory=list, max_length=8)
+
+
+class LiveChange(Body):
+    title: str | None = Field(default=None, min_length=1, max_length=120)
+    visibility: Audience | None = None
+    keep_replay: bool | None = None
+    slow_mode: int | None = Field(default=None, ge=0, le=3600)
+
+
+class GuestNew(Body):
+    username: str = Field(min_length=1, max_length=40)
+
+
+class Guest(Model):
+    publication: str
+    whip: str
+    token: str
+
+
+class RestrictionChange(Body):
+    username: str = Field(min_length=1, max_length=40)
+    kind: Literal["muted", "banned"]
+    on: bool = True
+
+
+class Figures(Model):
+    """What the media plane counts, for the host."""
+
+    live: str
+    viewers: int
+    media: dict[str, Any]
+
+
+class ListParams(Params):
+    limit: int = Field(default=20, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = Field(default=None, max_length=cursors.CURSOR_LIMIT_CHARS)
+
+
+async def live_models(call: Call, rows: list[dict[str, Any]]) -> list[Live]:
+    """Rows of the service as their viewer sees them; a host without a card is gone, and the live with them."""
+    viewer = call.me.account_id
+    cards = await call.app.directory.cards(viewer, [row["owner_id"] for row in rows])
+    models = []
+    for row in rows:
+        card = cards.get(row["owner_id"])
+        if card is None:
+            continue
+        models.append(
+            Live(
+                id=row["id"],
+                title=row["title"],
+                host=Host(id=card.id, username=card.username, name=card.name, avatar=card.avatar),
+                visibility=row["visibility"],
+                state=row["state"],
+                record=row["record"],
+                keep_replay=row["keep_replay"],
+                slow_mode=row["slow_mode_s"],
+                viewers=row.get("viewers", 0),
+                peak_viewers=row["peak_viewers"],
+                created_at=row["created_ms"],
+                started_at=row["started_ms"],
+                ended_at=row["ended_ms"],
+                end_reason=row["end_reason"],
+                video_id=row["video_id"],
+                whep=f"/whep/{row['id']}",
+                hls=None,
+            )
+        )
+    return models
+
+
+async def _one(call: Call, row: dict[str, Any]) -> Live:
+    models = await live_models(call, [row])
+    if not models:
+        raise errors.NotFound("There is no such live.")
+    return models[0]
+
+
+@routes.post("/api/v1/lives", body=LiveNew, ok=(201, LiveCreated), errors=(404, 409), idempotent=True)
+async def create(call: Call, body: LiveNew) -> Reply:
+    """Make a live, ready to publish to with WHIP."""
+    row, invitation = await call.app.lives.create(
+        call.me,
+        NewLive(
+            title=body.title,
+            visibility=body.visibility,
+            record=body.record,
+            keep_replay=body.keep_replay,
+            prefer=body.codec,
+            slow_mode_s=body.slow_mode,
+            guests=body.guests,
+        ),
+        call.idempotency_key,
+    )
+    model = await _one(call, dict(row))
+    created = LiveCreated(**model.model_dump(), whip=f"/whip/{row['id']}", token=invitation.token)
+    return Reply(created, headers={"Location": f"/api/v1/lives/{row['id']}"})
+
+
+@routes.get("/api/v1/lives", params=ListParams, ok=(200, Page[Live]))
+async def on_the_air(call: Call) -> Reply:
+    """Lives on the air that you may watch, newest first."""
+    return await _page(call, "lives")
+
+
+@routes.get("/api/v1/discover/lives", params=ListParams, ok=(200, Page[Live]))
+async def discover(call: Call) -> Reply:
+    """Who is live now."""
+    return await _page(call, "discover-lives")
+
+
+async def _page(call: Call, kind: str) -> Reply:
+    params: ListParams = call.params
+    before = None
+    if params.cursor is not None:
+        started_ms, live_id = cursors.decode_cursor(call.app.keys, kind, params.cursor)
+        before = (int(started_ms), str(live_id))
+    rows = await call.app.lives.running(call.me, params.limit, before)
+    cursor = None
+    if len(rows) == params.limit:
+        cursor = cursors.encode_cursor(call.app.keys, kind, [rows[-1]["started_ms"], rows[-1]["id"]])
+    return Reply(Page[Live](items=await live_models(call, rows), next_cursor=cursor))
+
+
+@routes.get("/api/v1/lives/{id}", ok=(200, Live))
+async def read(call: Call) -> Reply:
+    """One live."""
+    row = await call.app.lives.get(call.me, call.path["id"])
+    return Reply(await _one(call, row), headers={"ETag": f'"{row["version"]}"'})
+
+
+@routes.patch("/api/v1/lives/{id}", body=LiveChange, ok=(200, Live), errors=(412,))
+async def change(call: Call, body: LiveChange) -> Reply:
+    """Change title, audience, slow mode or what becomes of the recording."""
+    names = {"title": "title", "visibility": "visibility", "keep_replay": "keep_replay", "slow_mode": "slow_mode_s"}
+    given = body.model_dump(exclude_unset=True)
+    empty = [errors.FieldError(name, "must not be null") for name, value in given.items() if value is None]
+    if empty:
+        raise errors.Invalid(empty)
+    row = await call.app.lives.get(call.me, call.path["id"])
+    call.if_match(str(row["version"]))
+    version = row["version"] if "If-Match" in call.request.headers else None
+    changed = dict(await call.app.lives.change(call.me, call.path["id"], version, {names[name]: value for name, value in given.items()}))
+    return Reply(await _one(call, changed), headers={"ETag": f'"{changed["version"]}"'})
+
+
+@routes.post("/api/v1/lives/{id}/end", ok=(200, Live))
+async def end(call: Call) -> Reply:
+    """End the live for everybody."""
+    await call.app.lives.end(call.path["id"], "ended_by_host", by=call.me)
+    return Reply(await _one(call, await call.app.lives.get(call.me, call.path["id"])))
+
+
+@routes.post("/api/v1/lives/{id}/guests", body=GuestNew, ok=(201, Guest), errors=(409, 410))
+async def invite(call: Call, body: GuestNew) -> Reply:
+    """Give somebody the right to publish in this live beside you."""
+    invitation = await call.app.lives.invite_guest(call.me, call.path["id"], body.username)
+    return Reply(Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token))
+
+
+@routes.post("/api/v1/lives/{id}/restrictions", body=RestrictionChange, ok=(204, None))
+async def restrict(call: Call, body: RestrictionChange) -> Reply:
+    """Mute somebody in the chat of your live, put them out of it, or take that back."""
+    await call.app.lives.restrict(call.me, call.path["id"], body.username, body.kind, body.on)
+    return Reply(status=204)
+
+
+@routes.get("/api/v1/lives/{id}/stats", ok=(200, Figures))
+async def figures(call: Call) -> Reply:
+    """Bitrate, loss, round trip and layers of each publication and viewer; for the host."""
+    row = await call.app.lives.get(call.me, call.path["id"])
+    if row["owner_id"] != call.me.account_id:
+        raise errors.Forbidden("Only the host may see this.", type="not_the_host")
+    return Reply(Figures(live=row["id"], viewers=row["viewers"], media=await call.app.media.stats(row["id"])))
