@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     media_port: int = setting(8189, "", "UDP; worker i takes port + i; 0 = any free ports", ge=0, le=65535)
     media_workers: int = setting(0, "processes", "0 = one per core beyond the first, at least one", ge=0, le=256)
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
+    ice_servers: str = setting(
+        "", "", "stun:/turn: addresses for clients behind strict networks, comma-separated; none is needed on a public address"
+    )
+    turn_secret: str = setting("", "", "shared with the TURN server (coturn's static-auth-secret)", repr=False)
+    turn_credential_s: int = setting(12 * 3600, "s", "a TURN credential outlives the longest live", ge=300)
     recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=60)
 
     # -- senders

@@ -1,0 +1,119 @@
+"""Composition of lives with the media plane and the recorder: what one tells, the other hears.
+
+Each main process connects to the media workers and the recorder of its machine over Unix sockets. Their events
+arrive here as plain calls on `Course`; a failed step is logged and, for a finished recording, told again by the
+recorder at the next connect.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from livecore import errors
+from livecore.lives.course import Course
+from livecore.media.client import MediaError, MediaEvent, MediaPlane, PublicationDown, PublicationUp, WorkerDown
+from livecore.platform import ipc
+
+log = structlog.get_logger("live_plane")
+
+# How often a recorder that is away is looked for; it starts within a second of its end.
+RECONNECT_S = 0.5
+SWEEP_S = 60.0
+# Events that wait while the database is slow; more than a thousand lives do not change state at once here.
+EVENT_QUEUE = 4096
+
+
+class LivePlane:
+    def __init__(self, media: MediaPlane, recorder_socket: Path) -> None:
+        self._media = media
+        self._recorder_socket = recorder_socket
+        self._course: Course | None = None  # None until `start`
+        self._tasks: list[asyncio.Task[None]] = []
+        self._events: asyncio.Queue[MediaEvent] = asyncio.Queue(EVENT_QUEUE)
+
+    async def start(self, course: Course) -> None:
+        self._course = course
+        self._media.on_event = self._queue
+        await self._media.start()
+        for work, name in ((self._dispatch(), "live events"), (self._hear_recorder(), "recorder"), (self._sweep(), "live sweep")):
+            self._tasks.append(asyncio.create_task(work, name=name))
+
+    def _queue(self, event: MediaEvent) -> None:
+        try:
+            self._events.put_nowait(event)
+        except asyncio.QueueFull:
+            log.error("live event dropped", kind=type(event).__name__)
+
+    async def _dispatch(self) -> None:
+        while True:
+            event = await self._events.get()
+            await self._guarded(self._handle(event), type(event).__name__)
+
+    async def _handle(self, event: MediaEvent) -> None:
+        assert self._course is not None
+        if isinstance(event, PublicationUp):
+            await self._course.publication_up(event.live_id, event.publication_id)
+        elif isinstance(event, PublicationDown):
+            await self._course.publication_down(event.live_id, event.publication_id)
+        elif isinstance(event, WorkerDown):
+            log.warning("media worker away", worker=event.index, lives=len(event.live_ids))
+
+    async def _guarded(self, step: Awaitable[Any], what: str) -> Any:
+        """One failed step must not end the course of all other lives."""
+        try:
+            return await step
+        except (errors.Problem, MediaError, ipc.IpcError, OSError) as exc:
+            log.warning("live step failed", step=what, reason=str(exc))
+            return None
+
+    async def _sweep(self) -> None:
+        while True:
+            assert self._course is not None
+            await self._guarded(self._course.sweep(), "sweep")
+            await asyncio.sleep(SWEEP_S)
+
+    async def _hear_recorder(self) -> None:
+        """Stay connected to the recorder; a finished file is answered with `taken` once it is in the library."""
+        while True:
+            finished: asyncio.Queue[ipc.Message] = asyncio.Queue(EVENT_QUEUE)
+            closed = asyncio.Event()
+
+            def hear(_connection: ipc.Connection, message: ipc.Message, queue: asyncio.Queue[ipc.Message] = finished) -> None:
+                if message.get("t") == "finished":
+                    queue.put_nowait(message)
+
+            def gone(_connection: ipc.Connection, event: asyncio.Event = closed) -> None:
+                event.set()
+
+            try:
+                connection = await ipc.connect(self._recorder_socket, lambda: ipc.Connection("main", hear, on_closed=gone))
+            except ipc.IpcError:
+                await asyncio.sleep(RECONNECT_S)
+                continue
+            end = asyncio.create_task(closed.wait())
+            try:
+                while not closed.is_set():
+                    get = asyncio.create_task(finished.get())
+                    await asyncio.wait({get, end}, return_when=asyncio.FIRST_COMPLETED)
+                    if not get.done():
+                        get.cancel()
+                        break
+                    message = get.result()
+                    assert self._course is not None
+                    if await self._guarded(self._course.recording_finished(message), "recording"):
+                        connection.send({"t": "taken", "recording": message["recording"], "part": message.get("part", 0)})
+            finally:
+                end.cancel()
+                connection.close()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._media.close()
