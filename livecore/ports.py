@@ -84,14 +84,26 @@ class Delivery:
 class Bus(Protocol):
     """A bell between processes: at most once, in order per publisher and topic, and it may lose.
 
-    Nothing is kept for a subscriber that is away. `subscribe` returns when deliveries have begun. A handler that is slower
-    than its topic loses the oldest deliveries (counted as `bus_dropped`), never blocks a publisher.
+    Nothing is kept for a subscriber that is away. `subscribe` returns when deliveries have begun; while the server behind the
+    bus is away it returns at once, and they begin with the next gap's end. A handler that is slower than its topic loses the
+    oldest deliveries (counted as `bus_dropped`), never blocks a publisher. What a handler raises is logged and counted.
+
+    Whenever deliveries may have been lost - the server was away, a handler was too slow - the callbacks given to `on_gap` are
+    called once deliveries flow again: whoever serves from the store reads it again then. A bell that rings while the callback
+    runs is not lost.
     """
 
-    async def publish(self, topic: str, data: bytes) -> None: ...
+    async def publish(self, topic: str, data: bytes) -> None:
+        """Never waits for a subscriber, nor for the server; what cannot be sent is lost and counted."""
 
     async def subscribe(self, topic: str, handler: Callable[[Delivery], Awaitable[None] | None]) -> Callable[[], Awaitable[None]]:
-        """Answers a coroutine function that ends the subscription. A `topic` that ends in `*` takes every topic below it."""
+        """Answers a coroutine function that ends the subscription. A `topic` that ends in `*` takes every topic below it.
+
+        Deliveries to one handler come one after the other; a coroutine is awaited before the next.
+        """
+
+    def on_gap(self, callback: Callable[[], Awaitable[None] | None]) -> Callable[[], None]:
+        """Have `callback` called after each time that deliveries may have been lost; answers a function that ends this."""
 
 
 @dataclass(frozen=True)
@@ -430,6 +442,12 @@ class Erasures(Protocol):
         """False when there is none, or when it has begun and cannot be called back."""
 
     async def due_ms(self, account_id: str) -> int | None: ...
+
+
+class Holds(Protocol):
+    """Legal holds: what must be preserved although its owner or its time would have it gone."""
+
+    async def held(self, account_id: str) -> bool: ...
 
 
 class Blocker(Protocol):

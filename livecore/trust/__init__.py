@@ -1,0 +1,1 @@
+"""Policies, claims, reports, notices and the audit log."""
