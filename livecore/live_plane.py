@@ -22,7 +22,7 @@ log = structlog.get_logger("live_plane")
 
 # How often a recorder that is away is looked for; it starts within a second of its end.
 RECONNECT_S = 0.5
-SWEEP_S = 60.0
+SWEEP_S = 5.0
 # Events that wait while the database is slow; more than a thousand lives do not change state at once here.
 EVENT_QUEUE = 4096
 
@@ -37,6 +37,7 @@ class LivePlane:
 
     async def start(self, course: Course) -> None:
         self._course = course
+        await self._guarded(course.all_away(), "begin")
         self._media.on_event = self._queue
         await self._media.start()
         for work, name in ((self._dispatch(), "live events"), (self._hear_recorder(), "recorder"), (self._sweep(), "live sweep")):
@@ -58,9 +59,13 @@ class LivePlane:
         if isinstance(event, PublicationUp):
             await self._course.publication_up(event.live_id, event.publication_id)
         elif isinstance(event, PublicationDown):
-            await self._course.publication_down(event.live_id, event.publication_id)
+            if event.reason == "away":
+                await self._course.publication_away(event.live_id, event.publication_id)
+            else:
+                await self._course.publication_down(event.live_id, event.publication_id)
         elif isinstance(event, WorkerDown):
             log.warning("media worker away", worker=event.index, lives=len(event.live_ids))
+            await self._course.all_away(event.live_ids)
 
     async def _guarded(self, step: Awaitable[Any], what: str) -> Any:
         """One failed step must not end the course of all other lives."""

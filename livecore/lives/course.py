@@ -3,11 +3,11 @@
 Every main process hears of each event, so each step is one conditional update: whoever changes the row acts.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 
 from livecore.ids import new_id
 from livecore.lives import rules
@@ -23,7 +23,14 @@ KeepRecording = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[
 
 class Course:
     def __init__(
-        self, db: Database, clock: Clock, lives: Lives, media: MediaControl, signals: Signals, keep_recording: KeepRecording
+        self,
+        db: Database,
+        clock: Clock,
+        lives: Lives,
+        media: MediaControl,
+        signals: Signals,
+        keep_recording: KeepRecording,
+        resume_s: float,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -31,6 +38,7 @@ class Course:
         self._media = media
         self._signals = signals
         self._keep_recording = keep_recording
+        self._resume_ms = int(resume_s * 1000)
 
     async def publication_up(self, live_id: str, publication_id: str) -> None:
         """Pictures or sound arrive: the live is on the air, and recorded if its host wants."""
@@ -46,8 +54,11 @@ class Course:
                 )
             changed = await conn.execute(
                 update(live_publication)
-                .where(live_publication.c.id == publication_id, live_publication.c.up_ms.is_(None))
-                .values(up_ms=now_ms)
+                .where(
+                    live_publication.c.id == publication_id,
+                    or_(live_publication.c.up_ms.is_(None), live_publication.c.away_ms.is_not(None)),
+                )
+                .values(up_ms=func.coalesce(live_publication.c.up_ms, now_ms), away_ms=None)
             )
             recording_id = None
             if row["record"]:
@@ -63,13 +74,34 @@ class Course:
         if changed.rowcount:
             await self._tell(live_id)
 
+    async def publication_away(self, live_id: str, publication_id: str) -> None:
+        """Its connection is lost; it may come back. Viewers see who is there."""
+        async with self._db.write() as conn:
+            changed = await conn.execute(
+                update(live_publication)
+                .where(live_publication.c.id == publication_id, live_publication.c.up_ms.is_not(None), live_publication.c.away_ms.is_(None))
+                .values(away_ms=self._clock.at_ms())
+            )
+        if changed.rowcount:
+            await self._tell(live_id)
+
+    async def all_away(self, live_ids: Sequence[str] | None = None) -> None:
+        """A worker died, or this process has just begun and has not heard of any: those that are still there are told up again."""
+        query = select(live_publication.c.live_id, live_publication.c.id).where(live_publication.c.up_ms.is_not(None))
+        if live_ids is not None:
+            query = query.where(live_publication.c.live_id.in_(live_ids))
+        async with self._db.read() as conn:
+            rows = [(row.live_id, row.id) for row in await conn.execute(query)]
+        for live_id, publication_id in rows:
+            await self.publication_away(live_id, publication_id)
+
     async def publication_down(self, live_id: str, publication_id: str) -> None:
         """Gone for longer than it may take to come back. Without its host a live is over."""
         async with self._db.write() as conn:
             changed = await conn.execute(
                 update(live_publication)
                 .where(live_publication.c.id == publication_id, live_publication.c.up_ms.is_not(None))
-                .values(up_ms=None)
+                .values(up_ms=None, away_ms=None)
             )
             kind = (await conn.execute(select(live_publication.c.kind).where(live_publication.c.id == publication_id))).scalar_one_or_none()
         if kind == "host":
@@ -104,24 +136,16 @@ class Course:
         return True
 
     async def sweep(self) -> None:
-        """End lives that never began, and those left on the air by a crash of everything: run at start and every minute."""
-        cutoff_ms = self._clock.at_ms() - rules.WAITING_LIMIT_MS
+        """End what nobody will come back to: lives that never began, and publications that were away for too long."""
+        now_ms = self._clock.at_ms()
         async with self._db.read() as conn:
-            stale = [
-                row.id for row in await conn.execute(select(live.c.id).where(live.c.state == "waiting", live.c.created_ms < cutoff_ms))
-            ]
+            never = select(live.c.id).where(live.c.state == "waiting", live.c.created_ms < now_ms - rules.WAITING_LIMIT_MS)
+            stale = [row.id for row in await conn.execute(never)]
+            away = select(live_publication.c.live_id, live_publication.c.id).where(
+                live_publication.c.away_ms < now_ms - self._resume_ms - rules.RESUME_MARGIN_MS
+            )
+            gone = [(row.live_id, row.id) for row in await conn.execute(away)]
         for live_id in stale:
             await self._lives.end(live_id, "never_began")
-
-    async def publications_known(self, present: set[str]) -> None:
-        """After (re)connecting to the media plane: `present` publications exist there; the others are gone."""
-        async with self._db.read() as conn:
-            rows = [
-                (row.live_id, row.id)
-                for row in await conn.execute(
-                    select(live_publication.c.live_id, live_publication.c.id).where(live_publication.c.up_ms.is_not(None))
-                )
-            ]
-        for live_id, publication_id in rows:
-            if publication_id not in present:
-                await self.publication_down(live_id, publication_id)
+        for live_id, publication_id in gone:
+            await self.publication_down(live_id, publication_id)

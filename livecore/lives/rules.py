@@ -9,6 +9,8 @@ State = Literal["waiting", "live", "ended"]
 
 # A live that nobody publishes to is over after this: the host closed the page before the camera came up.
 WAITING_LIMIT_MS = 10 * 60 * 1000
+# The media plane tells of the end of a publication itself; only when it could not (it died too) does this margin pass.
+RESUME_MARGIN_MS = 5000
 # Guests beside the host: what fits on a phone's screen, and what one worker's core carries for each viewer.
 GUEST_LIMIT = 8
 

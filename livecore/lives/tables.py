@@ -49,6 +49,7 @@ live_publication = Table(
     # the recording that is being written of it; NULL when none was begun
     Column("recording_id", String(32), unique=True),
     Column("up_ms", BigInteger),  # NULL while nothing is published
+    Column("away_ms", BigInteger),  # since when its connection is lost; NULL while it stands or after it is over
     UniqueConstraint("live_id", "account_id"),
     info=personal(
         subject="account_id",
