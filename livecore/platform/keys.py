@@ -67,11 +67,11 @@ class SqlKeys:
     def __init__(self, url: str, *, monotonic: Any = None) -> None:
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self._is_sqlite:
-            self._engine = create_async_engine(url, pool_size=1, max_overflow=0)
+            self._engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
             event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
             event.listen(self._engine.sync_engine, "begin", _begin_immediate)
         else:
-            self._engine = create_async_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True)
+            self._engine = create_async_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
         self._ciphers: OrderedDict[str, tuple[AESGCM, float]] = OrderedDict()
         self._now = monotonic or asyncio.get_running_loop().time
         self._root = b""
