@@ -72,16 +72,26 @@ def annexb_units(data: bytes) -> list[bytes]:
     return [part for part in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if part]
 
 
-def av1(data: bytes, is_key: bool) -> list[bytes]:
-    elements = []
+def av1_obus(data: bytes) -> list[bytes]:
+    """OBUs without size fields and without temporal delimiters."""
+    obus = []
     position = 0
     while position < len(data):
         header = data[position]
         head = 2 if header & 4 else 1
         length, start = leb(data, position + head)
         if header >> 3 & 15 != 2:
-            elements.append(bytes([header & ~2]) + data[position + 1 : position + head] + data[start : start + length])
+            obus.append(bytes([header & ~2]) + data[position + 1 : position + head] + data[start : start + length])
         position = start + length
+    return obus
+
+
+def av1_bodies(data: bytes) -> list[bytes]:
+    return [obu for obu in av1_obus(data) if obu[0] >> 3 & 15 != 15]
+
+
+def av1(data: bytes, is_key: bool) -> list[bytes]:
+    elements = av1_obus(data)
     out: list[bytes] = []
     first = True
     for element in elements:
