@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 
-_IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
+_SPS, _STAP_A, _FU_A = 7, 24, 28
 
 
 def starts_key_frame(payload: bytes) -> bool:
-    """A parameter set or the start of an IDR slice: where a decoder can begin."""
+    """Where a decoder can begin: a sequence parameter set, which WebRTC senders put in front of every IDR picture.
+
+    An IDR slice alone does not count: its parameter set was lost, will come again over RTX, and must not then be
+    "before the switch".
+    """
     if not payload:
         return False
     kind = payload[0] & 31
     if kind == _STAP_A:
-        return any(unit in (_SPS, _IDR) for unit in _aggregated(payload))
+        return _SPS in _aggregated(payload)
     if kind == _FU_A:
-        return len(payload) > 1 and payload[1] & 0x80 != 0 and payload[1] & 31 in (_SPS, _IDR)
-    return kind in (_SPS, _IDR)
+        return len(payload) > 1 and payload[1] & 0x80 != 0 and payload[1] & 31 == _SPS
+    return kind == _SPS
 
 
 def _aggregated(payload: bytes) -> Iterator[int]:

@@ -1,0 +1,182 @@
+"""The `Transport`: one peer's media connection, from its first connectivity check to its close. No socket, no clock."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from livecore.media import stun
+from livecore.media.drops import Counters, Drop
+from livecore.media.ice import CheckResult, IceLite
+from livecore.media.transport import Certificate, Dtls, Protector, Unprotector
+from livecore.media.wire import Run
+
+# What the socket layer calls an address: (host, port), with flow and scope behind it for IPv6.
+SocketAddress = Any
+
+
+class Owner(Protocol):
+    """The session that a transport belongs to."""
+
+    def on_connected(self, now: float) -> None: ...
+
+    def on_rtp(self, packet: bytes, at: float) -> None:
+        """A decrypted packet; `at`: kernel arrival in monotonic seconds."""
+        ...
+
+    def on_rtcp(self, packet: bytes, now: float) -> None: ...
+
+    def on_closed(self, reason: str, now: float) -> None: ...
+
+
+class Wire(Protocol):
+    """How datagrams leave. Neither call blocks or raises; what the kernel does not take is counted and gone."""
+
+    def send(self, data: bytes, address: SocketAddress) -> None: ...
+
+    def send_segments(self, data: memoryview, segment_bytes: int, address: SocketAddress) -> None:
+        """Datagrams of `segment_bytes` each (the last may be shorter) laid end to end."""
+        ...
+
+
+class Transport:
+    """`state`: "checking" (no valid check yet), "handshake", "connected", "closed" (`reason` says why)."""
+
+    def __init__(
+        self,
+        certificate: Certificate,
+        fingerprints: Sequence[tuple[str, str]],
+        ice: IceLite,
+        wire: Wire,
+        owner: Owner,
+        *,
+        dtls_client: bool,
+    ) -> None:
+        self.ice = ice
+        self.state = "checking"
+        self.reason = ""
+        self.drops: Counters = Counter()
+        self.address: SocketAddress = None  # where packets go; None before the first valid check
+        self.connected_at: float | None = None  # None before DTLS is done
+        self.bytes_sent = 0
+        self.transport_sequence = 0  # of the next packet under transport-wide feedback
+        self._certificate = certificate
+        self._fingerprints = fingerprints
+        self._dtls_client = dtls_client
+        self._wire = wire
+        self._owner = owner
+        self._dtls: Dtls | None = None  # None before the first valid check: nothing is spent on an unverified peer
+        self._unprotector: Unprotector | None = None  # both None before DTLS is done
+        self._protector: Protector | None = None
+
+    @property
+    def tag_bytes(self) -> int:
+        return self._protector.tag_bytes if self._protector else 16
+
+    def on_check(self, request: stun.Message, source: SocketAddress, now: float) -> CheckResult:
+        """A binding request from `source`; answered at once. The result says which addresses are now this peer's."""
+        result = self.ice.on_request(request, source[:2], now)
+        if result.response is None:
+            return result
+        self._wire.send(result.response, source)
+        if result.moved:
+            self.address = source
+        if self._dtls is None and self.state == "checking":
+            self.state = "handshake"
+            self._dtls = Dtls(self._certificate, self._fingerprints, client=self._dtls_client, now=now)
+            self._send_all(self._dtls.start(now))
+        return result
+
+    def on_dtls(self, datagram: bytes, now: float) -> None:
+        if self._dtls is None or self.state == "closed":
+            return
+        self._send_all(self._dtls.feed(datagram, now))
+        self._after_dtls(now)
+
+    def on_srtp(self, datagram: bytes, at: float, now: float) -> None:
+        """SRTP or SRTCP, told apart by the second byte (RFC 5761). Two bytes at least, the rest is checked by libsrtp."""
+        unprotector = self._unprotector
+        if unprotector is None:
+            self.drops[Drop.NO_KEYS] += 1
+            return
+        if len(datagram) < 12:
+            self.drops[Drop.RTP_SHORT] += 1
+            return
+        if 192 <= datagram[1] <= 223:
+            opened = unprotector.rtcp(datagram)
+            if isinstance(opened, bytes):
+                self._owner.on_rtcp(opened, now)
+                return
+        else:
+            opened = unprotector.rtp(datagram)
+            if isinstance(opened, bytes):
+                self._owner.on_rtp(opened, at)
+                return
+        self.drops[opened] += 1
+
+    def _after_dtls(self, now: float) -> None:
+        assert self._dtls is not None
+        if self._dtls.state in ("failed", "closed"):
+            self.close(self._dtls.reason, now)
+        elif self._dtls.state == "connected" and self._protector is None:
+            keys = self._dtls.keys
+            assert keys is not None
+            self._unprotector, self._protector = Unprotector(keys), Protector(keys, self.drops)
+            self.state, self.connected_at = "connected", now
+            self._owner.on_connected(now)
+
+    def deadline(self) -> float:
+        """When `on_deadline` is due, unless something arrives before."""
+        dtls = self._dtls.deadline() if self._dtls else None
+        ice = self.ice.deadline()
+        return ice if dtls is None else min(dtls, ice)
+
+    def on_deadline(self, now: float) -> None:
+        if self.state == "closed":
+            return
+        expiry = self.ice.expiry(now)
+        if expiry:
+            self.close(expiry, now)
+        elif self._dtls is not None and self._dtls.state == "handshake":
+            self._send_all(self._dtls.on_deadline(now))
+            self._after_dtls(now)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        if self._protector is None or self.state == "closed":
+            return
+        sealed = self._protector.rtcp(packet)
+        if sealed is not None:
+            self._wire.send(sealed, self.address)
+
+    def send_rtp(self, packet: bytes) -> None:
+        """One packet outside a run (a resend)."""
+        if self._protector is None or self.state == "closed":
+            return
+        sealed = self._protector.rtp(packet)
+        if sealed is not None:
+            self.bytes_sent += len(sealed)
+            self._wire.send(sealed, self.address)
+
+    def send_run(self, run: Run, ssrc: int, sequence_offset: int, timestamp_offset: int, picture_offset: int, tl0_offset: int) -> None:
+        """The packets of a run under this peer's numbers and keys."""
+        protector = self._protector
+        if protector is None or self.state == "closed":
+            return
+        sealed = protector.run(run, ssrc, sequence_offset, timestamp_offset, picture_offset, tl0_offset, self.transport_sequence)
+        if run.transport_sequence_at:
+            self.transport_sequence += run.count
+        self.bytes_sent += len(sealed)
+        self._wire.send_segments(sealed, run.segment_bytes, self.address)
+
+    def _send_all(self, datagrams: list[bytes]) -> None:
+        if self.address is not None:
+            for datagram in datagrams:
+                self._wire.send(datagram, self.address)
+
+    def close(self, reason: str, now: float) -> None:
+        """End the connection; the owner is told once."""
+        if self.state == "closed":
+            return
+        self.state, self.reason = "closed", reason
+        if self._dtls is not None:
+            self._send_all(self._dtls.close())
+        self._owner.on_closed(reason, now)

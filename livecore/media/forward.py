@@ -1,0 +1,104 @@
+"""Which packets of which layer one viewer (or the recorder) gets, and under which numbers: decided here, carried out by a sink."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Protocol
+
+from livecore.media.drops import Counters, Drop
+from livecore.media.rewrite import Epoch, Numbering
+from livecore.media.source import Batch, Layer
+
+
+class Sink(Protocol):
+    """Carries out what a forwarder decides."""
+
+    def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
+        """Send these packets under the offsets of `epoch`."""
+        ...
+
+    def on_clock(self, now: float) -> None:
+        """The current layer's publisher has told its clock (a sender report)."""
+        ...
+
+
+class Forwarder:
+    """The state of one subscription to one track: the layer it is on, the layer it wants, its numbers.
+
+    A change of layer happens at a key frame of the new one; until then the old one flows on.
+    """
+
+    def __init__(self, clock_hz: int, needs_key: bool, sink: Sink, rng: random.Random) -> None:
+        # Both below half of their range: the first packets may be lost without the two ends disagreeing on a roll-over.
+        self.numbering: Numbering[Layer] = Numbering(clock_hz, rng.getrandbits(14), rng.getrandbits(30))
+        self.needs_key = needs_key  # audio can begin anywhere
+        self.current: Layer | None = None  # None before the first packet
+        self.wanted: Layer | None = None  # None while nothing is wanted (before DTLS, or paused)
+        self.drops: Counters = Counter()
+        self.switches = 0
+        self._sink = sink
+
+    def want(self, layer: Layer | None) -> None:
+        """Ask for a layer; the caller asks the publisher for a key frame of it. None stops what is being sent."""
+        if self.wanted is not None and self in self.wanted.waiters:
+            self.wanted.waiters.remove(self)
+        self.wanted = layer
+        if layer is None:
+            if self.current is not None and self in self.current.watchers:
+                self.current.watchers.remove(self)
+            self.current = None
+        elif layer is not self.current:
+            layer.waiters.append(self)
+
+    def leave(self) -> None:
+        self.want(None)
+
+    def on_batch(self, layer: Layer, batch: Batch, now: float) -> None:
+        """Packets of the layer being watched."""
+        epoch = self.numbering.epochs[-1]
+        if batch.lowest < epoch.base:
+            later = batch.since(epoch.base)
+            self.drops[Drop.BEFORE_SWITCH] += len(batch.packets) - (len(later.packets) if later else 0)
+            if later is None:
+                return
+            batch = later
+        self.numbering.note(epoch, batch.highest, batch.newest)
+        self._sink.deliver(epoch, batch, now)
+
+    def on_wanted(self, layer: Layer, batch: Batch, now: float) -> bool:
+        """Packets of the layer that is wanted and not yet watched. True when the switch has happened."""
+        start = batch.from_key() if self.needs_key else batch
+        if start is None:
+            self.drops[Drop.AWAITING_KEY_FRAME] += len(batch.packets)
+            return False
+        if self.current is not None:
+            self.switches += 1
+            if self in self.current.watchers:
+                self.current.watchers.remove(self)
+        first = min(start.packets, key=lambda packet: packet.sequence)
+        epoch = self.numbering.begin(layer, first)
+        self.current = layer
+        layer.watchers.append(self)
+        self.numbering.note(epoch, start.highest, start.newest)
+        self._sink.deliver(epoch, start, now)
+        return True
+
+    def on_clock(self, now: float) -> None:
+        self._sink.on_clock(now)
+
+
+def flush(layer: Layer, now: float) -> int:
+    """Hand a layer's pending packets to everybody who watches or awaits it. Returns how many packets that was in all."""
+    pending = layer.pending
+    if not pending:
+        return 0
+    layer.pending = []
+    batch = Batch(pending)
+    forwarded = 0
+    for forwarder in layer.watchers:
+        forwarder.on_batch(layer, batch, now)
+        forwarded += len(pending)
+    if layer.waiters:
+        layer.waiters = [f for f in layer.waiters if not f.on_wanted(layer, batch, now)]
+    return forwarded

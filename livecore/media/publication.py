@@ -1,0 +1,264 @@
+"""A `Publication`: everything that one publisher sends to a live, and its tracks and layers. It outlives a dropped connection."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from livecore.media import codecs, layers, rtcp
+from livecore.media.drops import Counters, Drop
+from livecore.media.extensions import Extension
+from livecore.media.forward import Forwarder
+from livecore.media.packet import Header, Packet, parse_header
+from livecore.media.sdp import AnswerSection, Codec
+from livecore.media.source import Layer, Outbox
+from livecore.media.twcc import TransportFeedbackBuilder
+from livecore.media.wire import ShapeTable
+
+# A publisher has a handful of streams; each new SSRC costs a dictionary entry, and an attacker could send millions.
+SSRC_LIMIT = 32
+# About two and a half frames: how late Chrome's estimate may hear of a queue.
+FEEDBACK_INTERVAL_S = 0.04
+REPORT_INTERVAL_S = 1.0
+RATE_INTERVAL_S = 1.0
+
+
+class Feedback(Protocol):
+    """The way back to the publisher."""
+
+    def send_rtcp(self, packet: bytes) -> None: ...
+
+
+class Track:
+    """One kind of media of a publication."""
+
+    def __init__(self, kind: str, codec: Codec, mid: str, rids: Sequence[str]) -> None:
+        self.kind = kind
+        self.codec = codec
+        self.mid = mid
+        self.shapes = ShapeTable()
+        self.forwarders: list[Forwarder] = []
+        self.layers: dict[str, Layer] = {}
+        self.replace(codec, mid, rids)
+
+    def replace(self, codec: Codec, mid: str, rids: Sequence[str]) -> None:
+        """New streams of a publisher that came back: its numbers start anew, the forwarders stay."""
+        self.codec, self.mid = codec, mid
+        names = list(rids) or [""]
+        self.layers = {rid: Layer(rid, rank, codec.clock_hz) for rank, rid in enumerate(names)}
+
+    def offered(self, now: float) -> list[layers.Offered]:
+        return [layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now)) for layer in self.layers.values()]
+
+    def best(self, now: float) -> Layer:
+        rid = layers.choose(self.offered(now), None)
+        return self.layers[rid] if rid is not None else next(iter(self.layers.values()))
+
+
+class Publication:
+    """`tracks` is empty until the publisher has connected; `feedback` is None while it is away."""
+
+    def __init__(self, live_id: str, publication_id: str, outbox: Outbox, rng: random.Random) -> None:
+        self.live_id = live_id
+        self.publication_id = publication_id
+        self.ssrc = rng.getrandbits(31) | 1  # ours, as the sender of RTCP
+        self.tracks: dict[str, Track] = {}
+        self.counts: Counters = Counter()
+        self.feedback: Feedback | None = None
+        self._outbox = outbox
+        self.accept(())
+
+    # -- the publisher's connection
+
+    def accept(self, sections: Sequence[AnswerSection]) -> None:
+        """Take the streams that an answer agreed on: those of a publisher that has connected, for the first time or again."""
+        self._by_ssrc: dict[int, tuple[Track, Layer]] = {}
+        self._rtx_by_ssrc: dict[int, tuple[Track, Layer]] = {}
+        self._by_type: dict[int, Track] = {}
+        self._by_rtx_type: dict[int, Track] = {}
+        self._ids: dict[int, Extension] = {}
+        self._arrivals: TransportFeedbackBuilder | None = None
+        self._feedback_due = self._report_due = self._rate_due = 0.0
+        kinds = {s.offered.kind for s in sections if s.codec}
+        for kind in [kind for kind in self.tracks if kind not in kinds]:
+            del self.tracks[kind]
+        for section in sections:
+            codec = section.codec
+            if codec is None:
+                continue
+            kind = section.offered.kind
+            track = self.tracks.get(kind)
+            if track is None:
+                track = self.tracks[kind] = Track(kind, codec, section.offered.mid, section.rids)
+            else:
+                track.replace(codec, section.offered.mid, section.rids)
+            self._by_type[codec.payload_type] = track
+            if codec.rtx is not None:
+                self._by_rtx_type[codec.rtx] = track
+            self._ids.update({number: extension for extension, number in section.extensions.items()})
+            if Extension.TRANSPORT_SEQUENCE in section.extensions and "transport-cc" in section.feedback:
+                self._arrivals = self._arrivals or TransportFeedbackBuilder()
+            if not section.rids:
+                layer = track.layers[""]
+                for media, resend in section.offered.pairs[:1]:
+                    self._bind(track, layer, media, resent=False)
+                    self._bind(track, layer, resend, resent=True)
+                if section.offered.ssrcs and not section.offered.pairs:
+                    self._bind(track, layer, section.offered.ssrcs[0], resent=False)
+
+    def _bind(self, track: Track, layer: Layer, ssrc: int, *, resent: bool) -> None:
+        if resent:
+            layer.rtx_ssrc = ssrc
+            self._rtx_by_ssrc[ssrc] = track, layer
+        else:
+            layer.ssrc = ssrc
+            self._by_ssrc[ssrc] = track, layer
+
+    def layers(self) -> Iterator[tuple[Track, Layer]]:
+        for track in self.tracks.values():
+            for layer in track.layers.values():
+                yield track, layer
+
+    # -- media in
+
+    def on_rtp(self, data: bytes, at: float) -> None:
+        """A decrypted packet of the publisher, with its kernel arrival. It is forwarded at the next `flush`."""
+        header = parse_header(data, self._ids)
+        if isinstance(header, Drop):
+            self.counts[header] += 1
+            return
+        if header.transport_sequence is not None and self._arrivals is not None:
+            self._arrivals.add(header.transport_sequence, at)
+        resent = False
+        bound = self._by_ssrc.get(header.ssrc)
+        if bound is None:
+            bound = self._rtx_by_ssrc.get(header.ssrc)
+            resent = bound is not None
+            if bound is None:
+                learned = self._learn(header, at)
+                if learned is None:
+                    return
+                bound, resent = learned
+        track, layer = bound
+        start = header.start
+        sequence = header.sequence
+        if resent:
+            # Chrome probes with copies of old packets, and with RTX that holds nothing: that is padding.
+            if header.end - start < 2:
+                layer.counts[Drop.RTX_PADDING] += 1
+                return
+            sequence = data[start] << 8 | data[start + 1]
+            start += 2
+        elif header.payload_type != track.codec.payload_type:
+            layer.counts[Drop.UNKNOWN_PAYLOAD_TYPE] += 1
+            return
+        self._accept_packet(track, layer, header, sequence, data[start : header.end], at, resent)
+
+    def _accept_packet(self, track: Track, layer: Layer, header: Header, sequence: int, payload: bytes, at: float, resent: bool) -> None:
+        receiver = layer.receiver
+        if resent and receiver.highest is None:
+            layer.counts[Drop.TOO_LATE] += 1
+            return
+        wide = receiver.widen.nearest(sequence) if resent else receiver.widen(sequence)
+        timestamp = receiver.widen_timestamp(header.timestamp)
+        packet = Packet(wide, timestamp, header.marker, payload, at, header.passed_on)
+        if track.kind == "video":
+            codecs.inspect(track.codec.name, packet)
+        if not layer.cache.add(packet):
+            layer.counts[Drop.DUPLICATE] += 1
+            if not resent:
+                receiver.received += 1  # a duplicate was received: RFC 3550 counts it
+            return
+        receiver.on_packet(wide, timestamp, at, len(payload), resent)
+        if not resent:
+            layer.last_at = at
+        if packet.key:
+            layer.key_frames.satisfied()
+        if not layer.pending:
+            self._outbox.layers.append(layer)
+        layer.pending.append(packet)
+        self._outbox.cost += len(layer.watchers)
+
+    def _learn(self, header: Header, at: float) -> tuple[tuple[Track, Layer], bool] | None:
+        """Which layer an unknown SSRC belongs to: by mid and rid, else by a payload type that one track has."""
+        resent = header.payload_type in self._by_rtx_type
+        track = next((t for t in self.tracks.values() if header.mid is not None and t.mid == header.mid), None)
+        track = track or self._by_type.get(header.payload_type) or self._by_rtx_type.get(header.payload_type)
+        if track is None:
+            self.counts[Drop.UNKNOWN_SSRC] += 1
+            return None
+        rid = (header.repaired_rid if resent else header.rid) or ""
+        layer = track.layers.get(rid)
+        if layer is None:
+            self.counts[Drop.UNKNOWN_RID] += 1
+            return None
+        if len(self._by_ssrc) + len(self._rtx_by_ssrc) >= SSRC_LIMIT:
+            self.counts[Drop.TOO_MANY_SSRCS] += 1
+            return None
+        self._bind(track, layer, header.ssrc, resent=resent)
+        return (track, layer), resent
+
+    # -- reports in
+
+    def on_rtcp(self, data: bytes, now: float) -> None:
+        messages, malformed = rtcp.parse(data)
+        if malformed:
+            self.counts[Drop.RTCP_MALFORMED] += malformed
+        for message in messages:
+            if isinstance(message, rtcp.SenderReport):
+                bound = self._by_ssrc.get(message.ssrc)
+                if bound is None:
+                    self.counts[Drop.RTCP_UNKNOWN_SSRC] += 1
+                    continue
+                layer = bound[1]
+                layer.receiver.on_sender_report(message.ntp, message.timestamp, now)
+                for forwarder in layer.watchers:
+                    forwarder.on_clock(now)
+
+    # -- reports out
+
+    def request_key(self, layer: Layer, now: float) -> None:
+        """Ask the publisher for a key frame of this layer, at most as often as the throttle lets."""
+        if layer.ssrc is None or self.feedback is None:
+            layer.key_frames.due = True
+            return
+        if layer.key_frames.request(now):
+            self._send_pli(layer)
+
+    def _send_pli(self, layer: Layer) -> None:
+        if self.feedback is not None and layer.ssrc is not None:
+            layer.counts["key_frames_asked"] += 1
+            self.feedback.send_rtcp(rtcp.build_pli(self.ssrc, layer.ssrc))
+
+    def on_tick(self, now: float) -> None:
+        """Every 20 ms or so: NACKs, transport-wide feedback, key-frame requests that were held back, reports."""
+        if now >= self._rate_due:
+            self._rate_due = now + RATE_INTERVAL_S
+            for _, layer in self.layers():
+                layer.rate(now)
+        feedback = self.feedback
+        if feedback is None:
+            return
+        for _, layer in self.layers():
+            if layer.ssrc is None:
+                continue
+            lost = layer.receiver.nacks(now)
+            if lost:
+                layer.counts["nacks_sent"] += len(lost)
+                feedback.send_rtcp(rtcp.build_nack(self.ssrc, layer.ssrc, lost))
+            if layer.key_frames.on_tick(now):
+                self._send_pli(layer)
+        if self._arrivals is not None and now >= self._feedback_due:
+            self._feedback_due = now + FEEDBACK_INTERVAL_S
+            message = self._arrivals.build(self.ssrc, next(iter(self._by_ssrc), 0))
+            if message is not None:
+                feedback.send_rtcp(message)
+        if now >= self._report_due:
+            self._report_due = now + REPORT_INTERVAL_S
+            blocks = [
+                block
+                for _, layer in self.layers()
+                if layer.ssrc is not None and (block := layer.receiver.report_block(layer.ssrc, now)) is not None
+            ]
+            if blocks:
+                feedback.send_rtcp(rtcp.build_receiver_report(self.ssrc, blocks))

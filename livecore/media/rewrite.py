@@ -1,0 +1,128 @@
+"""How a viewer's numbers follow from a publisher's: sequence, timestamp, VP8 picture id and TL0PICIDX.
+
+A viewer sees one stream without a seam, whatever layer or publisher connection it comes from. Each stretch from one source
+is an *epoch*, with constant offsets; a resend maps back through the epoch in which the packet was first sent.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from livecore.media.packet import Packet
+from livecore.media.receive import ClockReport
+
+# A NACK reaches back a second or two: with at most two switches a second, this many epochs cover it.
+EPOCH_LIMIT = 4
+
+
+class Clocked(Protocol):
+    """What a switch needs to know of a layer: its sender report, to compare its clock with another's."""
+
+    @property
+    def report(self) -> ClockReport | None: ...
+
+
+SourceT = TypeVar("SourceT", bound=Clocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch(Generic[SourceT]):
+    """From packet `base` of `source` on, an outgoing number is the incoming one plus an offset."""
+
+    source: SourceT
+    base: int
+    sequence_offset: int
+    timestamp_offset: int
+    picture_offset: int = 0
+    tl0_offset: int = 0
+
+
+class Numbering(Generic[SourceT]):
+    """The outgoing numbers of one subscription.
+
+    Args:
+        sequence, timestamp: what the first packet gets. A sequence below 32768 keeps both ends' roll-over counters in step
+            when the first packets are lost (RFC 3711 section 3.3.1).
+    """
+
+    def __init__(self, clock_hz: int, sequence: int, timestamp: int) -> None:
+        self._clock_hz = clock_hz
+        self.epochs: list[Epoch[SourceT]] = []
+        self.highest = (1 << 16) + sequence - 1
+        self._first_timestamp = timestamp
+        self._newest: Packet | None = None  # the packet with the highest timestamp so far, and its outgoing facts:
+        self._timestamp = 0
+        self._picture_id = 0
+        self._tl0 = 0
+
+    @property
+    def epoch(self) -> Epoch[SourceT] | None:
+        """The current epoch; None before the first packet."""
+        return self.epochs[-1] if self.epochs else None
+
+    def begin(self, source: SourceT, packet: Packet) -> Epoch[SourceT]:
+        """Start an epoch with `packet` of `source`, following what was sent before without a step back.
+
+        The time between the two sources is that of their sender reports where both have one, else that of arrival.
+        """
+        before = self._newest
+        if before is None or not self.epochs:
+            timestamp = self._first_timestamp
+            pictures, tl0 = 0, 0
+        else:
+            old = self.epochs[-1].source.report
+            new = source.report
+            if old is not None and new is not None:
+                seconds = new.seconds(packet.timestamp, self._clock_hz) - old.seconds(before.timestamp, self._clock_hz)
+            else:
+                seconds = packet.at - before.at
+            if not -1.0 < seconds < 120.0:  # the publisher's clock was set, or it is another machine's
+                seconds = packet.at - before.at
+            timestamp = self._timestamp + max(1, round(seconds * self._clock_hz))
+            pictures = self._picture_id + 1 - packet.picture_id if packet.picture_id_at else 0
+            tl0 = self._tl0 + 1 - packet.tl0 if packet.tl0_at else 0
+        epoch = Epoch(
+            source,
+            packet.sequence,
+            self.highest + 1 - packet.sequence,
+            timestamp - packet.timestamp,
+            pictures & 0x7FFF,
+            tl0 & 0xFF,
+        )
+        self.epochs.append(epoch)
+        del self.epochs[:-EPOCH_LIMIT]
+        return epoch
+
+    def note(self, epoch: Epoch[SourceT], highest: int, newest: Packet) -> None:
+        """What was sent under `epoch`: its highest incoming sequence, and its packet with the highest timestamp."""
+        out = highest + epoch.sequence_offset
+        if out > self.highest:
+            self.highest = out
+        timestamp = newest.timestamp + epoch.timestamp_offset
+        if self._newest is None or timestamp > self._timestamp:
+            self._newest, self._timestamp = newest, timestamp
+            if newest.picture_id_at:
+                self._picture_id = newest.picture_id + epoch.picture_offset
+            if newest.tl0_at:
+                self._tl0 = newest.tl0 + epoch.tl0_offset
+
+    def locate(self, wire: int) -> tuple[Epoch[SourceT], int] | None:
+        """The epoch and incoming sequence number behind an outgoing wire number; None when it was never sent (or is gone)."""
+        out = self.highest - ((self.highest - wire) & 0xFFFF)
+        for epoch in reversed(self.epochs):
+            sequence = out - epoch.sequence_offset
+            if sequence >= epoch.base:
+                return epoch, sequence
+        return None
+
+
+def rewrite_vp8(payload: bytearray, packet: Packet, picture_offset: int, tl0_offset: int) -> None:
+    """Put the viewer's picture id and TL0PICIDX into a copy of the packet's payload."""
+    at = packet.picture_id_at
+    if at > 0:
+        picture_id = packet.picture_id + picture_offset & 0x7FFF
+        payload[at] = 0x80 | picture_id >> 8
+        payload[at + 1] = picture_id & 0xFF
+    elif at < 0:
+        payload[-at] = packet.picture_id + picture_offset & 0x7F
+    if packet.tl0_at:
+        payload[packet.tl0_at] = packet.tl0 + tl0_offset & 0xFF

@@ -1,0 +1,374 @@
+"""The worker's publications and sessions: who publishes what, who watches it, and what happens when one of them goes."""
+
+import random
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from livecore.media import forward, negotiate, sdp
+from livecore.media.connection import Transport, Wire
+from livecore.media.control import (
+    Answer,
+    BadOffer,
+    Full,
+    NoCommonCodec,
+    NoPublisher,
+    NoSuchSession,
+    PatchAnswer,
+    PublicationDown,
+    PublicationUp,
+    RecordingFailed,
+    SessionClosed,
+    StaleTag,
+)
+from livecore.media.ice import IceLite
+from livecore.media.publication import Publication
+from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
+from livecore.media.settings import WorkerSettings
+from livecore.media.source import Outbox
+from livecore.media.subscription import Subscription
+from livecore.media.tap import RecordingTap, ToRecorder
+from livecore.media.transport import Certificate
+
+WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed
+VIEWER_TICK_S = 0.1
+# A viewer that asks while the publisher is connecting or away: soon enough to feel immediate, rare enough not to be a load.
+RETRY_AFTER_S = 2
+
+
+class Peers(Wire, Protocol):
+    """The socket layer, as the router sees it."""
+
+    def add(self, transport: Transport) -> None: ...
+
+    def index(self, transport: Transport) -> None: ...
+
+    def remove(self, transport: Transport) -> None: ...
+
+
+class Published:
+    """A publication with its sessions. `away_since`: None while its publisher is connected (or was never yet)."""
+
+    def __init__(self, publication: Publication) -> None:
+        self.publication = publication
+        self.session: PublisherSession | None = None
+        self.viewers: dict[str, ViewerSession] = {}
+        self.away_since: float | None = None
+        self.connected = False
+
+
+class Router:
+    """Raises the errors of `control`; emits its events."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        certificate: Certificate,
+        peers: Peers,
+        addresses: Sequence[tuple[str, int]],
+        emit: Callable[[WorkerEvent], None],
+        to_recorder: ToRecorder,
+        rng: random.Random,
+    ) -> None:
+        self._settings = settings
+        self._certificate = certificate
+        self._peers = peers
+        self._addresses = addresses
+        self._emit = emit
+        self._to_recorder = to_recorder
+        self._rng = rng
+        self.outbox = Outbox()
+        self.published: dict[tuple[str, str], Published] = {}
+        self.taps: dict[str, RecordingTap] = {}
+        self.sessions: dict[str, Session] = {}
+        self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
+        self._viewers_due = 0.0
+
+    # -- requests
+
+    def publish(self, live_id: str, publication_id: str, offer_sdp: str, prefer: str, account_id: str | None, now: float) -> Answer:
+        """Answer a publisher. The same publication id again takes over from the connection before."""
+        offer = _offer(offer_sdp)
+        key = live_id, publication_id
+        existing = self.published.get(key)
+        self._check_room(new_publication=existing is None)
+        resumed = None
+        if existing is not None and existing.viewers:
+            resumed = {kind: track.codec.format() for kind, track in existing.publication.tracks.items()}
+        try:
+            sections = negotiate.answer_publisher(offer, prefer, self._settings.start_bitrate_kbps, resumed)
+        except negotiate.NoCommonCodec as exc:
+            raise NoCommonCodec(str(exc)) from exc
+        if existing is None:
+            publication = Publication(live_id, publication_id, self.outbox, self._rng)
+            existing = self.published[key] = self._by_live[live_id][publication_id] = Published(publication)
+        # A second connection under the same id replaces the first only once it is connected (`_publisher_connected`).
+        session = PublisherSession(
+            self._session_id(), existing.publication, account_id, sections, self._session_closed, self._publisher_connected
+        )
+        return self._open(session, offer, sections, now)
+
+    def subscribe(self, live_id: str, publication_id: str, offer_sdp: str, account_id: str | None, now: float) -> Answer:
+        published = self.published.get((live_id, publication_id))
+        if published is None or not published.connected:
+            raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
+        offer = _offer(offer_sdp)
+        self._check_room(new_publication=False)
+        publication = published.publication
+        formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
+        layered = any(len(track.layers) > 1 for track in publication.tracks.values())
+        try:
+            sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
+        except negotiate.NoCommonCodec as exc:
+            raise NoCommonCodec(str(exc)) from exc
+        session = ViewerSession(self._session_id(), publication, account_id, self._session_closed)
+        answer = self._open(session, offer, sections, now)
+        for section in sections:
+            if section.codec is not None:
+                track = publication.tracks[section.offered.kind]
+                session.subscribe(Subscription(track, section, session.transport, self._rng))
+        published.viewers[session.session_id] = session
+        return answer
+
+    def patch(self, session_id: str, fragment_sdp: str, etag: str | None) -> PatchAnswer:
+        """A trickled candidate changes nothing for a lite agent; new credentials restart ICE (RFC 9725 section 4.3)."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            raise NoSuchSession("no such session")
+        try:
+            fragment = sdp.parse_fragment(fragment_sdp)
+        except sdp.SdpError as exc:
+            raise BadOffer(str(exc)) from exc
+        if etag not in (None, "*", session.etag):
+            raise StaleTag("the session has changed since")
+        if etag != "*" or not fragment.ufrag or fragment.ufrag == session.remote_ufrag:
+            return PatchAnswer(204, None, session.etag)
+        session.remote_ufrag = fragment.ufrag
+        credentials = session.transport.ice.restart()
+        self._peers.index(session.transport)
+        body = sdp.write_fragment(credentials.ufrag, credentials.password, self._addresses)
+        return PatchAnswer(200, body, session.etag)
+
+    def close_session(self, session_id: str, reason: str, now: float) -> None:
+        """A publisher's closing ends its publication: it does not come back."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            raise NoSuchSession("no such session")
+        if isinstance(session, PublisherSession):
+            published = self._published(session)
+            if published is not None and published.session in (None, session):
+                self._end(published, reason, now)
+                return
+        session.transport.close(reason, now)
+
+    def end_live(self, live_id: str, now: float, reason: str = "ended") -> None:
+        for published in list(self._by_live.get(live_id, {}).values()):
+            self._end(published, reason, now)
+
+    def cut(self, account_id: str, live_id: str | None, reason: str, now: float) -> int:
+        """Close what this person watches, in one live or everywhere. Returns how many sessions that were."""
+        cut = [
+            session
+            for session in self.sessions.values()
+            if isinstance(session, ViewerSession) and session.account_id == account_id and live_id in (None, session.publication.live_id)
+        ]
+        for session in cut:
+            session.transport.close(reason, now)
+        return len(cut)
+
+    def close(self, reason: str, now: float) -> None:
+        """Everything ends (the worker drains)."""
+        for live_id in list(self._by_live):
+            self.end_live(live_id, now, reason)
+
+    # -- recordings
+
+    def start_recording(self, live_id: str, publication_id: str, recording_id: str, now: float) -> None:
+        """Copy the best layer of a publication to the recorder, now or as soon as its publisher is connected.
+
+        Starting a recording that runs changes nothing.
+        """
+        if recording_id in self.taps:
+            return
+        published = self.published.get((live_id, publication_id))
+        if published is None:
+            raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
+        tap = self.taps[recording_id] = RecordingTap(recording_id, published.publication, self._to_recorder, self._rng)
+        if published.connected:
+            tap.on_publisher(now)
+
+    def stop_recording(self, recording_id: str, reason: str = "stopped") -> None:
+        tap = self.taps.pop(recording_id, None)
+        if tap is not None:
+            tap.close(reason)
+
+    def on_recorder_ready(self, now: float) -> None:
+        """The recorder is there (again): each recording goes on in a next part."""
+        for tap in self.taps.values():
+            tap.reopen(now)
+
+    def on_recorder_asks_key(self, recording_id: str, track: int, now: float) -> None:
+        tap = self.taps.get(recording_id)
+        if tap is not None:
+            tap.request_key(track, now)
+
+    def on_recorder_failed(self, recording_id: str, reason: str) -> None:
+        """The recorder gave a recording up."""
+        tap = self.taps.pop(recording_id, None)
+        if tap is not None:
+            tap.leave()
+            self._emit(RecordingFailed(recording_id, reason))
+
+    # -- what happens
+
+    def flush(self, now: float) -> None:
+        """Forward what the last drain of the socket brought."""
+        for layer in self.outbox.take():
+            forward.flush(layer, now)
+        for tap in self.taps.values():
+            tap.flush()
+
+    def backlog(self) -> int:
+        """Packets received and not forwarded yet, each counted once per viewer."""
+        return self.outbox.cost
+
+    def on_tick(self, now: float) -> None:
+        for published in list(self.published.values()):
+            published.publication.on_tick(now)
+            if published.away_since is not None and now - published.away_since > self._settings.resume_s:
+                self._end(published, "gone", now)
+        if now >= self._viewers_due:
+            self._viewers_due = now + VIEWER_TICK_S
+            for published in self.published.values():
+                for viewer in published.viewers.values():
+                    viewer.on_tick(now)
+            for tap in self.taps.values():
+                tap.on_tick(now)
+
+    def _publisher_connected(self, session: PublisherSession, now: float) -> None:
+        published = self._published(session)
+        if published is None:
+            session.transport.close("ended", now)
+            return
+        before, publication = published.session, published.publication
+        published.session, published.away_since, published.connected = session, None, True
+        formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
+        publication.accept(session.sections)
+        publication.feedback = session.transport
+        self._resume(published, formats, now)
+        if before is not None and before is not session:
+            before.transport.close("replaced", now)
+        for track, layer in publication.layers():
+            if track.kind == "video" and (layer.waiters or layer.key_frames.due):
+                publication.request_key(layer, now)
+        self._emit(_up(published))
+
+    def _resume(self, published: Published, formats: dict[str, tuple[str, ...]], now: float) -> None:
+        """Viewers and recordings go over to the new streams; those that cannot decode them are closed."""
+        publication = published.publication
+        for viewer in list(published.viewers.values()):
+            if all(
+                (track := publication.tracks.get(s.track.kind)) is s.track and track.codec.format() == formats[track.kind]
+                for s in viewer.subscriptions
+            ):
+                viewer.resume(now)
+            else:
+                viewer.transport.close("codec_changed", now)
+        for tap in self.taps.values():
+            if tap.publication is publication:
+                tap.on_publisher(now)
+
+    def _session_closed(self, session: Session, reason: str, now: float) -> None:
+        self.sessions.pop(session.session_id, None)
+        self._peers.remove(session.transport)
+        published = self._published(session)
+        if isinstance(session, ViewerSession):
+            for subscription in session.subscriptions:
+                subscription.leave()
+            if published is not None:
+                published.viewers.pop(session.session_id, None)
+        elif published is not None and published.session is session:
+            # Lost, or closed by the browser (a reload looks like this): it may come back.
+            published.session, published.connected = None, False
+            published.away_since = now
+            published.publication.feedback = None
+            self._emit(PublicationDown(published.publication.live_id, published.publication.publication_id, "away"))
+        elif published is not None and published.session is None and published.away_since is None and not self._has_session(published):
+            # It never connected, and nobody else has under this id.
+            self._end(published, reason, now)
+        self._emit(SessionClosed(session.session_id, session.kind, reason))
+
+    def _end(self, published: Published, reason: str, now: float) -> None:
+        publication = published.publication
+        if self.published.pop((publication.live_id, publication.publication_id), None) is None:
+            return
+        of_live = self._by_live[publication.live_id]
+        of_live.pop(publication.publication_id, None)
+        if not of_live:
+            del self._by_live[publication.live_id]
+        publication.feedback = None
+        for session in [s for s in self.sessions.values() if s.publication is publication]:
+            session.transport.close(reason, now)
+        for tap in [tap for tap in self.taps.values() if tap.publication is publication]:
+            self.stop_recording(tap.recording_id, reason)
+        self._emit(PublicationDown(publication.live_id, publication.publication_id, reason))
+
+    # -- parts
+
+    def _published(self, session: Session) -> Published | None:
+        key = session.publication.live_id, session.publication.publication_id
+        published = self.published.get(key)
+        return published if published is not None and published.publication is session.publication else None
+
+    def _has_session(self, published: Published) -> bool:
+        return any(session.publication is published.publication for session in self.sessions.values())
+
+    def _check_room(self, *, new_publication: bool) -> None:
+        if len(self.sessions) >= self._settings.session_limit:
+            raise Full("this worker has as many sessions as it may")
+        if new_publication and len(self.published) >= self._settings.publication_limit:
+            raise Full("this worker has as many publications as it may")
+
+    def _session_id(self) -> str:
+        """Says which worker has it, so that every main process can route it without a table."""
+        return f"{self._settings.index}-{secrets.token_hex(12)}"
+
+    def _open(self, session: Session, offer: sdp.Offer, sections: list[sdp.AnswerSection], now: float) -> Answer:
+        ice = IceLite(now, consent_s=self._settings.consent_s, connect_s=self._settings.connect_s)
+        setup = negotiate.setup_role(offer)
+        session.remote_ufrag = offer.ufrag
+        session.transport = Transport(self._certificate, offer.fingerprints, ice, self._peers, session, dtls_client=setup == "active")
+        self._peers.add(session.transport)
+        self.sessions[session.session_id] = session
+        end = sdp.Endpoint(
+            ice.credentials.ufrag,
+            ice.credentials.password,
+            self._certificate.fingerprint,
+            setup,
+            self._addresses,
+            self._rng.getrandbits(53),
+        )
+        return Answer(sdp.write_answer(sections, end), session.session_id, session.etag)
+
+    def ups(self) -> list[PublicationUp]:
+        """What is published now, for a main process that has just connected."""
+        return [_up(published) for published in self.published.values() if published.connected]
+
+    def live_ids(self) -> list[str]:
+        return list(self._by_live)
+
+
+def _up(published: Published) -> PublicationUp:
+    publication = published.publication
+    video = publication.tracks.get("video")
+    return PublicationUp(
+        publication.live_id, publication.publication_id, video.codec.name if video else None, "audio" in publication.tracks
+    )
+
+
+def _offer(text: str) -> sdp.Offer:
+    try:
+        return sdp.parse_offer(text)
+    except sdp.SdpError as exc:
+        raise BadOffer(str(exc)) from exc

@@ -1,0 +1,31 @@
+"""What a media worker is told at its start; each limit with its unit and reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """`advertised_hosts`: the addresses that peers are told (none: the bound one). `udp_port` 0: any free one."""
+
+    index: int
+    socket_path: Path
+    udp_host: str = "0.0.0.0"
+    udp_port: int = 0
+    advertised_hosts: tuple[str, ...] = ()
+    recorder_socket: Path | None = None  # None: nothing is recorded
+    log_format: str = "json"
+    # A browser whose network changed needs up to ten seconds to notice, and some to sign in again.
+    resume_s: float = 30.0
+    # The main process restarts in a second or two; without one, nobody may join, and recordings must end.
+    orphan_s: float = 10.0
+    # RFC 7675: thirty seconds without a check.
+    consent_s: float = 30.0
+    connect_s: float = 15.0
+    # Chrome begins at 300 kb/s and 320x180 else; 0 leaves it to the browser.
+    start_bitrate_kbps: int = 1500
+    # One core carries about this many viewers of one 1.5 Mb/s publication.
+    session_limit: int = 4000
+    publication_limit: int = 500
+    # Packets times viewers forwarded between two looks at timers and the control socket: about ten milliseconds.
+    backlog_limit: int = 2000

@@ -1,0 +1,137 @@
+"""A `Layer`: one incoming RTP stream of a track, with all that is kept of it once for every viewer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from livecore.media.cache import PacketCache
+from livecore.media.drops import Counters
+from livecore.media.packet import Packet
+from livecore.media.receive import ClockReport, Receiver
+from livecore.media.wire import Run, Shape, lay_out
+
+if TYPE_CHECKING:
+    from livecore.media.forward import Forwarder
+
+# A publisher answers a key-frame request with a frame some ten times as large as others: twice a second is plenty.
+KEY_FRAME_INTERVAL_S = 0.5
+# A layer that the publisher's encoder has paused sends nothing at all.
+ALIVE_S = 1.0
+
+
+class Batch:
+    """The packets of one layer that one drain of the socket brought, in order of arrival, and how each shape gets them."""
+
+    __slots__ = ("_keyed", "_runs", "highest", "lowest", "newest", "octets", "packets")
+
+    def __init__(self, packets: Sequence[Packet]) -> None:
+        self.packets = packets
+        first = packets[0]
+        self.lowest = self.highest = first.sequence
+        self.newest = first
+        self.octets = 0
+        for packet in packets:
+            self.octets += len(packet.payload)
+            if packet.sequence > self.highest:
+                self.highest = packet.sequence
+            elif packet.sequence < self.lowest:
+                self.lowest = packet.sequence
+            if packet.timestamp > self.newest.timestamp:
+                self.newest = packet
+        self._runs: dict[Shape, list[Run]] = {}
+        self._keyed: Batch | bool | None = False  # False: not looked for yet; None: there is none
+
+    def runs(self, shape: Shape) -> list[Run]:
+        runs = self._runs.get(shape)
+        if runs is None:
+            runs = self._runs[shape] = lay_out(self.packets, shape)
+        return runs
+
+    def since(self, sequence: int) -> Batch | None:
+        """Only the packets from this number on; None when there are none."""
+        packets = [packet for packet in self.packets if packet.sequence >= sequence]
+        return Batch(packets) if packets else None
+
+    def from_key(self) -> Batch | None:
+        """From the start of the first key frame on; None without one. Shared by all viewers that wait for it."""
+        if isinstance(self._keyed, bool):
+            key = next((packet for packet in self.packets if packet.key), None)
+            self._keyed = None if key is None else self.since(key.sequence)
+        return self._keyed
+
+
+class KeyFrameThrottle:
+    """At most one request per interval; one that came too early is due at its end unless a key frame comes before."""
+
+    __slots__ = ("_interval_s", "_sent_at", "due")
+
+    def __init__(self, interval_s: float = KEY_FRAME_INTERVAL_S) -> None:
+        self._interval_s = interval_s
+        self._sent_at = float("-inf")
+        self.due = False
+
+    def request(self, now: float) -> bool:
+        """True when the request is to be sent now."""
+        if now - self._sent_at < self._interval_s:
+            self.due = True
+            return False
+        self._sent_at, self.due = now, False
+        return True
+
+    def satisfied(self) -> None:
+        self.due = False
+
+    def on_tick(self, now: float) -> bool:
+        return self.due and self.request(now)
+
+
+class Outbox:
+    """What waits to be forwarded in a worker: layers with pending packets, and their packets times watchers."""
+
+    __slots__ = ("cost", "layers")
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self.cost = 0
+
+    def take(self) -> list[Layer]:
+        layers, self.layers, self.cost = self.layers, [], 0
+        return layers
+
+
+class Layer:
+    """One incoming stream: `rid` is its simulcast name, "" for the only one."""
+
+    def __init__(self, rid: str, rank: int, clock_hz: int) -> None:
+        self.rid = rid
+        self.rank = rank  # place in the publisher's offer
+        self.ssrc: int | None = None  # None until a packet or the offer told it
+        self.rtx_ssrc: int | None = None
+        self.receiver = Receiver(clock_hz)
+        self.cache = PacketCache()
+        self.key_frames = KeyFrameThrottle()
+        self.pending: list[Packet] = []  # received in this drain, not forwarded yet
+        self.watchers: list[Forwarder] = []  # being sent this layer
+        self.waiters: list[Forwarder] = []  # want it, and wait for its next key frame
+        self.last_at = float("-inf")
+        self.bitrate_bps = 0
+        self.counts: Counters = Counter()
+        self._octets_before = 0
+        self._rated_at: float | None = None
+
+    @property
+    def report(self) -> ClockReport | None:
+        return self.receiver.report
+
+    def alive(self, now: float) -> bool:
+        return now - self.last_at < ALIVE_S
+
+    def rate(self, now: float) -> None:
+        """Measure the bitrate since the last call, smoothed; call about once a second."""
+        octets = self.receiver.octets
+        if self._rated_at is not None and now > self._rated_at:
+            measured = (octets - self._octets_before) * 8 / (now - self._rated_at)
+            self.bitrate_bps = int(measured if not self.bitrate_bps else 0.5 * (self.bitrate_bps + measured))
+        self._octets_before, self._rated_at = octets, now

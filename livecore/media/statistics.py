@@ -1,0 +1,98 @@
+"""What a host, or an operator, is told of a live's media: plain maps of numbers, and drops by their names."""
+
+from typing import Any
+
+from livecore.media.endpoint import Endpoint
+from livecore.media.publication import Track
+from livecore.media.router import Router
+from livecore.media.sessions import ViewerSession
+from livecore.media.source import Layer
+from livecore.media.subscription import Subscription
+
+
+def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
+    """`publications`: id → what comes in and who watches. Empty when this worker has nothing of the live."""
+    return {
+        "publications": {
+            publication_id: {
+                "connected": published.connected,
+                "tracks": [_track(track, now) for track in published.publication.tracks.values()],
+                "drops": _counts(published.publication.counts),
+                "transport_drops": _counts(published.session.transport.drops) if published.session else {},
+                "viewers": [_viewer(viewer) for viewer in published.viewers.values()],
+            }
+            for (live, publication_id), published in router.published.items()
+            if live == live_id
+        }
+    }
+
+
+def of_worker(router: Router, endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "sessions": len(router.sessions),
+        "publications": len(router.published),
+        "recordings": len(router.taps),
+        "datagrams_received": endpoint.datagrams_received,
+        "datagrams_sent": endpoint.datagrams_sent,
+        "segmentation_offload": endpoint.offload,
+        "drops": _counts(endpoint.drops),
+    }
+
+
+def _track(track: Track, now: float) -> dict[str, Any]:
+    return {
+        "kind": track.kind,
+        "codec": track.codec.name,
+        "layers": [_layer(layer, now) for layer in track.layers.values()],
+    }
+
+
+def _layer(layer: Layer, now: float) -> dict[str, Any]:
+    receiver = layer.receiver
+    return {
+        "rid": layer.rid,
+        "alive": layer.alive(now),
+        "bitrate_bps": layer.bitrate_bps,
+        "packets": receiver.received,
+        "bytes": receiver.octets,
+        "lost": receiver.lost,
+        "recovered": receiver.recovered,
+        "given_up": receiver.given_up,
+        "jitter_ms": round(receiver.jitter / receiver.clock_hz * 1000, 2),
+        "watchers": len(layer.watchers),
+        "counts": _counts(layer.counts),
+    }
+
+
+def _viewer(viewer: ViewerSession) -> dict[str, Any]:
+    transport = viewer.transport
+    return {
+        "session_id": viewer.session_id,
+        "state": transport.state,
+        "estimate_bps": viewer.estimate_bps,
+        "bytes_sent": transport.bytes_sent,
+        "roamed": transport.ice.roamed,
+        "drops": _counts(transport.drops),
+        "subscriptions": [_subscription(subscription) for subscription in viewer.subscriptions],
+    }
+
+
+def _subscription(subscription: Subscription) -> dict[str, Any]:
+    forwarder = subscription.forwarder
+    round_trip_s = subscription.round_trip_s
+    return {
+        "kind": subscription.track.kind,
+        "layer": forwarder.current.rid if forwarder.current else None,
+        "switches": forwarder.switches,
+        "packets": subscription.packets,
+        "bytes": subscription.octets,
+        "resent": subscription.resent,
+        "fraction_lost": round(subscription.fraction_lost, 4),
+        "jitter_ms": round(subscription.jitter_s * 1000, 2),
+        "round_trip_ms": None if round_trip_s is None else round(round_trip_s * 1000, 1),
+        "drops": _counts(subscription.drops),
+    }
+
+
+def _counts(counts: dict[str, int]) -> dict[str, int]:
+    return {str(name): number for name, number in counts.items()}

@@ -1,0 +1,133 @@
+"""A `Subscription`: one track to one viewer. Sends what its forwarder decides, answers NACKs, tells the clock."""
+
+import random
+
+from livecore.media import rtcp
+from livecore.media.connection import Transport
+from livecore.media.extensions import PASSED_ON, Extension
+from livecore.media.forward import Forwarder
+from livecore.media.packet import HEADER
+from livecore.media.publication import Track
+from livecore.media.resend import Resend, Resender
+from livecore.media.rewrite import Epoch, rewrite_vp8
+from livecore.media.sdp import AnswerSection
+from livecore.media.source import Batch, Layer
+from livecore.media.wire import Shape, ShapeKey
+
+
+class Subscription:
+    def __init__(self, track: Track, section: AnswerSection, transport: Transport, rng: random.Random) -> None:
+        assert section.codec is not None
+        self.track = track
+        self.ssrc = section.ssrc
+        self.rtx_ssrc = section.rtx_ssrc
+        self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
+        self.drops = self.forwarder.drops
+        self.packets = 0
+        self.octets = 0
+        self.resent = 0
+        self.fraction_lost = 0.0  # as the viewer last reported it
+        self.jitter_s = 0.0
+        self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report
+        self._codec = section.codec
+        self._section = section
+        self._cname = section.stream
+        self._transport = transport
+        self._shape: Shape | None = None  # None before DTLS: the tag's size is not known
+        self._resender = Resender(across_switches=track.kind == "audio")
+        self._rtx_sequence = rng.getrandbits(14)
+        self._report_sent: tuple[int, float] | None = None  # (middle of NTP, when)
+        track.forwarders.append(self.forwarder)
+
+    def start(self, layer: Layer) -> None:
+        """The viewer can be sent to: want a layer."""
+        extensions = self._section.extensions
+        self._shape = self.track.shapes.get(
+            ShapeKey(
+                payload_type=self._codec.payload_type,
+                extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON and n < 15),
+                mid_id=_one_byte(extensions.get(Extension.MID, 0)),
+                mid=self._section.offered.mid,
+                transport_sequence_id=_one_byte(extensions.get(Extension.TRANSPORT_SEQUENCE, 0)),
+                pads=bool(self.rtx_ssrc),
+                tag_bytes=self._transport.tag_bytes,
+            )
+        )
+        self.forwarder.want(layer)
+
+    def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
+        shape = self._shape
+        if shape is None:
+            return
+        transport, ssrc = self._transport, self.ssrc
+        for run in batch.runs(shape):
+            transport.send_run(run, ssrc, epoch.sequence_offset, epoch.timestamp_offset, epoch.picture_offset, epoch.tl0_offset)
+        first = not self.packets
+        self.packets += len(batch.packets)
+        self.octets += batch.octets
+        self._resender.on_media(batch.octets)
+        if first:
+            # Without a report right after the first packet, sound and picture drift apart for seconds.
+            self.on_clock(now)
+
+    def on_clock(self, now: float) -> None:
+        """A sender report in the publisher's own clock, so that audio and video stay comparable."""
+        epoch = self.forwarder.numbering.epoch
+        if epoch is None or epoch.source.report is None or not self.packets:
+            return
+        report = epoch.source.report
+        since_s = now - report.at
+        ntp = report.ntp + int(since_s * 4294967296)
+        timestamp = report.timestamp + epoch.timestamp_offset + int(since_s * self.track.codec.clock_hz)
+        self._report_sent = rtcp.ntp_middle(ntp), now
+        message = rtcp.SenderReport(self.ssrc, ntp, timestamp, self.packets, self.octets)
+        self._transport.send_rtcp(rtcp.build_sender_report(message) + rtcp.build_cname(self.ssrc, self._cname))
+
+    def on_report(self, block: rtcp.ReportBlock, now: float) -> None:
+        """What the viewer says of our stream."""
+        self.fraction_lost = block.fraction_lost / 256
+        self.jitter_s = block.jitter / self.track.codec.clock_hz
+        if self._report_sent is not None and block.last_sr == self._report_sent[0]:
+            self.round_trip_s = max(0.0, now - self._report_sent[1] - block.delay / 65536)
+
+    def on_nack(self, lost: tuple[int, ...], now: float) -> None:
+        for resend in self._resender.on_nack(lost, self.forwarder.numbering, now, self.drops):
+            self.resent += 1
+            self._transport.send_rtp(self._resent(resend))
+
+    def _resent(self, resend: Resend) -> bytes:
+        """Over RTX (RFC 4588), or else the very packet again: equal bytes under an equal nonce."""
+        packet, epoch, sequence = resend
+        assert self._shape is not None
+        payload: bytes | bytearray = packet.payload
+        if packet.picture_id_at and (epoch.picture_offset or epoch.tl0_offset):
+            payload = bytearray(payload)
+            rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
+        timestamp = packet.timestamp + epoch.timestamp_offset & 0xFFFFFFFF
+        if self.rtx_ssrc and self._codec.rtx is not None:
+            self._rtx_sequence += 1
+            header = bytearray(self._shape.header(packet, self._codec.rtx))
+            _fill(header, self._rtx_sequence & 0xFFFF, timestamp, self.rtx_ssrc)
+            if self._shape.transport_sequence_at:
+                at = self._shape.transport_sequence_at
+                header[at : at + 2] = (self._transport.transport_sequence & 0xFFFF).to_bytes(2, "big")
+                self._transport.transport_sequence += 1
+            return bytes(header) + sequence.to_bytes(2, "big") + bytes(payload)
+        header = bytearray(self._shape.header(packet))
+        _fill(header, sequence, timestamp, self.ssrc)
+        return bytes(header) + bytes(payload)
+
+    def leave(self) -> None:
+        self.forwarder.leave()
+        if self.forwarder in self.track.forwarders:
+            self.track.forwarders.remove(self.forwarder)
+
+
+def _one_byte(identifier: int) -> int:
+    """Ids over 14 need the two-byte form, which only browsers with many extensions use: such a one is left out."""
+    return identifier if identifier < 15 else 0
+
+
+def _fill(header: bytearray, sequence: int, timestamp: int, ssrc: int) -> None:
+    first, kind = header[0], header[1]
+    HEADER.pack_into(header, 0, first, kind, sequence, timestamp, ssrc)

@@ -1,0 +1,179 @@
+"""A `RecordingTap`: copies the best layer of a publication to the recorder process, after RTX recovery, in order of arrival.
+
+The recorder sees one seamless stream a track, numbered like a viewer's, that starts on a key frame. Frames (maps over
+`platform.ipc`): `open`, `rtp` (a batch), `sr`, `close` to it; `key` and `failed` from it.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from livecore.media import layers
+from livecore.media.drops import Counters, Drop
+from livecore.media.forward import Forwarder
+from livecore.media.publication import Publication, Track
+from livecore.media.rewrite import Epoch, rewrite_vp8
+from livecore.media.source import Batch, Layer
+
+# Takes a frame for the recorder; False when it is not there or too far behind (the frame is gone).
+ToRecorder = Callable[[dict[str, Any]], bool]
+
+
+class _TrackTap:
+    """One track of a recording: a sink for a forwarder."""
+
+    def __init__(self, index: int, track: Track, owner: "RecordingTap", rng: random.Random) -> None:
+        self.index = index
+        self.track = track
+        self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
+        self._owner = owner
+        track.forwarders.append(self.forwarder)
+
+    def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
+        for packet in batch.packets:
+            payload: bytes | bytearray = packet.payload
+            if not payload:  # padding only
+                continue
+            if packet.picture_id_at and (epoch.picture_offset or epoch.tl0_offset):
+                payload = bytearray(payload)
+                rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
+            self._owner.batch.append(
+                [
+                    self.index,
+                    packet.sequence + epoch.sequence_offset,
+                    packet.timestamp + epoch.timestamp_offset & 0xFFFFFFFF,
+                    packet.marker,
+                    bytes(payload),
+                    packet.at,
+                ]
+            )
+
+    def on_clock(self, now: float) -> None:
+        epoch = self.forwarder.numbering.epoch
+        if epoch is None or epoch.source.report is None:
+            return
+        report = epoch.source.report
+        timestamp = report.timestamp + epoch.timestamp_offset & 0xFFFFFFFF
+        self._owner.send_report(self.index, report.ntp, timestamp)
+
+    def leave(self) -> None:
+        self.forwarder.leave()
+        if self.forwarder in self.track.forwarders:
+            self.track.forwarders.remove(self.forwarder)
+
+
+class RecordingTap:
+    """`batch`: packets of this drain, sent by `flush`."""
+
+    def __init__(self, recording_id: str, publication: Publication, send: ToRecorder, rng: random.Random) -> None:
+        self.recording_id = recording_id
+        self.publication = publication
+        self.batch: list[list[object]] = []
+        self.drops: Counters = Counter()
+        self._send = send
+        self._rng = rng
+        self._tracks: list[_TrackTap] = []
+        self._formats: list[tuple[str, ...]] = []
+        self._open = False  # whether the recorder has been told of this recording
+
+    def on_publisher(self, now: float) -> None:
+        """The publisher is connected (again): begin, or go on with its new streams. Other codecs make a next part."""
+        tracks = list(self.publication.tracks.values())
+        same = [tap.track for tap in self._tracks] == tracks and all(
+            tap.track.codec.format() == self._formats[tap.index] for tap in self._tracks
+        )
+        if not same or not self._open:
+            if self._open:
+                self.close("codec_changed")
+            else:
+                self.leave()
+            self._tracks = [_TrackTap(index, track, self, self._rng) for index, track in enumerate(tracks)]
+            self._formats = [track.codec.format() for track in tracks]
+            self._announce()
+        self._want_best(now)
+
+    def reopen(self, now: float) -> None:
+        """The recorder has started anew: tell it of this recording, and begin on a key frame again."""
+        if not self._tracks:
+            return
+        self._announce()
+        for tap in self._tracks:
+            tap.forwarder.want(None)
+        self._want_best(now)
+
+    def _announce(self) -> None:
+        self.batch.clear()
+        self._open = self._send(
+            {
+                "t": "open",
+                "r": self.recording_id,
+                "live": self.publication.live_id,
+                "publication": self.publication.publication_id,
+                "tracks": [
+                    {
+                        "track": tap.index,
+                        "kind": tap.track.kind,
+                        "codec": tap.track.codec.name,
+                        "clock": tap.track.codec.clock_hz,
+                        "channels": tap.track.codec.channels,
+                        "fmtp": tap.track.codec.fmtp,
+                    }
+                    for tap in self._tracks
+                ],
+            }
+        )
+
+    def _want_best(self, now: float) -> None:
+        for tap in self._tracks:
+            layer = tap.track.best(now)
+            tap.forwarder.want(layer)
+            if tap.forwarder.needs_key:
+                self.publication.request_key(layer, now)
+
+    def flush(self) -> None:
+        if not self.batch:
+            return
+        batch, self.batch = self.batch, []
+        if self._open and not self._send({"t": "rtp", "r": self.recording_id, "p": batch}):
+            self.drops[Drop.RECORDER_BEHIND] += len(batch)
+
+    def send_report(self, track: int, ntp: int, timestamp: int) -> None:
+        if self._open:
+            self._send({"t": "sr", "r": self.recording_id, "track": track, "ntp": ntp, "rtp": timestamp})
+
+    def request_key(self, track: int, now: float) -> None:
+        if 0 <= track < len(self._tracks):
+            wanted = self._tracks[track].forwarder.wanted
+            if wanted is not None:
+                self.publication.request_key(wanted, now)
+
+    def on_tick(self, now: float) -> None:
+        """Go over to a better layer, or away from one that has stopped."""
+        for tap in self._tracks:
+            forwarder, track = tap.forwarder, tap.track
+            if not forwarder.needs_key or forwarder.wanted is None:
+                continue
+            wanted = forwarder.wanted
+            if len(track.layers) > 1:
+                rid = layers.choose(track.offered(now), wanted.rid)
+                better = track.layers[rid] if rid is not None else wanted
+                # Rates of two layers cross for a moment when the encoder starts: half as much again is another size.
+                if better is not wanted and (not wanted.alive(now) or better.bitrate_bps > 1.5 * wanted.bitrate_bps):
+                    wanted = better
+                    forwarder.want(wanted)
+            if wanted is not forwarder.current:
+                self.publication.request_key(wanted, now)
+
+    def close(self, reason: str) -> None:
+        """End the recording; what is pending goes first."""
+        self.flush()
+        self.leave()
+        if self._open:
+            self._send({"t": "close", "r": self.recording_id, "reason": reason})
+            self._open = False
+
+    def leave(self) -> None:
+        for tap in self._tracks:
+            tap.leave()
+        self._tracks = []

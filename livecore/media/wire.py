@@ -1,0 +1,165 @@
+"""Packets as a kind of viewer gets them: templates that need only four numbers patched, laid out as runs for one send.
+
+Viewers whose answers chose the same payload types and extension ids share a `Shape`; a packet is laid out once per shape,
+however many viewers there are. A run is one send with UDP segmentation offload: equal segments, the last may be shorter.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from livecore.media.extensions import Extension
+from livecore.media.packet import HEADER, Packet
+
+# The kernel takes 64 segments and a little under 64 KiB in one call.
+SEGMENTS_LIMIT = 40
+RUN_LIMIT_BYTES = 60_000
+# Encoders cut a frame into packets that differ by a byte: padded to one size they leave in one call. More would be waste.
+PAD_LIMIT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeKey:
+    """`extensions`: (extension, id) of what is passed on; `transport_sequence_id`, `mid_id`: 0 when not negotiated.
+    `pads`: whether RTP padding may be added (not where lost packets are sent again as they were: the bytes must be equal).
+    `tag_bytes`: what SRTP appends."""
+
+    payload_type: int
+    extensions: tuple[tuple[Extension, int], ...]
+    mid_id: int
+    mid: str
+    transport_sequence_id: int
+    pads: bool
+    tag_bytes: int
+
+
+class Shape:
+    """Lays packets out for one kind of viewer. Compared by identity: get it from a `ShapeTable`."""
+
+    def __init__(self, key: ShapeKey) -> None:
+        self.key = key
+        self._ids = dict(key.extensions)
+        fixed = b""
+        if key.transport_sequence_id:
+            fixed += bytes([key.transport_sequence_id << 4 | 1, 0, 0])
+        if key.mid_id:
+            mid = key.mid.encode()
+            fixed += bytes([key.mid_id << 4 | len(mid) - 1]) + mid
+        self._fixed = fixed
+        # The transport-wide number stands first in the extension block: 12 bytes header, 4 of profile and length, 1 id.
+        self.transport_sequence_at = 17 if key.transport_sequence_id else 0
+
+    def header(self, packet: Packet, payload_type: int | None = None) -> bytes:
+        """The RTP header with extensions; sequence, timestamp and SSRC are zero."""
+        block = self._fixed
+        for extension, value in packet.passed_on:
+            identifier = self._ids.get(extension)
+            if identifier is not None and len(value) <= 16:
+                block += bytes([identifier << 4 | len(value) - 1]) + value
+        kind = self.key.payload_type if payload_type is None else payload_type
+        if packet.marker:
+            kind |= 0x80
+        if not block:
+            return HEADER.pack(0x80, kind, 0, 0, 0)
+        block += bytes(-len(block) % 4)
+        return HEADER.pack(0x90, kind, 0, 0, 0) + struct.pack("!HH", 0xBEDE, len(block) // 4) + block
+
+
+class ShapeTable:
+    """One `Shape` per distinct key."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[ShapeKey, Shape] = {}
+
+    def get(self, key: ShapeKey) -> Shape:
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = Shape(key)
+        return shape
+
+
+class Segment:
+    """One packet within a run: where it begins, how long it is before protection, its widened numbers.
+
+    `picture_at` and `tl0_at` are absolute in the run (0: none; a negative `picture_at` is the 7-bit form)."""
+
+    __slots__ = ("length", "offset", "picture_at", "picture_id", "sequence", "timestamp", "tl0", "tl0_at")
+
+    def __init__(self, offset: int, length: int, packet: Packet, payload_at: int) -> None:
+        self.offset = offset
+        self.length = length
+        self.sequence = packet.sequence
+        self.timestamp = packet.timestamp
+        at = packet.picture_id_at
+        self.picture_at = offset + payload_at + at if at > 0 else -(offset + payload_at - at) if at < 0 else 0
+        self.picture_id = packet.picture_id
+        self.tl0_at = offset + payload_at + packet.tl0_at if packet.tl0_at else 0
+        self.tl0 = packet.tl0
+
+
+class Run:
+    """A template ready to be copied, patched, protected in place and sent in one call.
+
+    `template`: the packets, each followed by room for its tag. `segment_bytes`: size of each protected packet but perhaps
+    the last. `octets`: payload bytes, as sender reports count them. `plan` is what the sending side derives from
+    `segments` once for all viewers (it belongs to `transport`).
+    """
+
+    __slots__ = ("count", "octets", "plan", "segment_bytes", "segments", "template", "transport_sequence_at")
+
+    def __init__(self, template: bytes, segment_bytes: int, segments: list[Segment], octets: int, at: int) -> None:
+        self.template = template
+        self.segment_bytes = segment_bytes
+        self.segments = segments
+        self.count = len(segments)
+        self.octets = octets
+        self.transport_sequence_at = at
+        self.plan: object | None = None
+
+
+def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
+    """Runs that hold these packets in order."""
+    runs: list[Run] = []
+    group: list[tuple[Packet, bytes]] = []
+    smallest = largest = 0
+    for packet in packets:
+        header = shape.header(packet)
+        size = len(header) + len(packet.payload)
+        if group:
+            low, high = min(smallest, size), max(largest, size)
+            fits = high - low <= (PAD_LIMIT_BYTES if shape.key.pads else 0)
+            full = len(group) >= SEGMENTS_LIMIT or (len(group) + 1) * (high + shape.key.tag_bytes) > RUN_LIMIT_BYTES
+            if fits and not full:
+                group.append((packet, header))
+                smallest, largest = low, high
+                continue
+            if size < smallest and not full:  # shorter by more: it may still be the last of this run
+                group.append((packet, header))
+                runs.append(_run(group, largest, shape, short_tail=True))
+                group = []
+                continue
+            runs.append(_run(group, largest, shape, short_tail=False))
+        group = [(packet, header)]
+        smallest = largest = size
+    if group:
+        runs.append(_run(group, largest, shape, short_tail=False))
+    return runs
+
+
+def _run(group: list[tuple[Packet, bytes]], largest: int, shape: Shape, *, short_tail: bool) -> Run:
+    tag = bytes(shape.key.tag_bytes)
+    parts: list[bytes] = []
+    segments: list[Segment] = []
+    offset = octets = 0
+    for index, (packet, header) in enumerate(group):
+        size = len(header) + len(packet.payload)
+        padding = 0 if short_tail and index == len(group) - 1 else largest - size
+        segments.append(Segment(offset, size + padding, packet, len(header)))
+        if padding:
+            header = bytes([header[0] | 0x20]) + header[1:]
+            parts += (header, packet.payload, bytes(padding - 1) + bytes([padding]), tag)
+        else:
+            parts += (header, packet.payload, tag)
+        octets += len(packet.payload)
+        offset += size + padding + len(tag)
+    return Run(b"".join(parts), largest + len(tag), segments, octets, shape.transport_sequence_at)

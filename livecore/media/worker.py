@@ -1,0 +1,238 @@
+"""The media worker's process: one UDP port for media, one Unix socket for the main processes, one loop.
+
+Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `end_live`, `cut`,
+`start_recording`, `stop_recording`, `stats`. Events go to every main process; a newly connected one is first told what is
+published (`hello`). With no main process for a while, or on SIGTERM, everything is closed, recordings are finished, and the
+process ends.
+"""
+
+import asyncio
+import gc
+import random
+import resource
+import signal
+import sys
+import time
+from typing import Any
+
+import structlog
+import uvloop
+
+from livecore.media import statistics
+from livecore.media.control import MediaError, event_to_message
+from livecore.media.endpoint import Endpoint
+from livecore.media.recorder_link import RecorderLink
+from livecore.media.router import Router, WorkerEvent
+from livecore.media.settings import WorkerSettings
+from livecore.media.transport import generate_certificate
+from livecore.platform import ipc
+
+__all__ = ["Worker", "WorkerSettings", "run"]
+
+TICK_S = 0.02
+# How often main processes are told the load by which they choose a worker.
+LOAD_INTERVAL_S = 1.0
+# Packets live for a drain or for the cache's seconds: frequent young collections find nothing and cost a third of the time.
+GC_THRESHOLD = 50_000
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """The process's parts, wired. `stopped` is set when it has ended everything."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.stopped = asyncio.Event()
+        self.endpoint = Endpoint(settings.udp_host, settings.udp_port, self._drained, self._backlog, settings.backlog_limit)
+        hosts = settings.advertised_hosts or (self.endpoint.host,)
+        self._link: RecorderLink | None = None
+        if settings.recorder_socket is not None:
+            self._link = RecorderLink(settings.recorder_socket, f"media-{settings.index}", self._recorder_ready, self._from_recorder)
+        self.router = Router(
+            settings,
+            generate_certificate(),
+            self.endpoint,
+            [(host, self.endpoint.port) for host in hosts],
+            self._emit,
+            self._link.send if self._link else _no_recorder,
+            random.SystemRandom(),
+        )
+        self._mains: set[ipc.Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._orphaned_at: float | None = time.monotonic()  # None while a main process is connected
+        self._load_due = 0.0
+        self._cpu_before = (time.monotonic(), time.process_time())
+        self._tick_handle: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        self._server = await ipc.serve(self.settings.socket_path, self._make_connection)
+        self.endpoint.start()
+        if self._link is not None:
+            self._link.start()
+        self._tick()
+        log.info("media_worker_started", index=self.settings.index, udp_port=self.endpoint.port, offload=self.endpoint.offload)
+
+    async def stop(self, reason: str) -> None:
+        """Close all transports, finish recordings, and set `stopped`."""
+        if self.stopped.is_set():
+            return
+        log.info("media_worker_stopping", index=self.settings.index, reason=reason)
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        self.router.close(reason, time.monotonic())
+        if self._link is not None:
+            await self._link.close()
+        for connection in list(self._mains):
+            connection.close()
+        if self._server is not None:
+            self._server.close()
+        self.endpoint.close()
+        # The transports of the Unix sockets flush what was written before they end.
+        await asyncio.sleep(0)
+        self.settings.socket_path.unlink(missing_ok=True)
+        self.stopped.set()
+
+    # -- media
+
+    def _drained(self, now: float) -> None:
+        self.router.flush(now)
+
+    def _backlog(self) -> int:
+        return self.router.outbox.cost
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._tick_handle = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self.router.on_tick(now)
+        self.endpoint.on_tick(now)
+        if now >= self._load_due:
+            self._load_due = now + LOAD_INTERVAL_S
+            self._tell_load(now)
+        if self._orphaned_at is not None and now - self._orphaned_at > self.settings.orphan_s:
+            self._orphaned_at = None
+            self._stopping = asyncio.get_running_loop().create_task(self.stop("no_main_process"))
+
+    # -- main processes
+
+    def _make_connection(self) -> ipc.Connection:
+        return ipc.Connection(f"media-{self.settings.index}", self._on_message, on_ready=self._main_ready, on_closed=self._main_closed)
+
+    def _main_ready(self, connection: ipc.Connection) -> None:
+        self._mains.add(connection)
+        self._orphaned_at = None
+        connection.send(
+            {
+                "t": "hello",
+                "index": self.settings.index,
+                "load": self._load(),
+                "up": [event_to_message(event) for event in self.router.ups()],
+                "lives": self.router.live_ids(),
+            }
+        )
+
+    def _main_closed(self, connection: ipc.Connection) -> None:
+        self._mains.discard(connection)
+        if not self._mains:
+            self._orphaned_at = time.monotonic()
+
+    def _emit(self, event: WorkerEvent) -> None:
+        message = event_to_message(event)
+        for connection in self._mains:
+            connection.send(message)
+
+    def _load(self) -> dict[str, float]:
+        return {"sessions": len(self.router.sessions), "cpu": self._cpu}
+
+    _cpu = 0.0
+
+    def _tell_load(self, now: float) -> None:
+        cpu = time.process_time()
+        before, cpu_before = self._cpu_before
+        self._cpu_before = now, cpu
+        self._cpu = round((cpu - cpu_before) / max(0.001, now - before), 3)
+        for connection in self._mains:
+            connection.send({"t": "load", "load": self._load()})
+
+    def _on_message(self, connection: ipc.Connection, message: ipc.Message) -> None:
+        try:
+            answer = self._perform(str(message.get("t")), message, time.monotonic())
+        except MediaError as exc:
+            connection.refuse(message, exc.code, str(exc))
+            return
+        except KeyError as exc:
+            log.error("control_message_malformed", message=str(message.get("t")), missing=str(exc))
+            connection.close()
+            return
+        if "id" in message:
+            connection.answer(message, answer)
+
+    def _perform(self, kind: str, m: ipc.Message, now: float) -> Any:
+        router = self.router
+        if kind == "publish":
+            answer = router.publish(m["live"], m["publication"], m["sdp"], m["prefer"], m["account"], now)
+            return [answer.sdp, answer.session_id, answer.etag]
+        if kind == "subscribe":
+            answer = router.subscribe(m["live"], m["publication"], m["sdp"], m["account"], now)
+            return [answer.sdp, answer.session_id, answer.etag]
+        if kind == "patch":
+            patched = router.patch(m["session"], m["sdp"], m["etag"])
+            return [patched.status, patched.body, patched.etag]
+        if kind == "close_session":
+            return router.close_session(m["session"], m["reason"], now)
+        if kind == "end_live":
+            return router.end_live(m["live"], now)
+        if kind == "cut":
+            return router.cut(m["account"], m["live"], m["reason"], now)
+        if kind == "start_recording":
+            return router.start_recording(m["live"], m["publication"], m["recording"], now)
+        if kind == "stop_recording":
+            return router.stop_recording(m["recording"])
+        if kind == "stats":
+            return statistics.of_live(router, m["live"], now)
+        if kind == "worker_stats":
+            return {
+                **statistics.of_worker(router, self.endpoint),
+                "cpu_s": time.process_time(),
+                "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        raise KeyError(kind)
+
+    # -- the recorder
+
+    def _recorder_ready(self) -> None:
+        self.router.on_recorder_ready(time.monotonic())
+
+    def _from_recorder(self, message: dict[str, Any]) -> None:
+        recording, now = str(message.get("r")), time.monotonic()
+        if message.get("t") == "key":
+            self.router.on_recorder_asks_key(recording, int(message.get("track", 0)), now)
+        elif message.get("t") == "failed":
+            self.router.on_recorder_failed(recording, str(message.get("reason", "failed")))
+
+
+def _no_recorder(_message: dict[str, Any]) -> bool:
+    return False
+
+
+async def _main(settings: WorkerSettings) -> None:
+    worker = Worker(settings)
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: stopping.append(loop.create_task(worker.stop("shutdown"))))
+    await worker.start()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    await worker.stopped.wait()
+    await asyncio.gather(*stopping)
+
+
+def run(settings: WorkerSettings) -> int:
+    """Blocks until the worker has ended; the process's exit status."""
+    if sys.platform == "linux":
+        uvloop.run(_main(settings))
+    else:
+        asyncio.run(_main(settings))
+    return 0
