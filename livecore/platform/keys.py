@@ -185,6 +185,10 @@ class SqlKeys:
     def blind(self, kind: str, value: str) -> bytes:
         return hmac.digest(self._root, f"blind:{kind}:{value}".encode(), hashlib.sha256)
 
+    async def check(self) -> None:
+        """Whether the key database answers, for `/readyz`. Raises Unavailable."""
+        await self._load([ROOT], create=False)
+
     async def close(self) -> None:
         self._ciphers.clear()
         await self._engine.dispose()
