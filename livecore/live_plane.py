@@ -15,7 +15,8 @@ import structlog
 
 from livecore import errors
 from livecore.lives.course import Course
-from livecore.media.client import MediaError, MediaEvent, MediaPlane, PublicationDown, PublicationUp, WorkerDown
+from livecore.media.client import MediaPlane
+from livecore.media.control import MediaError, MediaEvent, PublicationDown, PublicationUp, WorkerDown
 from livecore.platform import ipc
 
 log = structlog.get_logger("live_plane")
@@ -122,3 +123,26 @@ class LivePlane:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._media.close()
+
+
+class GuardedMedia:
+    """The media plane as lives see it (`ports.MediaControl`): closing what is gone already is no error, and a worker that is
+    away has closed everything by itself."""
+
+    def __init__(self, media: MediaPlane) -> None:
+        self._media = media
+
+    async def end_live(self, live_id: str) -> None:
+        await self._ask(self._media.end_live(live_id))
+
+    async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
+        await self._ask(self._media.cut(account_id, live_id, reason))
+
+    async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None:
+        await self._ask(self._media.start_recording(live_id, publication_id, recording_id))
+
+    async def _ask(self, request: Awaitable[Any]) -> None:
+        try:
+            await request
+        except MediaError as exc:
+            log.warning("media request failed", reason=exc.code)

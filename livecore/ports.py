@@ -482,7 +482,7 @@ class LiveGate(Protocol):
 
 
 class MediaControl(Protocol):
-    """What lives ask of the media plane; kept by `media`. A worker that is away raises `errors.Unavailable`."""
+    """What lives ask of the media plane. Closing what is gone is no error; a worker that is away is logged, since it holds nothing then."""
 
     async def end_live(self, live_id: str) -> None:
         """Close every session of a live and finish its recordings; not an error when there is none."""
@@ -491,16 +491,6 @@ class MediaControl(Protocol):
         """Close an account's watching sessions, in one live or in all."""
 
     async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None: ...
-
-
-class Mailboxes(Protocol):
-    """Whose devices messages are held for; kept by `rooms`, told by accounts in the transaction of a sign-in or a removal."""
-
-    async def device_added(self, conn: AsyncConnection, account_id: str, device_id: str) -> None:
-        """From now on messages are held for this device too. Idempotent."""
-
-    async def device_removed(self, conn: AsyncConnection, account_id: str, device_id: str) -> None:
-        """Nothing is held for it any more; what was held for an account's last device waits for its next one. Idempotent."""
 
 
 class LiveRooms(Protocol):

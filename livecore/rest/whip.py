@@ -7,16 +7,15 @@ without keeping sessions of its own.
 from aiohttp import web
 
 from livecore import errors
-from livecore.media.client import (
+from livecore.media.control import (
     Answer,
     BadOffer,
+    Full,
     MediaError,
     NoCommonCodec,
     NoPublisher,
     NoSuchSession,
-    PublicationBusy,
     StaleTag,
-    WorkerGone,
 )
 from livecore.rest.api import Call, Raw, Reply, Routes, bearer, read_bytes
 
@@ -43,8 +42,6 @@ def _problem(exc: MediaError) -> errors.Problem:
     """The media plane's refusals in HTTP's words."""
     if isinstance(exc, NoPublisher):
         return errors.Conflict("Nobody publishes here yet.", type="no_publisher", headers=CORS | {"Retry-After": str(exc.retry_after_s)})
-    if isinstance(exc, PublicationBusy):
-        return errors.Conflict("Somebody publishes with this right already.", type="already_publishing", headers=CORS)
     if isinstance(exc, BadOffer):
         return errors.Malformed(str(exc), type="bad_offer", headers=CORS)
     if isinstance(exc, NoCommonCodec):
@@ -55,9 +52,9 @@ def _problem(exc: MediaError) -> errors.Problem:
         return errors.StaleTag("The ICE session was restarted meanwhile.", headers=CORS)
     if isinstance(exc, NoSuchSession):
         return errors.NotFound("There is no such session.", headers=CORS)
-    if isinstance(exc, WorkerGone):
-        return errors.Unavailable("The media plane is coming back.", headers=None)
-    return errors.Unavailable("The media plane does not answer.")
+    if isinstance(exc, Full):
+        return errors.Unavailable("This server is full.", retry_after_s=10, type="full")
+    return errors.Unavailable("The media plane is coming back.", type="media_away")
 
 
 def _token(call: Call) -> str:
@@ -78,7 +75,7 @@ async def _offer(call: Call) -> str:
 
 def _created(call: Call, answer: Answer, who: str) -> web.Response:
     session = call.app.links.sign(f"media/{answer.session_id}", who)
-    headers = CORS | {"Location": f"/media/{session}", "ETag": f'"{answer.etag}"', "Accept-Patch": TRICKLE}
+    headers = CORS | {"Location": f"/media/{session}", "ETag": answer.etag, "Accept-Patch": TRICKLE}
     response = web.Response(status=201, text=answer.sdp, content_type=SDP, headers=headers)
     for server in call.app.ice_servers(who):
         response.headers.add("Link", server)
@@ -98,7 +95,7 @@ async def publish(call: Call) -> web.Response:
     publisher = await call.app.lives.publisher(call.path["live_id"], _token(call))
     offer = await _offer(call)
     if call.app.draining:
-        raise errors.Unavailable("This server is about to stop; come back in a moment.", headers=None)
+        raise errors.Unavailable("This server is about to stop; come back in a moment.")
     try:
         answer = await call.app.media.publish(
             publisher.live_id,
@@ -165,12 +162,12 @@ async def trickle(call: Call) -> web.Response:
         raise errors.NeedsTag(headers=CORS)
     try:
         fragment = (await read_bytes(call.request, SDP_LIMIT_BYTES)).decode()
-        answer = await call.app.media.patch(session_id, fragment, None if match.strip() == "*" else match.strip().strip('"'))
+        answer = await call.app.media.patch(session_id, fragment, match.strip())
     except UnicodeDecodeError as exc:
         raise errors.Malformed("The fragment is not UTF-8.", headers=CORS) from exc
     except MediaError as exc:
         raise _problem(exc) from exc
-    headers = CORS | {"ETag": f'"{answer.etag}"'}
+    headers = CORS | {"ETag": answer.etag}
     if answer.status == 204:
         return web.Response(status=204, headers=headers)
     return web.Response(status=200, text=answer.body or "", content_type=TRICKLE, headers=headers)
