@@ -1,0 +1,1 @@
+"""Live media: the forwarding plane in worker processes, and the recorder."""
