@@ -13,11 +13,13 @@ import pytest
 from livecore.config import Settings
 from tests.clocks import ShiftedClock
 from tests.people import Person
+from tests.processes import Program
 from tests.serving import Server
 
 pytest_plugins = ["tests.servers"]
 
 StartServer = Callable[..., Awaitable[Server]]
+StartProgram = Callable[..., Awaitable[Program]]
 
 
 @pytest.fixture
@@ -40,6 +42,22 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
 @pytest.fixture
 async def server(start_server: StartServer) -> Server:
     return await start_server()
+
+
+@pytest.fixture
+async def program(tmp_path: Path) -> AsyncIterator[StartProgram]:
+    """Start `livecore serve` as a process: `serving = await program(devices_per_account=2)`."""
+    running: list[Program] = []
+
+    async def start(*, data_dir: Path | None = None, **settings: Any) -> Program:
+        serving = Program(data_dir or tmp_path / f"program{len(running)}", **settings)
+        running.append(serving)
+        await serving.start()
+        return serving
+
+    yield start
+    for serving in running:
+        await serving.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""A `livecore serve` of its own: the program as an operator starts it, to be killed and started again."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+from tests.people import Person
+from tests.serving import Answer, Server
+from tests.waiting import until
+
+START_TIMEOUT_S = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Program(Server):
+    """`start`, `kill` (the whole tree, SIGKILL), `stop` (SIGTERM, drains), `child("main-0")`; speaks HTTP like `Server`.
+
+    The port and the data directory stay the same over restarts.
+    """
+
+    def __init__(self, data_dir: Path, **settings: Any) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            "LIVECORE_DATA_DIR": str(data_dir),
+            "LIVECORE_PORT": str(self.port),
+            "LIVECORE_MEDIA_PORT": "0",
+            "LIVECORE_MEDIA_WORKERS": "1",
+            "LIVECORE_RATE_SCALE": "100",
+            "LIVECORE_LOG_FORMAT": "json",
+            "LIVECORE_DRAIN_S": "5",
+        } | {f"LIVECORE_{name.upper()}": str(value) for name, value in settings.items()}
+        self.process: asyncio.subprocess.Process | None = None
+        self.log_path = data_dir.parent / f"{data_dir.name}.log"
+        self._http: aiohttp.ClientSession | None = None
+        self._people = 0
+
+    @property
+    def outbox(self) -> Path:
+        return self.data_dir / "outbox.jsonl"
+
+    async def start(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")} | self.environment
+        with self.log_path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "livecore", "serve", stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        if self._http is None:
+            self._http = aiohttp.ClientSession()
+        await until(self._serves, "livecore serve to answer", START_TIMEOUT_S)
+
+    async def _serves(self) -> bool:
+        assert self.process is not None
+        assert self.process.returncode is None, f"livecore serve ended: {self.log()[-2000:]}"
+        try:
+            answer: Answer = await self.call("GET", "/readyz")
+        except aiohttp.ClientError:
+            return False
+        return answer.status == 200
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def tree(self) -> list[psutil.Process]:
+        """The supervisor and all its processes."""
+        assert self.process is not None
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def child(self, *words: str) -> psutil.Process:
+        """The process with these words in its command line: `child("media", "--index", "0")`, `child("recorder")`, `child("main")`."""
+        for process in self.tree()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                line = process.cmdline()
+                if "process" in line and line[line.index("process") + 1 :][: len(words)] == list(words):
+                    return process
+        raise AssertionError(f"no process {' '.join(words)}")
+
+    async def kill(self) -> None:
+        """SIGKILL for everything at once, as a power cut would."""
+        assert self.process is not None
+        for process in self.tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            tree = self.tree()
+            self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), 30)
+            finally:
+                for process in tree:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def person(self, username: str | None = None, *, verify: bool = True, staff: str | None = None, **fields: Any) -> Person:
+        person = await super().person(username, verify=verify, staff=None, **fields)
+        if staff:
+            await self.admin("grant", person.username, staff)
+            await person.sign_in()
+        return person
+
+    async def admin(self, *arguments: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")} | self.environment
+        command = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "livecore",
+            "admin",
+            *arguments,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await command.communicate()
+        assert command.returncode == 0, output.decode()
