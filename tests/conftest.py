@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from livecore.config import Settings
 from tests.clocks import ShiftedClock
@@ -18,18 +19,27 @@ from tests.serving import Server
 
 pytest_plugins = ["tests.servers"]
 
+# Short and the same each time; the deep profile looks further, anew each time.
+settings.register_profile("short", derandomize=True, max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("short")
+
 StartServer = Callable[..., Awaitable[Server]]
 StartProgram = Callable[..., Awaitable[Program]]
 
 
 @pytest.fixture
 async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
-    """Start a server with settings of one's own: `await start_server(devices_per_account=2, clock=FakeClock())`."""
+    """Start a server with settings of one's own: `await start_server(devices_per_account=2, clock=FakeClock())`.
+
+    `media=True` starts a media worker and a recorder beside it.
+    """
     running: list[Server] = []
 
-    async def start(*, clock: Any = None, data_dir: Path | None = None, **settings: Any) -> Server:
-        chosen = {"media_port": 0, "rate_scale": 100.0, "log_level": "debug"} | settings
-        server = Server(Settings(data_dir=data_dir or tmp_path / f"data{len(running)}", **chosen), clock=clock or ShiftedClock())
+    async def start(*, clock: Any = None, data_dir: Path | None = None, media: bool = False, **settings: Any) -> Server:
+        chosen = {"media_port": 0, "media_workers": 1, "rate_scale": 100.0, "log_level": "debug"} | settings
+        directory = data_dir or tmp_path / f"data{len(running)}"
+        server = Server(Settings(data_dir=directory, **chosen), clock=clock or ShiftedClock(), media=media)
         running.append(server)
         await server.start()
         return server

@@ -12,6 +12,7 @@ from aiohttp import web
 from livecore.app import App
 from livecore.config import Settings
 from livecore.ports import Clock
+from livecore.supervisor import Supervisor
 from tests.people import Person
 from tests.waiting import until
 
@@ -40,7 +41,7 @@ class Answer:
 class Server:
     """Attributes: `app` (the composition), `url`, `settings`, `clock`."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, media: bool = False) -> None:
         self.settings = settings
         self.clock: Any = clock
         self.app = App(settings, clock=clock)
@@ -48,8 +49,11 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
         self._people = 0
+        self.supervisor = Supervisor(settings, mains=0) if media else None
 
     async def start(self) -> None:
+        if self.supervisor is not None:
+            await self.supervisor.start()
         application = await self.app.start()
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -69,6 +73,8 @@ class Server:
             await self._runner.cleanup()
             self._runner = None
         await self.app.close()
+        if self.supervisor is not None:
+            await self.supervisor.stop()
 
     async def call(
         self,
