@@ -14,7 +14,9 @@ The policy of the pages (CSP level 3) allows scripts, styles and connections of 
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Iterator
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +97,10 @@ SOURCE_SUFFIXES = frozenset({".css", ".html", ".js", ".json", ".svg", ".webmanif
 MEDIA_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 
 
+# `import … from "./x.js"` and `export … from "./x.js"`; an import() inside a function is loaded when it is needed.
+_STATIC_IMPORT = re.compile(r'^(?:import|export)\b[^"]*?\bfrom "(\.[^"]+)"', re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Asset:
     """One file, held in memory. `gzipped` is None where compressing gains nothing."""
@@ -136,10 +142,12 @@ class WebDemo:
         self.docs = self._page(sources, "docs.html")
 
     def _page(self, sources: dict[str, bytes], name: str) -> Asset:
-        """A page with `{{build}}` put in; ValueError where the client is not there at all."""
+        """A page with the build and the list of modules put in; ValueError where the client is not there at all."""
         if name not in sources:
             raise ValueError(f"clients/web-demo has no {name}")
-        return asset(name, sources[name].replace(b"{{build}}", self.build.encode()))
+        text = sources[name].decode()
+        preload = "\n    ".join(f'<link rel="modulepreload" href="/assets/{self.build}/{module}">' for module in first_modules(sources))
+        return asset(name, text.replace("{{preload}}", preload).replace("{{build}}", self.build).encode())
 
     def routes(self) -> list[web.RouteDef]:
         pages = [web.get(path, self.get_shell) for path in PAGES]
@@ -183,6 +191,20 @@ class WebDemo:
         if request.match_info["build"] == self.build:
             return ASSET_HEADERS
         return ASSET_HEADERS | {"Cache-Control": "no-cache"}
+
+
+def first_modules(sources: Mapping[str, bytes], entry: str = "app.js") -> list[str]:
+    """The modules that `entry` needs before it runs, without itself: what a browser would else find one import at a time."""
+    found: list[str] = []
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in sources:
+            continue
+        found.append(name)
+        imports = _STATIC_IMPORT.findall(sources[name].decode())
+        waiting.extend(posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) for path in imports)
+    return found[1:]
 
 
 def _source_names(root: Path) -> Iterator[str]:

@@ -1,0 +1,57 @@
+// Accounts, sessions, the profile and its settings.
+import { get, patch, post, put, remove, request } from "../core/http.js";
+import { begin, device, updateAccount } from "../core/session.js";
+
+export const config = () => get("/api/v1/config", { public: true });
+
+export async function signUp(fields) {
+  const made = await post("accounts", { ...fields, device: device() }, { public: true });
+  begin(made);
+  return made.account;
+}
+
+export async function signIn({ login, password, code }) {
+  const made = await post("sessions", { login, password, device: device(), ...(code && { code }) }, { public: true });
+  begin(made);
+  return made.account;
+}
+
+export async function verify(channel, code) {
+  updateAccount((await post("accounts/verify", { channel, code })) ?? {});
+  return me();
+}
+
+export const resend = (channel) => post("accounts/verify/resend", { channel });
+export const forgot = (login) => post("password/forgot", { login }, { public: true });
+export const reset = (fields) => post("password/reset", fields, { public: true });
+export const changePassword = (fields) => put("me/password", fields);
+
+export async function me() {
+  const who = await get("me");
+  updateAccount(who);
+  return who;
+}
+
+export async function editMe(changes, of) {
+  const who = await patch("me", changes, { of });
+  updateAccount(who);
+  return who;
+}
+
+export async function putAvatar(file) {
+  await request("PUT", "me/avatar", { body: file, headers: { "Content-Type": file.type || "application/octet-stream" } });
+  return me();
+}
+
+export async function removeAvatar() {
+  await remove("me/avatar");
+  return me();
+}
+
+export const settings = () => get("me/settings");
+export const setSettings = (changes, of) => patch("me/settings", changes, { of });
+export const sessions = () => get("me/sessions");
+export const endSession = (id) => remove(`me/sessions/${id}`);
+export const requestExport = () => post("me/exports", {});
+export const getExport = (id) => get(`me/exports/${id}`);
+export const deleteMe = (password) => request("DELETE", "me", { body: { password } }).then((response) => (response.status === 204 ? null : response.json()));

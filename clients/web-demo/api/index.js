@@ -1,0 +1,7 @@
+// The REST resources, by the words that pages use.
+export * as accounts from "./accounts.js";
+export * as conversations from "./conversations.js";
+export * as lives from "./lives.js";
+export * as people from "./people.js";
+export * as trust from "./trust.js";
+export * as videos from "./videos.js";

@@ -1,0 +1,12 @@
+// Lives: making one, finding one, ending one. Sound and picture go through media/whip.js and media/whep.js.
+import { get, patch, post } from "../core/http.js";
+
+/** As pages use it: `owner` is the host, and the kind tells it from a video in the feed. */
+export const asLive = (live) => ({ ...live, kind: "live", owner: live.host, started_ms: live.started_at ?? live.created_at });
+const page = ({ items, ...rest }) => ({ items: items.map(asLive), ...rest });
+
+export const create = (fields, once) => post("lives", fields, { once }).then(asLive);
+export const now = () => get("lives").then(page);
+export const live = (id) => get(`lives/${id}`).then(asLive);
+export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
+export const end = (id) => post(`lives/${id}/end`).then(asLive);

@@ -1,0 +1,24 @@
+// Friends, requests, blocks and finding people.
+import { get, post, put, remove } from "../core/http.js";
+
+export const search = (q, options) => get("users", { query: { q }, ...options });
+export const user = (username) => get(`users/${username}`);
+export const discover = () => get("discover/people");
+
+export const friends = () => get("friends", { query: { limit: 100 } });
+export const unfriend = (username) => remove(`friends/${username}`);
+export const requests = () => get("friend-requests");
+export const ask = (username) => post("friend-requests", { username });
+export const accept = (id) => post(`friend-requests/${id}/accept`);
+export const decline = (id) => post(`friend-requests/${id}/decline`);
+
+/** Accepts the request of that person. */
+export async function acceptFrom(username) {
+  const { items } = await requests();
+  const found = items.find((one) => one.incoming !== false && (one.user ?? one.from)?.username === username);
+  if (found) await accept(found.id);
+}
+
+export const blocks = () => get("blocks");
+export const block = (username) => put(`blocks/${username}`);
+export const unblock = (username) => remove(`blocks/${username}`);

@@ -1,0 +1,14 @@
+// Policies, claims, reports, and what staff do with them.
+import { get, post } from "../core/http.js";
+
+export const policy = (kind) => get(`policies/${kind}`, { public: true });
+export const agent = () => get("ip/agent", { public: true });
+
+export const claim = (fields) => post("claims", fields, { public: true });
+export const claimStatus = (id, token) => get(`claims/${id}`, { public: true, query: { token } });
+export const report = ({ target, reason, details }) => post("reports", { target, reason, ...(details && { details }) });
+
+export const claims = (state) => get("admin/claims", { query: { state } });
+export const claimForStaff = (id) => get(`admin/claims/${id}`);
+export const decide = (id, decision) => post(`admin/claims/${id}/decide`, decision);
+export const reports = (state) => get("admin/reports", { query: { state } });

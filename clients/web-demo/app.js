@@ -1,0 +1,53 @@
+// The entry: pages and paths, the frame, the live link.
+import { route, start, go } from "./core/router.js";
+import { signedIn, watchSession } from "./core/session.js";
+import { t } from "./core/text.js";
+import { toast } from "./core/toast.js";
+import { startInbox } from "./messages/inbox.js";
+import { startNav } from "./parts/nav.js";
+import { startNotices } from "./parts/notices.js";
+import { startLink } from "./realtime/link.js";
+
+const page = (name) => () => import(`./pages/${name}.js`);
+
+route("/", page("feed"), { nav: "feed" });
+route("/signup", page("signup"), { guest: true, bare: true });
+route("/signin", page("signin"), { guest: true, bare: true });
+route("/forgot", page("forgot"), { guest: true, bare: true });
+route("/verify", page("verify"), { bare: true });
+route("/discover", page("discover"), { nav: "discover" });
+route("/live", page("live"), { nav: "live", bare: true });
+route("/watch/{live}", page("watch"), { bare: true });
+route("/video/{video}", page("video"), { bare: true });
+route("/messages", page("messages"), { nav: "messages" });
+route("/messages/{conversation}", page("messages"), { nav: "messages", bare: true });
+route("/people", page("people"), { nav: "me" });
+route("/u/{username}", page("user"), { nav: "discover" });
+route("/me", page("me/index"), { nav: "me" });
+for (const section of ["profile", "settings", "devices", "password", "data"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
+route("/policies", page("policies"), { open: true });
+route("/policies/{kind}", page("policy"), { open: true });
+route("/claim", page("claim"), { open: true });
+route("/claim/{claim}", page("claim-status"), { open: true });
+route("/staff", page("staff/index"), { nav: "me" });
+route("/staff/claims/{item}", page("staff/claim"), { nav: "me" });
+route("/staff/reports/{item}", page("staff/report"), { nav: "me" });
+route("/staff/{section}", page("staff/index"), { nav: "me" });
+
+const app = document.getElementById("app");
+const light = startNav(document.getElementById("nav"));
+const frame = () => app.classList.toggle("signed-out", !signedIn());
+
+frame();
+watchSession((account) => {
+  frame();
+  if (!account && !["/signin", "/signup", "/forgot"].includes(location.pathname)) go("/signin", { replace: true });
+});
+startInbox();
+startNotices();
+startLink();
+start(document.getElementById("main"), (found) => {
+  app.classList.toggle("bare", Boolean(found.bare) || !signedIn());
+  light(found.nav ?? null);
+});
+addEventListener("offline", () => toast(t.problems.network, { bad: true }));

@@ -1,0 +1,89 @@
+// Paths to pages. A page is a module whose default export answers { title, node, … }; see `open` for the rest.
+import { signedIn } from "./session.js";
+import { t } from "./text.js";
+import { toast } from "./toast.js";
+import { broken } from "../parts/empty.js";
+
+const routes = [];
+let current = { life: null, path: null };
+let frame = null;
+
+/**
+ * `pattern` as in web.py: `/watch/{live}`. Options: `open` (reachable without an account), `guest` (only without one),
+ * `bare` (no bar on a phone), `nav` (which entry is lit).
+ */
+export function route(pattern, load, options = {}) {
+  const names = [];
+  const source = pattern.replace(/\{(\w+)\}/g, (_, name) => (names.push(name), "([^/]+)"));
+  routes.push({ expression: new RegExp(`^${source}/?$`), names, load, ...options });
+}
+
+function find(path) {
+  for (const one of routes) {
+    const found = one.expression.exec(path);
+    if (found) return { ...one, params: Object.fromEntries(one.names.map((name, i) => [name, decodeURIComponent(found[i + 1])])) };
+  }
+  return null;
+}
+
+/** Starts the router inside `main`; `onchange(route)` is told before each page is drawn. */
+export function start(main, onchange) {
+  frame = { main, onchange };
+  addEventListener("popstate", () => open());
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (link.target || link.hasAttribute("download") || link.origin !== location.origin || !find(link.pathname)) return;
+    event.preventDefault();
+    go(link.pathname + link.search);
+  });
+  return open();
+}
+
+/** To a path; `replace` leaves no step to come back to. */
+export function go(path, { replace = false } = {}) {
+  if (replace) history.replaceState(null, "", path);
+  else history.pushState(null, "", path);
+  return open();
+}
+
+export function back(otherwise = "/") {
+  if (history.length > 1 && current.path) history.back();
+  else go(otherwise, { replace: true });
+}
+
+async function open() {
+  const path = location.pathname;
+  const found = find(path);
+  if (!found) return go("/", { replace: true });
+  if (!signedIn() && !found.open && !found.guest) {
+    return go(`/signin?next=${encodeURIComponent(path + location.search)}`, { replace: true });
+  }
+  if (signedIn() && found.guest) return go("/", { replace: true });
+
+  current.life?.abort();
+  const life = new AbortController();
+  current = { life, path };
+  frame.onchange(found);
+  try {
+    const module = await found.load();
+    if (life.signal.aborted) return;
+    const page = module.default({ params: found.params, query: new URLSearchParams(location.search), life: life.signal });
+    document.title = page.title ? `${page.title} · ${t.name}` : t.name;
+    frame.main.replaceChildren(page.node);
+    if (!page.node.contains(document.activeElement)) frame.main.focus({ preventScroll: true });
+    page.ready?.catch((error) => failed(error, life.signal));
+  } catch (error) {
+    failed(error, life.signal);
+  }
+}
+
+/** A page that could not be drawn says so in words and offers a way on. */
+function failed(error, life) {
+  if (life.aborted || error.name === "AbortError") return;
+  if (error.type) frame.main.replaceChildren(broken(error, () => open()));
+  else {
+    toast(t.problems.unknown, { bad: true });
+    throw error;
+  }
+}

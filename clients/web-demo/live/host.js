@@ -1,0 +1,113 @@
+// The host on air: publishing, the room, how the line is, and the end with the way to the replay.
+import { lives } from "../api/index.js";
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { shortNumber, span } from "../core/times.js";
+import { complain } from "../core/toast.js";
+import { Chart } from "../media/chart.js";
+import { measure } from "../media/measure.js";
+import { Publisher } from "../media/whip.js";
+import { stop } from "../media/source.js";
+import { empty } from "../parts/empty.js";
+import { iconButton } from "../parts/head.js";
+import { confirm } from "../parts/sheet.js";
+import { share } from "../parts/share.js";
+import { duration } from "./clock.js";
+import { room } from "./room.js";
+
+export async function onAir({ node, picture, preview, stream, live, life }) {
+  const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream });
+  const here = new AbortController();
+  life.addEventListener("abort", () => here.abort());
+  const veil = h("div", { class: "veil light" }, h("div", { class: "spinner" }), h("p", { role: "status" }, t.host.starting));
+  picture.append(veil);
+  publisher.addEventListener("state", ({ detail }) => {
+    veil.hidden = detail === "live";
+    veil.replaceChildren(h("div", { class: "spinner" }), h("p", { role: "status" }, detail === "lost" ? t.host.comingBack : t.host.starting));
+    if (detail === "ended" && !here.signal.aborted) finish();
+  });
+  life.addEventListener("abort", () => publisher.stop());
+  await publisher.start();
+
+  const began = Date.now();
+  let most = 0;
+  const viewers = h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, "0"));
+  const time = h("span", { class: "tag tabular" }, icon("clock"), h("span", {}, "0:00"));
+  duration(time.lastChild, began, here.signal);
+  const quit = h("button", { class: "button live compact", type: "button" }, t.host.end);
+  const top = picture.querySelector(".top-line");
+  const health = line(publisher, here.signal);
+  const toggle = iconButton("info", t.host.health, () => {
+    health.hidden = !health.hidden;
+    toggle.setAttribute("aria-expanded", String(!health.hidden));
+  });
+  top.replaceChildren(h("span", { class: "tag live" }, t.live.badge), viewers, time, h("span", { class: "grow" }), toggle, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, life: here.signal })), quit);
+  picture.append(health);
+
+  const mute = iconButton("mic", t.host.mute, () => {
+    const [track] = stream.getAudioTracks();
+    if (!track) return;
+    track.enabled = !track.enabled;
+    mute.replaceChildren(icon(track.enabled ? "mic" : "micOff"));
+    mute.setAttribute("aria-pressed", String(!track.enabled));
+  });
+  const chat = room(live, {
+    life: here.signal,
+    onviewers: (count) => {
+      most = Math.max(most, count);
+      viewers.lastChild.textContent = shortNumber(count);
+    },
+    onended: () => finish(),
+    extra: [mute],
+  });
+  node.append(chat);
+  node.classList.remove("setting-up");
+
+  let finished = false;
+  async function finish() {
+    if (finished) return;
+    finished = true;
+    const seconds = (Date.now() - began) / 1000;
+    here.abort();
+    publisher.stop();
+    stop(stream);
+    preview.srcObject = null;
+    const ended = await lives.end(live.id).catch(() => lives.live(live.id)).catch(() => live);
+    chat.remove();
+    health.remove();
+    top.replaceChildren(h("span", { class: "grow" }), h("a", { class: "icon-button", href: "/", "aria-label": t.close }, icon("close")));
+    veil.hidden = false;
+    veil.className = "veil";
+    veil.replaceChildren(afterwards(ended, seconds, most));
+  }
+  quit.addEventListener("click", async () => {
+    if (await confirm(t.host.endTitle, t.host.endText, { agree: t.host.end, danger: true })) finish().catch(complain);
+  });
+}
+
+function afterwards(live, seconds, most) {
+  const way = live.video_id
+    ? h("a", { class: "button primary replay", href: `/video/${live.video_id}` }, icon("play", 20), t.live.replay)
+    : h("a", { class: "button primary", href: "/me" }, t.nav.me);
+  return empty("check", t.host.overTitle, t.host.overText(span(seconds), most, Boolean(live.video_id)), way);
+}
+
+/** Bitrate, loss and the picture's size, as numbers with a line of the last minute. */
+function line(publisher, life) {
+  const [rate, loss, size] = [0, 1, 2].map(() => h("div", {}, "–"));
+  const [rateLine, lossLine, delayLine] = [0, 1, 2].map(() => h("canvas", { "aria-hidden": "true" }));
+  const charts = [new Chart(rateLine, { floor: 200 }), new Chart(lossLine, { floor: 0.05 }), new Chart(delayLine, { floor: 30 })];
+  measure(
+    () => publisher.peer,
+    (sample) => {
+      rate.textContent = t.host.kbps(Math.round(sample.kbps));
+      loss.textContent = `${(sample.loss * 100).toFixed(1)} %`;
+      size.textContent = `${sample.height}p ${Math.round(sample.fps)}`;
+      [sample.kbps, sample.loss, sample.rtt_ms].forEach((value, i) => charts[i].push(value));
+    },
+    life,
+  );
+  const cell = (name, value, chart) => h("div", {}, h("dt", {}, name), h("dd", {}, value, chart));
+  return h("dl", { class: "health", "aria-label": t.host.health }, cell(t.host.bitrate, rate, rateLine), cell(t.host.loss, loss, lossLine), cell(t.host.picture, size, delayLine));
+}

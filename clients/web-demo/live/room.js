@@ -1,0 +1,78 @@
+// The room of a live: its lines, who watches, reactions, and the place to say something. Used by the host and by viewers.
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { shortNumber } from "../core/times.js";
+import { complain } from "../core/toast.js";
+import { emit, linkState, on } from "../realtime/link.js";
+import { avatar, nameOf } from "../parts/avatar.js";
+import { floats } from "./floats.js";
+
+// Older lines leave the page: nobody scrolls back an hour, and the page stays light.
+const LINES_KEPT = 200;
+const REACTIONS = ["❤️", "👏", "😂", "🔥"];
+
+/**
+ * Joins the live's room until `life` ends. `onviewers(count)` and `onended(data)` tell the page around it.
+ * Answers the element of the room.
+ */
+export function room(live, { life, onviewers, onended, extra = [] }) {
+  const lines = h("ul", { class: "lines", role: "log", "aria-label": t.live.chat, tabindex: "0" });
+  const shower = floats();
+  const input = h("input", { class: "input", name: "line", maxlength: 300, placeholder: t.live.say, "aria-label": t.live.say, autocomplete: "off", enterkeyhint: "send" });
+  const react = h("button", { class: "icon-button", type: "button", "aria-label": t.live.react }, icon("heart"));
+  const send = h("button", { class: "icon-button", type: "submit", "aria-label": t.live.send }, icon("send"));
+  const count = h("span", { class: "soft small" });
+  const form = h("form", { class: "say" }, input, send, react, ...extra);
+  const seen = new Set();
+
+  const add = (line) => {
+    const id = line.id ?? `${line.seq}`;
+    if (seen.has(id)) return;
+    seen.add(id);
+    const low = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 60;
+    lines.append(h("li", {}, avatar(line.sender), h("span", { class: "said" }, h("span", { class: "who" }, nameOf(line.sender)), line.body)));
+    while (lines.children.length > LINES_KEPT) lines.firstElementChild.remove();
+    if (low) lines.scrollTop = lines.scrollHeight;
+  };
+  const viewers = (number) => {
+    count.textContent = t.live.watching(shortNumber(number));
+    onviewers?.(number);
+  };
+
+  async function join() {
+    const state = await emit("live:join", { live: live.id });
+    for (const line of state.lines ?? state.messages ?? []) add(line);
+    if (state.viewers !== undefined) viewers(state.viewers);
+  }
+  const mine = (handler) => (data) => data.live === live.id && handler(data);
+  on("live:message", mine((data) => (data.messages ?? data.lines ?? [data.message ?? data]).forEach(add)), life);
+  on("live:viewers", mine((data) => viewers(data.count ?? data.viewers)), life);
+  on("live:reactions", mine((data) => shower.add(data.reactions ?? data.counts ?? {})), life);
+  on("live:ended", mine((data) => onended?.(data)), life);
+  on("link", (state) => state === "on" && join().catch(complain), life);
+  if (linkState() === "on") join().catch(complain);
+  life.addEventListener("abort", () => emit("live:leave", { live: live.id }).catch(() => null));
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = input.value.trim();
+    if (!body) return;
+    input.value = "";
+    try {
+      const line = await emit("live:say", { live: live.id, body });
+      if (line?.id && line.body) add(line);
+    } catch (error) {
+      input.value ||= body;
+      complain(error);
+    }
+  });
+  let turn = 0;
+  react.addEventListener("click", () => {
+    const kind = REACTIONS[turn++ % REACTIONS.length];
+    shower.add({ [kind]: 1 });
+    emit("live:react", { live: live.id, reaction: kind }).catch(complain);
+  });
+
+  return h("section", { class: "room", "aria-label": t.live.chat }, h("div", { class: "room-head" }, t.live.chat, count), lines, form, shower.node);
+}

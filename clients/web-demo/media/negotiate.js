@@ -1,0 +1,70 @@
+// What WHIP (RFC 9725) and WHEP share: one offer up, one answer down, a resource that is deleted on leaving.
+import { offline, problemOf } from "../core/problem.js";
+
+// The server is ICE-lite and has one address: our own candidates are learned from our checks, so there is little to wait for.
+const GATHER_MS = 150;
+
+const gathered = (peer) =>
+  new Promise((resolve) => {
+    if (peer.iceGatheringState === "complete") return resolve();
+    setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => peer.iceGatheringState === "complete" && resolve());
+  });
+
+export const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), reject(new DOMException("left", "AbortError"))), { once: true });
+  });
+
+/**
+ * Sends the peer's offer to `endpoint` and sets the answer. 409 and 503 with Retry-After are tried again while `signal` lives;
+ * `onwait(problem)` hears of each. Answers the session's address, for `leave`.
+ */
+export async function negotiate(peer, endpoint, { bearer, signal, onwait = () => {} }) {
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  for (;;) {
+    signal?.throwIfAborted();
+    const authorization = await bearer();
+    const response = await fetch(endpoint, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp", ...(authorization && { Authorization: `Bearer ${authorization}` }) },
+      body: peer.localDescription.sdp,
+      signal,
+    }).catch((error) => {
+      throw error.name === "AbortError" ? error : offline();
+    });
+    if (response.status === 201) {
+      const place = new URL(response.headers.get("Location"), response.url).href;
+      const answer = await response.text();
+      if (peer.signalingState === "closed") {
+        leave(place, authorization);
+        throw new DOMException("left", "AbortError");
+      }
+      await peer.setRemoteDescription({ type: "answer", sdp: answer });
+      return place;
+    }
+    const problem = await problemOf(response);
+    if (!problem.retryAfter || ![409, 503].includes(response.status)) throw problem;
+    onwait(problem);
+    await pause(problem.retryAfter * 1000, signal);
+  }
+}
+
+/** Tells the server that we are gone; also while the page is closing (`keepalive`). */
+export function leave(place, bearer) {
+  if (!place) return;
+  fetch(place, { method: "DELETE", headers: bearer ? { Authorization: `Bearer ${bearer}` } : {}, keepalive: true }).catch(() => null);
+}
+
+/** Resolves true when connected, false when it failed or closed first. */
+export const settled = (peer) =>
+  new Promise((resolve) => {
+    const look = () => {
+      if (peer.connectionState === "connected") resolve(true);
+      if (["failed", "closed"].includes(peer.connectionState)) resolve(false);
+    };
+    peer.addEventListener("connectionstatechange", look);
+    look();
+  });

@@ -1,0 +1,38 @@
+// A recorded video into a <video>: its file where the browser can play it, HLS through hls.js where there are segments.
+import { vendor } from "../core/vendor.js";
+
+/** Options: `prefer`: "file" | "hls". Answers a function that lets go of everything. */
+export function attach(element, video) {
+  let player = null;
+  let gone = false;
+  if (video.file) element.src = video.file;
+  else if (video.hls && element.canPlayType("application/vnd.apple.mpegurl")) element.src = video.hls;
+  else if (video.hls) {
+    vendor("hls.js").then(({ default: Hls }) => {
+      if (gone || !Hls.isSupported()) return;
+      // Its worker comes from a blob, which the page's policy does not allow to run.
+      player = new Hls({ enableWorker: false });
+      player.loadSource(video.hls);
+      player.attachMedia(element);
+    });
+  }
+  return () => {
+    gone = true;
+    player?.destroy();
+    element.removeAttribute("src");
+    element.load();
+  };
+}
+
+/** Plays with sound where the browser lets us, and without where it does not; answers whether sound is on. */
+export async function play(element, { sound }) {
+  element.muted = !sound;
+  try {
+    await element.play();
+  } catch (error) {
+    if (error.name !== "NotAllowedError") return !element.muted;
+    element.muted = true;
+    await element.play().catch(() => null);
+  }
+  return !element.muted;
+}

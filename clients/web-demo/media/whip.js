@@ -1,0 +1,89 @@
+// Publishing: camera or canvas to a live's WHIP endpoint, and back again when the connection is lost.
+import { leave, negotiate, pause, settled } from "./negotiate.js";
+
+const BACK_MS = [500, 1000, 2000, 4000];
+
+export class Publisher extends EventTarget {
+  /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". */
+  constructor({ endpoint, token, stream }) {
+    super();
+    Object.assign(this, { endpoint, token, stream, peer: null, place: null, state: "idle" });
+    this.life = new AbortController();
+  }
+
+  #say(state, error = null) {
+    this.state = state;
+    this.error = error;
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+
+  /** Publishes until `stop`. The first failure is thrown; later ones are tried again with growing pauses. */
+  async start() {
+    this.#say("connecting");
+    await this.#connect();
+    this.#keep();
+  }
+
+  async #connect() {
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.peer = peer;
+    for (const track of this.stream.getTracks()) {
+      if (track.kind === "video") track.contentHint ||= "motion";
+      peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream] });
+    }
+    this.place = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
+    if (!(await settled(peer))) {
+      peer.close();
+      throw new Error("the connection for sound and picture could not be made");
+    }
+    this.#say("live");
+  }
+
+  async #keep() {
+    for (let tries = 0; !this.life.signal.aborted; ) {
+      await this.#lost();
+      if (this.life.signal.aborted) return;
+      this.#say("lost");
+      this.#drop();
+      try {
+        await pause(BACK_MS[Math.min(tries++, BACK_MS.length - 1)], this.life.signal);
+        await this.#connect();
+        tries = 0;
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        if ([401, 403, 404, 410].includes(error.status)) return this.#say("ended", error);
+      }
+    }
+  }
+
+  #lost() {
+    const { peer } = this;
+    return new Promise((resolve) => {
+      const look = () => ["failed", "closed"].includes(peer.connectionState) && resolve();
+      peer.addEventListener("connectionstatechange", look);
+      this.life.signal.addEventListener("abort", resolve, { once: true });
+      look();
+    });
+  }
+
+  #drop() {
+    leave(this.place, this.token);
+    this.peer?.close();
+    this.place = null;
+  }
+
+  /** Another camera or microphone without a new connection. */
+  async replace(stream) {
+    this.stream = stream;
+    for (const sender of this.peer?.getSenders() ?? []) {
+      const track = stream.getTracks().find((one) => one.kind === sender.track?.kind);
+      if (track) await sender.replaceTrack(track);
+    }
+  }
+
+  stop() {
+    this.life.abort();
+    this.#drop();
+    this.#say("ended");
+  }
+}

@@ -1,0 +1,125 @@
+// What this device keeps: messages and conversations, in IndexedDB. The server forgets a message once every device has it, so this
+// is the only history there is.
+import { done, transaction } from "../core/storage.js";
+import { account } from "../core/session.js";
+
+// Messages without a number yet stand after all that have one, in the order of their writing.
+const LAST = 2 ** 52;
+const NEW = { epoch: null, seq: 0, unread: 0, last: null, marks: {}, read: 0 };
+
+const run = (mode, names, work) => transaction(account(), mode, names, work);
+const previewOf = (message) => ({ body: message.body, sender: message.sender, sent_at: message.sent_at, mine: message.mine });
+
+export const conversation = (id) => run("readonly", ["conversations"], ({ conversations: all }) => done(all.get(id)));
+export const conversations = () => run("readonly", ["conversations"], ({ conversations: all }) => done(all.getAll()));
+export const waiting = () => run("readonly", ["messages"], ({ messages: all }) => done(all.index("pending").getAll(1)));
+
+/** The newest `limit` messages of a conversation before `before` (an order), oldest first. */
+export function messages(id, { before = Infinity, limit = 60 } = {}) {
+  const range = IDBKeyRange.bound([id, -Infinity], [id, before], false, before !== Infinity);
+  return run(
+    "readonly",
+    ["messages"],
+    ({ messages: all }) =>
+      new Promise((resolve, reject) => {
+        const found = [];
+        const cursor = all.index("order").openCursor(range, "prev");
+        cursor.onerror = () => reject(cursor.error);
+        cursor.onsuccess = () => {
+          if (!cursor.result || found.length === limit) return resolve(found.reverse());
+          found.push(cursor.result.value);
+          cursor.result.continue();
+        };
+      }),
+  );
+}
+
+/** Facts from the server about conversations, laid over what is kept. */
+export function keepConversations(list) {
+  return run("readwrite", ["conversations"], async ({ conversations: all }) => {
+    for (const one of list) all.put({ ...NEW, ...(await done(all.get(one.id))), ...one });
+  });
+}
+
+export function dropConversation(id) {
+  return run("readwrite", ["conversations", "messages"], ({ conversations: all, messages: kept }) => {
+    all.delete(id);
+    kept.delete(IDBKeyRange.bound([id], [id, []]));
+  });
+}
+
+/** Messages that came, and the number up to which this device is now served; one commit. Answers those that are new here. */
+export function keepIncoming(id, incoming, { epoch, upto, reset = false }) {
+  const me = account();
+  return run("readwrite", ["conversations", "messages"], async ({ conversations: all, messages: kept }) => {
+    const held = { ...NEW, id, ...(await done(all.get(id))) };
+    const fresh = [];
+    for (const message of incoming) {
+      const key = message.client_id ?? message.id;
+      const known = await done(kept.get([id, key]));
+      const value = { ...message, conversation: id, key, order: message.seq, mine: message.sender === me.username, pending: 0 };
+      kept.put(value);
+      if (!known && !value.mine) fresh.push(value);
+      if (message.seq >= (held.last_seq ?? 0)) Object.assign(held, { last: previewOf(value), last_seq: message.seq });
+    }
+    // Where the server lost count with this device, the chat says so at the place where it happened.
+    const lost = reset && held.epoch !== null ? { lost_after: held.seq } : {};
+    const seq = reset || held.epoch !== epoch ? upto : Math.max(held.seq, upto);
+    all.put({ ...held, ...lost, epoch, seq, unread: held.unread + fresh.length });
+    return fresh;
+  });
+}
+
+/** A message of one's own, before it is sent. `pending`: 1 while it waits, 2 when it was refused, 0 once it has a number. */
+export function keepOutgoing(id, message) {
+  return run("readwrite", ["conversations", "messages"], async ({ conversations: all, messages: kept }) => {
+    const value = { ...message, conversation: id, key: message.client_id, order: LAST + message.sent_at, mine: true, pending: 1 };
+    kept.put(value);
+    const held = await done(all.get(id));
+    if (held) all.put({ ...held, last: previewOf(value) });
+  });
+}
+
+export function keepSent(id, clientId, { id: messageId, seq, sent_at }) {
+  return run("readwrite", ["conversations", "messages"], async ({ conversations: all, messages: kept }) => {
+    const message = await done(kept.get([id, clientId]));
+    if (!message) return;
+    kept.put({ ...message, id: messageId, seq, sent_at, order: seq, pending: 0 });
+    const held = await done(all.get(id));
+    if (held && seq > (held.last_seq ?? 0)) all.put({ ...held, last_seq: seq, last: previewOf({ ...message, sent_at }) });
+  });
+}
+
+export function keepRefused(id, clientId, reason) {
+  return run("readwrite", ["messages"], async ({ messages: kept }) => {
+    const message = await done(kept.get([id, clientId]));
+    if (message) kept.put({ ...message, pending: 2, refused: reason });
+  });
+}
+
+export const dropMessage = (id, key) => run("readwrite", ["messages"], ({ messages: kept }) => void kept.delete([id, key]));
+
+/** A receipt of another member: `kind` is "received" or "read". */
+export function keepMark(id, { user, kind, up_to }) {
+  return run("readwrite", ["conversations"], async ({ conversations: all }) => {
+    const held = await done(all.get(id));
+    if (!held) return;
+    const before = held.marks[user] ?? {};
+    all.put({ ...held, marks: { ...held.marks, [user]: { ...before, [kind]: Math.max(before[kind] ?? 0, up_to) } } });
+  });
+}
+
+/** Everything here has been seen; answers the number to tell the server, or null when it knows already. */
+export function keepRead(id) {
+  return run("readwrite", ["conversations"], async ({ conversations: all }) => {
+    const held = await done(all.get(id));
+    const seen = Math.max(held?.seq ?? 0, held?.last_seq ?? 0);
+    if (!held || (held.read >= seen && !held.unread)) return null;
+    all.put({ ...held, read: seen, unread: 0 });
+    return seen || null;
+  });
+}
+
+export async function unreadTotal() {
+  return (await conversations()).reduce((sum, one) => sum + (one.unread ?? 0), 0);
+}

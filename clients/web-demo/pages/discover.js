@@ -1,0 +1,55 @@
+import { lives, people } from "../api/index.js";
+import { fill, h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { complain } from "../core/toast.js";
+import { liveTile } from "../live/tile.js";
+import { empty } from "../parts/empty.js";
+import { head, iconLink } from "../parts/head.js";
+import { personRow } from "../parts/person.js";
+import { rowBones } from "../parts/skeleton.js";
+
+// Long enough that a word is typed to its end, short enough that nobody waits.
+const TYPING_MS = 250;
+
+export default function discover({ life }) {
+  const shelf = h("div", {});
+  const list = h("div", {}, rowBones(6));
+  const listTitle = h("h2", {}, t.discover.people);
+  const input = h("input", { class: "input", type: "search", placeholder: t.discover.search, "aria-label": t.discover.search, autocomplete: "off", autocapitalize: "none" });
+
+  const draw = (items, none) => fill(list, items.length ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one, { note: one.reason })))) : none);
+
+  async function suggest() {
+    listTitle.textContent = t.discover.people;
+    draw((await people.discover()).items, empty("people", t.discover.nobodyTitle, t.discover.nobodyText));
+  }
+
+  async function find(q) {
+    listTitle.textContent = t.discover.found(q);
+    const { items } = await people.search(q, { signal: life });
+    if (input.value.trim() === q) draw(items, empty("search", t.discover.noneTitle, t.discover.noneText(q)));
+  }
+
+  let timer = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    const q = input.value.trim();
+    timer = setTimeout(() => (q ? find(q) : suggest()).catch(complain), TYPING_MS);
+  });
+
+  async function drawLives() {
+    const { items } = await lives.now();
+    fill(shelf, h("div", { class: "section-head" }, h("h2", {}, t.discover.lives)), items.length ? h("div", { class: "shelf", tabindex: "0", role: "group", "aria-label": t.discover.lives }, items.map(liveTile)) : quiet());
+  }
+
+  const node = h(
+    "div",
+    { class: "page" },
+    head(t.nav.discover, { actions: [iconLink("people", t.nav.people, "/people")] }),
+    h("div", { class: "column" }, h("div", { class: "search" }, icon("search"), input), shelf, h("section", {}, h("div", { class: "section-head" }, listTitle), list)),
+  );
+  return { title: t.nav.discover, node, ready: Promise.all([suggest(), drawLives()]) };
+}
+
+const quiet = () => h("div", { class: "card between" }, h("p", { class: "soft" }, t.discover.quiet), h("a", { class: "button compact primary", href: "/live" }, icon("live", 18), t.nav.goLive));

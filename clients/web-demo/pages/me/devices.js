@@ -1,0 +1,45 @@
+import { accounts } from "../../api/index.js";
+import { fill, h } from "../../core/dom.js";
+import { icon } from "../../core/icons.js";
+import { t } from "../../core/text.js";
+import { ago } from "../../core/times.js";
+import { toast } from "../../core/toast.js";
+import { head } from "../../parts/head.js";
+import { act } from "../../parts/person.js";
+import { rowBones } from "../../parts/skeleton.js";
+
+export default function devices() {
+  const place = h("div", {}, rowBones(2));
+
+  async function open() {
+    const { items } = await accounts.sessions();
+    fill(
+      place,
+      h(
+        "ul",
+        { class: "rows" },
+        items.map((one) =>
+          h(
+            "li",
+            {},
+            h(
+              "div",
+              { class: "row-item" },
+              h("span", { class: "avatar" }, icon("devices", 22)),
+              h("div", { class: "body" }, h("div", { class: "title clip" }, one.device?.name ?? one.device_name ?? t.devices.unknown), h("div", { class: "soft small" }, t.devices.used(ago(one.used_at ?? one.last_used_at ?? one.created_at)))),
+              one.current
+                ? h("span", { class: "tag good" }, t.devices.here)
+                : act(t.devices.end, async () => {
+                    await accounts.endSession(one.id);
+                    toast(t.devices.ended);
+                    await open();
+                  }),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+  const node = h("div", { class: "page" }, head(t.me.devices, { up: "/me" }), h("div", { class: "column" }, h("p", { class: "soft" }, t.devices.intro), place));
+  return { title: t.me.devices, node, ready: open() };
+}

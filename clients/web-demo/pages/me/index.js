@@ -1,0 +1,79 @@
+import { accounts, videos } from "../../api/index.js";
+import { fill, h } from "../../core/dom.js";
+import { icon } from "../../core/icons.js";
+import { go } from "../../core/router.js";
+import { account, end } from "../../core/session.js";
+import { t } from "../../core/text.js";
+import { shortNumber, span } from "../../core/times.js";
+import { complain } from "../../core/toast.js";
+import { avatar, nameOf } from "../../parts/avatar.js";
+import { empty } from "../../parts/empty.js";
+import { head, iconLink } from "../../parts/head.js";
+import { isStaff } from "../../parts/nav.js";
+import { doIt, goOn, group } from "../../parts/rows.js";
+import { tileBones } from "../../parts/skeleton.js";
+
+export default function me({ life }) {
+  const card = h("div", { class: "card pad profile" });
+  const grid = h("div", { class: "video-grid" }, tileBones(3));
+  const own = h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.me.videos)), grid);
+
+  const drawCard = (who) =>
+    fill(
+      card,
+      avatar(who, "large"),
+      h("div", {}, h("h2", {}, nameOf(who)), h("p", { class: "soft" }, `@${who.username}`)),
+      (who.status_text ?? who.status) ? h("p", { class: "status" }, who.status_text ?? who.status) : null,
+      h("div", { class: "actions" }, h("a", { class: "button", href: "/me/profile" }, icon("edit", 18), t.me.edit), h("a", { class: "button", href: "/people" }, icon("people", 18), t.nav.people)),
+    );
+  drawCard(account());
+
+  async function drawVideos() {
+    const { items } = await videos.mine();
+    if (life.aborted) return;
+    if (!items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/live" }, t.nav.goLive)));
+    fill(grid, items.map(tile));
+  }
+
+  const node = h(
+    "div",
+    { class: "page" },
+    head(t.nav.me, { actions: [iconLink("settings", t.me.settings, "/me/settings")] }),
+    h(
+      "div",
+      { class: "column wide pair" },
+      h("div", { class: "stack" }, card, own),
+      h(
+        "div",
+        { class: "stack" },
+        group(null, goOn("settings", t.me.settings, "/me/settings"), goOn("devices", t.me.devices, "/me/devices"), goOn("lock", t.me.password, "/me/password")),
+        group(null, goOn("download", t.me.data, "/me/data"), goOn("document", t.nav.policies, "/policies"), goOn("shield", t.nav.claim, "/claim"), isStaff() && goOn("gavel", t.nav.staff, "/staff")),
+        group(null, doIt("signOut", t.signOut, signOut)),
+      ),
+    ),
+  );
+  return { title: t.nav.me, node, ready: Promise.all([accounts.me().then(drawCard), drawVideos()]) };
+}
+
+function tile(video) {
+  const badge = { processing: [t.video.processing, "warning"], failed: [t.video.failed, "bad"], hidden: [t.video.hidden, "bad"], removed: [t.video.hidden, "bad"] }[video.status];
+  return h(
+    "a",
+    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id } },
+    video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" }),
+    h(
+      "span",
+      { class: "over" },
+      h("span", { class: "line-up" }, badge ? h("span", { class: ["tag", badge[1]] }, badge[0]) : h("span", { class: "tag" }, icon("play"), shortNumber(video.views))),
+      h("span", { class: "caption" }, video.title || t.feed.untitled, video.duration_s ? h("span", { class: "small tabular" }, ` · ${span(video.duration_s)}`) : null),
+    ),
+  );
+}
+
+async function signOut() {
+  const { items } = await accounts.sessions().catch(() => ({ items: [] }));
+  const here = items.find((one) => one.current);
+  if (here) await accounts.endSession(here.id).catch(complain);
+  end();
+  go("/signin", { replace: true });
+}

@@ -1,0 +1,53 @@
+import { accounts } from "../../api/index.js";
+import { fill, h } from "../../core/dom.js";
+import { icon } from "../../core/icons.js";
+import { go } from "../../core/router.js";
+import { account } from "../../core/session.js";
+import { t } from "../../core/text.js";
+import { toast } from "../../core/toast.js";
+import { avatar } from "../../parts/avatar.js";
+import { field, form } from "../../parts/field.js";
+import { head } from "../../parts/head.js";
+import { act, busy } from "../../parts/person.js";
+
+export default function profile() {
+  const place = h("div", { class: "column" });
+
+  function draw(who) {
+    const file = h("input", { type: "file", accept: "image/*", class: "for-readers", id: "avatar-file", tabindex: "-1" });
+    const pick = act(t.profile.changePicture, () => file.click(), { icon: "image" });
+    file.addEventListener("change", () =>
+      busy(pick, async () => {
+        if (!file.files[0]) return;
+        draw(await accounts.putAvatar(file.files[0]));
+        toast(t.profile.pictureSaved);
+      }),
+    );
+    fill(
+      place,
+      h(
+        "div",
+        { class: "card pad profile" },
+        avatar(who, "large"),
+        h("div", { class: "stack tight" }, h("label", { class: "for-readers", for: "avatar-file" }, t.profile.changePicture), file, h("div", { class: "line-up" }, pick, who.avatar && act(t.profile.removePicture, async () => draw(await accounts.removeAvatar()), { icon: "trash" })), h("p", { class: "soft small" }, t.profile.pictureHint)),
+      ),
+      form(
+        {
+          submit: t.save,
+          act: async (fields) => {
+            const changed = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value.trim() || null]).filter(([name, value]) => value !== (who[name] ?? null)));
+            if (Object.keys(changed).length) await accounts.editMe(changed, who);
+            toast(t.profile.saved);
+            go("/me");
+          },
+        },
+        field("name", t.signUp.name, { value: who.name ?? "", maxlength: 60, autocomplete: "name" }),
+        field("status", t.profile.status, { value: who.status ?? "", maxlength: 140, hint: t.profile.statusHint }),
+        field("gender", t.user.gender, { value: who.gender ?? "", maxlength: 40, hint: t.optional }),
+      ),
+      h("div", { class: "note" }, icon("info", 20), h("span", {}, t.profile.whoSees, " ", h("a", { href: "/me/settings" }, t.me.settings))),
+    );
+  }
+  draw(account());
+  return { title: t.me.edit, node: h("div", { class: "page" }, head(t.me.edit, { up: "/me" }), place), ready: accounts.me().then(draw) };
+}

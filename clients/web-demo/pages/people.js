@@ -1,0 +1,67 @@
+import { people } from "../api/index.js";
+import { fill, h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { ago } from "../core/times.js";
+import { on } from "../realtime/link.js";
+import { empty } from "../parts/empty.js";
+import { head } from "../parts/head.js";
+import { act, personRow } from "../parts/person.js";
+import { rowBones } from "../parts/skeleton.js";
+
+export default function friends({ query, life }) {
+  const place = h("div", {}, rowBones(6));
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": t.nav.people });
+  const views = { friends: drawFriends, requests: drawRequests, blocks: drawBlocks };
+  let current = query.get("show") in views ? query.get("show") : "friends";
+
+  const rows = (items, draw) => h("ul", { class: "rows" }, items.map((one) => h("li", {}, draw(one))));
+
+  async function drawFriends() {
+    const { items } = await people.friends();
+    return items.length
+      ? rows(items, (one) => personRow({ ...(one.user ?? one), standing: "friends" }))
+      : empty("people", t.people.noneTitle, t.people.noneText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
+  }
+
+  async function drawRequests() {
+    const { items } = await people.requests();
+    if (!items.length) return empty("userPlus", t.people.noRequestsTitle, t.people.noRequestsText);
+    return rows(items, (one) => {
+      const done = () => open("requests");
+      const answer = h(
+        "span",
+        { class: "actions" },
+        act(t.people.decline, async () => (await people.decline(one.id), done())),
+        act(t.people.accept, async () => (await people.accept(one.id), done()), { primary: true }),
+      );
+      const outgoing = one.direction === "outgoing";
+      return personRow(one.user, { note: t.people.asked(outgoing, ago(one.at_ms)), actions: outgoing ? h("span", { class: "tag" }, t.people.requested) : answer });
+    });
+  }
+
+  async function drawBlocks() {
+    const { items } = await people.blocks();
+    return items.length
+      ? rows(items, (one) => personRow(one.user ?? one, { actions: act(t.people.unblock, async () => (await people.unblock((one.user ?? one).username), open("blocks"))) }))
+      : empty("block", t.people.noBlocksTitle, t.people.noBlocksText);
+  }
+
+  async function open(name) {
+    current = name;
+    for (const tab of tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.name === name));
+    const drawn = await views[name]();
+    if (current === name) fill(place, drawn);
+  }
+  tabs.append(...Object.keys(views).map((name) => h("button", { type: "button", role: "tab", data: { name }, onclick: () => open(name) }, t.people.tabs[name])));
+  on("friend:request", () => current === "requests" && open("requests"), life);
+  on("friend:accepted", () => open(current), life);
+
+  const node = h(
+    "div",
+    { class: "page" },
+    head(t.nav.people, { up: "/me", actions: [h("a", { class: "button compact", href: "/discover" }, icon("search", 18), t.people.find)] }),
+    h("div", { class: "column" }, tabs, place),
+  );
+  return { title: t.nav.people, node, ready: open(current) };
+}

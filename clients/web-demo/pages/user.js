@@ -1,0 +1,66 @@
+import { people } from "../api/index.js";
+import { fill, h } from "../core/dom.js";
+import { go } from "../core/router.js";
+import { account } from "../core/session.js";
+import { t } from "../core/text.js";
+import { toast } from "../core/toast.js";
+import { avatar, nameOf } from "../parts/avatar.js";
+import { empty } from "../parts/empty.js";
+import { head, iconButton } from "../parts/head.js";
+import { friendButton, standingOf } from "../parts/person.js";
+import { report } from "../parts/report.js";
+import { confirm, menu } from "../parts/sheet.js";
+import { textBones } from "../parts/skeleton.js";
+
+export default function user({ params, life }) {
+  if (params.username === account()?.username) go("/me", { replace: true });
+  const place = h("div", { class: "column" }, textBones(5));
+  const more = h("span", {});
+  const node = h("div", { class: "page" }, head(`@${params.username}`, { up: "/discover", actions: [more] }), place);
+
+  async function open() {
+    const person = await people.user(params.username).catch((error) => {
+      if (error.status !== 404) throw error;
+      fill(place, empty("people", t.user.noneTitle, t.user.noneText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople)));
+    });
+    if (!person) return;
+    const facts = [
+      [t.signUp.phone, person.phone],
+      [t.user.gender, person.gender],
+      [t.user.age, person.age ?? person.age_range],
+    ].filter(([, value]) => value);
+    fill(
+      place,
+      h(
+        "div",
+        { class: "card pad profile" },
+        avatar(person, "large"),
+        h("div", {}, h("h2", {}, nameOf(person)), h("p", { class: "soft" }, `@${person.username}`)),
+        person.status && h("p", { class: "status" }, person.status.text ?? person.status),
+        h("div", { class: "actions" }, friendButton(person, { compact: false })),
+      ),
+      facts.length ? h("dl", { class: "facts card pad" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,
+    );
+    fill(more, iconButton("more", t.more, () => choices(person)));
+  }
+
+  const choices = (person) =>
+    menu(
+      nameOf(person),
+      [
+        standingOf(person) === "friends" && { icon: "people", label: t.people.remove, onclick: async () => (await people.unfriend(person.username), open()) },
+        { icon: "block", label: t.people.block, onclick: () => block(person) },
+        { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", id: person.id ?? person.username }, { person: person.username, life }) },
+        { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.href)}` },
+      ],
+      life,
+    );
+
+  async function block(person) {
+    if (!(await confirm(t.people.blockTitle(nameOf(person)), t.people.blockText, { agree: t.people.block, danger: true }))) return;
+    await people.block(person.username);
+    toast(t.people.blocked(nameOf(person)), { action: { label: t.undo, onclick: () => people.unblock(person.username) } });
+    go("/people?show=blocks");
+  }
+  return { title: `@${params.username}`, node, ready: open() };
+}

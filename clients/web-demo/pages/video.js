@@ -1,0 +1,30 @@
+import { videos } from "../api/index.js";
+import { h } from "../core/dom.js";
+import { t } from "../core/text.js";
+import { empty } from "../parts/empty.js";
+import { iconButton } from "../parts/head.js";
+import { back } from "../core/router.js";
+import { reel } from "../parts/reel.js";
+
+// Asked again this often while a video is being made ready.
+const AGAIN_MS = 1500;
+
+export default function video({ params, life }) {
+  const place = h("div", { class: "stage" }, h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.loading })));
+  const node = h("div", { class: "stage on-picture" }, h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/"))), place);
+
+  async function open() {
+    const found = await videos.video(params.video).catch((error) => {
+      if (![403, 404, 410, 451].includes(error.status)) throw error;
+      place.replaceChildren(empty("feed", t.video.goneTitle, error.detail || t.video.goneText, h("a", { class: "button primary", href: "/" }, t.video.toFeed)));
+    });
+    if (!found || life.aborted) return;
+    if (found.status === "processing") {
+      place.replaceChildren(empty("clock", t.video.processingTitle, t.video.processingText));
+      return void setTimeout(() => !life.aborted && open(), AGAIN_MS);
+    }
+    if (found.status === "failed") return place.replaceChildren(empty("warning", t.video.failedTitle, t.video.failedText));
+    place.replaceChildren(reel([found], "end", async () => ({ items: [], next_cursor: null }), life));
+  }
+  return { title: t.video.title, node, ready: open() };
+}

@@ -1,0 +1,111 @@
+import { lives } from "../api/index.js";
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { back, go } from "../core/router.js";
+import { account } from "../core/session.js";
+import { t } from "../core/text.js";
+import { shortNumber } from "../core/times.js";
+import { duration } from "../live/clock.js";
+import { room } from "../live/room.js";
+import { play } from "../media/playback.js";
+import { Viewer } from "../media/whep.js";
+import { avatar, nameOf } from "../parts/avatar.js";
+import { empty } from "../parts/empty.js";
+import { iconButton } from "../parts/head.js";
+import { report } from "../parts/report.js";
+import { share } from "../parts/share.js";
+import { menu } from "../parts/sheet.js";
+
+export default function watch({ params, life }) {
+  const video = h("video", { playsinline: true, autoplay: true, "aria-label": t.live.picture });
+  const veil = h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.live.connecting }));
+  const frame = h("div", { class: "frame" }, video, h("div", { class: "shade" }));
+  const top = h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/discover")));
+  const picture = h("div", { class: "picture" }, frame, veil, top);
+  const node = h("div", { class: "live-page on-picture" }, picture);
+  video.addEventListener("loadedmetadata", () => video.classList.toggle("fills", video.videoHeight > video.videoWidth));
+
+  async function open() {
+    const live = await lives.live(params.live);
+    if (life.aborted) return;
+    if (live.state === "ended") return ended(live);
+    if (live.owner.username === account()?.username) return go("/live", { replace: true });
+    head(live);
+    const viewer = new Viewer(live.whep);
+    life.addEventListener("abort", () => viewer.stop());
+    viewer.addEventListener("state", ({ detail }) => say(detail, viewer, live));
+    node.append(
+      room(live, {
+        life,
+        onviewers: (count) => (top.querySelector(".viewers").lastChild.textContent = shortNumber(count)),
+        onended: async () => {
+          viewer.stop();
+          ended(await lives.live(live.id).catch(() => live));
+        },
+      }),
+    );
+    video.srcObject = viewer.stream;
+    viewer.start();
+    video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
+  }
+
+  function head(live) {
+    const time = h("span", { class: "tag tabular" }, icon("clock"), h("span", {}));
+    duration(time.lastChild, live.started_ms, life);
+    const more = () =>
+      menu(
+        live.title || t.live.of(nameOf(live.owner)),
+        [
+          { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, life }) },
+          { icon: "flag", label: t.report.title, onclick: () => report({ kind: "live", id: live.id }, { person: live.owner.username, life }) },
+        ],
+        life,
+      );
+    top.append(
+      h("a", { class: "by line-up", href: `/u/${live.owner.username}` }, avatar(live.owner, "small", { onAir: true })),
+      h("div", { class: "grow clip" }, h("div", { class: "strong clip" }, live.title || t.live.of(nameOf(live.owner))), h("div", { class: "small clip" }, nameOf(live.owner))),
+      h("span", { class: "tag live" }, t.live.badge),
+      h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, shortNumber(live.viewers))),
+      time,
+      iconButton("more", t.more, more),
+    );
+  }
+
+  function say(state, viewer, live) {
+    const spinner = (text) => [h("div", { class: "spinner" }), h("p", { role: "status" }, text)];
+    veil.hidden = state === "watching";
+    veil.className = "veil light";
+    if (state === "connecting") veil.replaceChildren(...spinner(t.live.connecting));
+    if (state === "waiting") veil.replaceChildren(...spinner(t.live.waitingForHost));
+    if (state === "lost") veil.replaceChildren(...spinner(t.live.comingBack));
+    if (state === "ended") lives.live(live.id).then((now) => (now.state === "ended" ? ended(now) : refused(viewer.error)), () => refused(viewer.error));
+  }
+
+  function refused(error) {
+    veil.hidden = false;
+    veil.className = "veil";
+    veil.replaceChildren(empty("warning", t.brokenTitle, error?.message ?? "", h("a", { class: "button primary", href: "/discover" }, t.nav.discover)));
+  }
+
+  function askForSound(element) {
+    const button = h("button", { class: "button primary", type: "button" }, icon("sound", 20), t.live.tapForSound);
+    const place = h("div", { class: "veil light" }, button);
+    button.addEventListener("click", () => {
+      element.muted = false;
+      element.play();
+      place.remove();
+    });
+    picture.append(place);
+  }
+
+  function ended(live) {
+    veil.hidden = false;
+    veil.className = "veil";
+    const way = live.video_id
+      ? h("a", { class: "button primary", href: `/video/${live.video_id}` }, icon("play", 20), t.live.replay)
+      : h("a", { class: "button primary", href: "/discover" }, t.nav.discover);
+    veil.replaceChildren(empty("live", t.live.endedTitle, t.live.endedText(nameOf(live.owner)), way));
+  }
+
+  return { title: t.live.title, node, ready: open() };
+}

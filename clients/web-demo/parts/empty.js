@@ -1,0 +1,19 @@
+// What a page says when there is nothing, or when it could not be fetched: a sentence and a way on.
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+
+export function empty(name, title, text, action = null) {
+  return h("div", { class: "empty" }, icon(name), h("h2", {}, title), text && h("p", {}, text), action);
+}
+
+export function broken(error, again) {
+  return h(
+    "div",
+    { class: "empty", role: "alert" },
+    icon(error.type === "network" ? "bell" : "warning"),
+    h("h2", {}, error.type === "network" ? t.offlineTitle : t.brokenTitle),
+    h("p", {}, error.message),
+    h("button", { class: "button primary", type: "button", onclick: again }, t.tryAgain),
+  );
+}

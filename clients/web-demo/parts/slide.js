@@ -1,0 +1,169 @@
+// One screen of the feed: a video, or a live that is on now.
+import { videos } from "../api/index.js";
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { shortNumber } from "../core/times.js";
+import { account } from "../core/session.js";
+import { complain } from "../core/toast.js";
+import { attach, play } from "../media/playback.js";
+import { Viewer } from "../media/whep.js";
+import { avatar, nameOf } from "./avatar.js";
+import { comments } from "./comments.js";
+import { report } from "./report.js";
+import { share } from "./share.js";
+import { menu } from "./sheet.js";
+
+// Sound is one wish for the whole visit, since browsers want a tap for it.
+export const sound = { on: false };
+
+// A video counts as seen after this long.
+const SEEN_S = 2;
+
+export class Slide {
+  constructor(item, life) {
+    Object.assign(this, { item, life, release: null, active: false, seen: false });
+    this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
+    this.poster = item.poster && h("img", { class: "poster", src: item.poster, alt: "", decoding: "async" });
+    this.bar = h("i", {});
+    this.tap = h("button", { class: "tap", type: "button", "aria-label": t.feed.pauseOrPlay, onclick: () => this.toggle() }, h("span", { class: "big" }, icon("play", 40)));
+    this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), h("div", { class: "progress" }, this.bar));
+    this.node = h("section", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
+    this.video.addEventListener("timeupdate", () => this.#progress());
+    this.video.addEventListener("playing", () => this.poster?.remove());
+    this.video.addEventListener("loadedmetadata", () => {
+      const { videoWidth, videoHeight } = this.video;
+      this.frame.classList.toggle("broad", videoWidth > videoHeight);
+      // A tall picture fills the phone; a broad one is shown whole.
+      this.video.classList.toggle("fills", videoHeight > videoWidth);
+    });
+  }
+
+  #words() {
+    const { item } = this;
+    return h(
+      "div",
+      { class: "words" },
+      item.kind === "live" && h("a", { class: "tag live", href: `/watch/${item.id}` }, t.live.badge),
+      h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small", { onAir: item.kind === "live" }), nameOf(item.owner)),
+      item.title && h("p", { class: "caption" }, item.title),
+      item.kind === "live" && h("a", { class: "button live compact", href: `/watch/${item.id}` }, icon("live", 18), t.live.join),
+    );
+  }
+
+  #acts() {
+    const { item, life } = this;
+    const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
+    const target = { kind: item.kind, id: item.id };
+    const mine = item.owner.username === account()?.username;
+    const path = item.kind === "live" ? `/watch/${item.id}` : `/video/${item.id}`;
+    const sharing = button("share", t.share.title, t.share.short, () => share({ path, title: item.title, video: item.kind === "video" ? item.id : null, life }));
+    this.soundButton = button("mute", t.feed.soundOn, t.feed.sound, () => this.setSound(!sound.on));
+    const more = button("more", t.more, "", () =>
+      menu(
+        item.title || t.feed.untitled,
+        [
+          item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
+          !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
+          { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
+        ],
+        life,
+      ),
+    );
+    if (item.kind === "live") return h("div", { class: "acts" }, this.soundButton, sharing, more);
+
+    const liking = button("heart", t.feed.like, shortNumber(item.likes), () => this.like());
+    liking.setAttribute("aria-pressed", String(item.liked));
+    this.liking = liking;
+    const talking = button("comment", t.comments.title, shortNumber(item.comments), () =>
+      comments(item.id, { life, onadd: () => (talking.lastChild.textContent = shortNumber((item.comments += 1))) }),
+    );
+    return h("div", { class: "acts" }, liking, talking, sharing, this.soundButton, more);
+  }
+
+  async like() {
+    const { item, liking } = this;
+    const draw = () => {
+      liking.setAttribute("aria-pressed", String(item.liked));
+      liking.lastChild.textContent = shortNumber(item.likes);
+    };
+    const turn = () => {
+      item.liked = !item.liked;
+      item.likes += item.liked ? 1 : -1;
+      draw();
+    };
+    turn();
+    try {
+      await (item.liked ? videos.like(item.id) : videos.unlike(item.id));
+    } catch (error) {
+      turn();
+      complain(error);
+    }
+  }
+
+  /** Fetches ahead without playing. */
+  prepare() {
+    if (this.release || this.item.kind === "live") return;
+    this.video.preload = "auto";
+    this.release = attach(this.video, this.item);
+  }
+
+  async activate() {
+    if (this.active) return;
+    this.active = true;
+    this.drawSound();
+    if (this.item.kind === "live") this.#watch();
+    else this.prepare();
+    sound.on = await play(this.video, { sound: sound.on });
+    this.drawSound();
+  }
+
+  #watch() {
+    const viewer = new Viewer(this.item.whep);
+    this.video.srcObject = viewer.stream;
+    viewer.start();
+    this.release = () => {
+      viewer.stop();
+      this.video.srcObject = null;
+    };
+  }
+
+  rest() {
+    this.active = false;
+    this.video.pause();
+  }
+
+  letGo() {
+    this.rest();
+    this.release?.();
+    this.release = null;
+  }
+
+  toggle() {
+    const paused = !this.video.paused;
+    if (paused) this.video.pause();
+    else play(this.video, { sound: sound.on });
+    this.tap.classList.toggle("paused", paused);
+  }
+
+  setSound(on) {
+    sound.on = on;
+    this.video.muted = !on;
+    this.drawSound();
+  }
+
+  drawSound() {
+    const on = sound.on;
+    this.soundButton.querySelector(".disc").replaceChildren(icon(on ? "sound" : "mute"));
+    this.soundButton.setAttribute("aria-label", on ? t.feed.soundOff : t.feed.soundOn);
+  }
+
+  #progress() {
+    const { currentTime, duration } = this.video;
+    if (duration > 0 && Number.isFinite(duration)) this.bar.style.scale = `${currentTime / duration} 1`;
+    if (this.item.kind === "video" && !this.seen && currentTime >= Math.min(SEEN_S, (duration || SEEN_S) * 0.9)) {
+      this.seen = true;
+      videos.view(this.item.id, currentTime).catch(() => null);
+    }
+  }
+}
