@@ -502,5 +502,29 @@ class LiveRooms(Protocol):
         """Tell the room `live:ended` and forget its lines."""
 
 
+@dataclass(frozen=True)
+class FeedEntry:
+    """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time."""
+
+    kind: str
+    id: str
+    owner_id: str
+    at_ms: int
+    visibility: Audience
+
+
+class FeedSource(Protocol):
+    """Kept by the owner of each kind of item; `app` collects them for the feed."""
+
+    async def newest(
+        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
+    ) -> Sequence[FeedEntry]:
+        """Up to `limit` entries, newest first by (at_ms, id), all below `before`; fewer only when there are no more.
+
+        `owners` None: items for everyone, whoever made them; else items of these accounts, whatever their audience (the feed
+        asks `Relations`). `hidden` accounts' items, taken-down ones and those not ready are left out.
+        """
+
+
 Hook = Callable[..., Awaitable[None]]
 Ids = Sequence[str]
