@@ -53,7 +53,7 @@ class RateLimiter:
             )
             self._pool = pool
             storage = RedisStorage(
-                f"async+{settings.redis_url}",
+                "async+redis://",  # the pool below knows where
                 implementation="redispy",
                 key_prefix="livecore:limits",
                 connection_pool=pool,  # the library annotates its options as plain values
