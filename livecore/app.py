@@ -11,8 +11,10 @@ import structlog
 from aiohttp import web
 
 from livecore import data, errors
+from livecore.accounts.assembly import AccountParts, Engines
 from livecore.config import Settings
 from livecore.links import MediaLinks
+from livecore.people.relations import RelationStore
 from livecore.platform.bus import MemoryBus, make_bus
 from livecore.platform.bus_redis import RedisBus
 from livecore.platform.clock import SystemClock
@@ -26,9 +28,10 @@ from livecore.platform.migrations import migrate
 from livecore.platform.readiness import check_all
 from livecore.platform.sms import make_sms_sender
 from livecore.platform.storage import ObjectStorage, make_storage
-from livecore.ports import Authenticator, Clock, Mailer, Principal, Signals, SmsSender
+from livecore.ports import Activity, Authenticator, Clock, Directory, Mailer, Neighbours, Principal, Relations, Signals, SmsSender
 from livecore.rest import ROUTES, openapi
 from livecore.rest.api import APP, mount, problems
+from livecore.rest.web import WEB_DEMO, WebDemo
 
 log = structlog.get_logger("app")
 
@@ -50,12 +53,18 @@ class App:
     links: MediaLinks
     signals: Signals
     authenticator: Authenticator
+    account_parts: AccountParts
+    relations: Relations
+    directory: Directory
+    activity: Activity
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self._stack = AsyncExitStack()
+        # What accounts and people use of services that are built after them: filled in below, as they are built.
+        self.neighbours = Neighbours()
         self.url = ""  # empty until the server listens
         self.draining = False
         self._openapi: dict[str, Any] | None = None
@@ -81,6 +90,7 @@ class App:
         self.jobs = SqlJobs(self.db, self.clock, self.metrics)
 
         # -- accounts and people
+        await self._start_accounts()
         # -- rooms, presence, signaling
         # -- lives and media
         # -- library and feed
@@ -91,7 +101,39 @@ class App:
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application[APP] = self
         mount(application, ROUTES)
+        application.add_routes(WebDemo(WEB_DEMO).routes())
         return application
+
+    async def _start_accounts(self) -> None:
+        # Other processes change what this one has in memory.
+        shared = bool(self.settings.redis_url)
+        relations = RelationStore(self.db, self.bus, shared=shared)
+        parts = AccountParts(
+            Engines(
+                db=self.db,
+                keys=self.keys,
+                bus=self.bus,
+                clock=self.clock,
+                storage=self.storage,
+                jobs=self.jobs,
+                limiter=self.limiter,
+                mailer=self.mailer,
+                sms=self.sms,
+                links=self.links,
+                settings=self.settings,
+                relations=relations,
+                neighbours=self.neighbours,
+                shared=shared,
+            )
+        )
+        self._stack.callback(parts.passwords.close)
+        for end in [await relations.start(), *await parts.start()]:
+            self._stack.push_async_callback(end)
+        self.relations, self.directory, self.activity, self.authenticator = relations, parts.profiles, parts.activity, parts.principals
+        self.account_parts = parts
+        self.accounts, self.sessions, self.devices, self.profiles = parts.accounts, parts.sessions, parts.devices, parts.profiles
+        self.registration, self.verification, self.recovery = parts.registration, parts.verification, parts.recovery
+        self.avatars, self.preferences = parts.avatars, parts.preferences
 
     def openapi(self) -> dict[str, Any]:
         if self._openapi is None:

@@ -24,6 +24,9 @@ from aiohttp import web
 
 from livecore import errors
 
+# The client as it stands beside the package in a checkout.
+WEB_DEMO = Path(__file__).resolve().parents[2] / "clients" / "web-demo"
+
 # What the client may load from node_modules, by the name it has at /vendor. Nothing else of that folder is reachable.
 VENDOR_FILES = {
     "socket.io.js": "socket.io-client/dist/socket.io.esm.min.js",
