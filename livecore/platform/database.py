@@ -7,9 +7,10 @@ polled with sleeps), readers on connections of their own. PostgreSQL: a pool.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
@@ -18,6 +19,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from livecore import errors
+
+T = TypeVar("T")
 
 # A second process (the command line) may hold the file for one short transaction.
 SQLITE_BUSY_MS = 5000
@@ -71,16 +74,20 @@ class SqlDatabase:
         self._reader: AsyncEngine
         if self.dialect == "sqlite":
             # aiosqlite queues statements on a thread of its own; a writer and a few readers.
-            self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_WAIT_S)
-            self._reader = create_async_engine(url, pool_size=SQLITE_READERS, max_overflow=0, pool_timeout=POOL_WAIT_S)
+            self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
+            self._reader = create_async_engine(
+                url, pool_size=SQLITE_READERS, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True
+            )
             for engine, begin in ((self._writer, _begin_immediate), (self._reader, _begin_deferred)):
                 event.listen(engine.sync_engine, "connect", _sqlite_connect)
                 event.listen(engine.sync_engine, "begin", begin)
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, pool_pre_ping=True
+                url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True, pool_pre_ping=True
             )
         self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._plain: sqlite3.Connection | None = None  # made by the thread at its first use
         # What waits for a transaction's commit, by the connection that runs it.
         self._waiting: dict[int, list[Callable[[], Awaitable[None]]]] = {}
 
@@ -120,19 +127,88 @@ class SqlDatabase:
     def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
         self._waiting[id(connection)].append(do)
 
-    async def checkpoint(self) -> None:
-        """SQLite: move the write-ahead log into the database and empty it, so that nothing deleted stays in it."""
-        if self.dialect == "sqlite":
-            async with self._turn, self._reader.connect() as connection:
-                raw = await connection.get_raw_connection()
-                assert raw.driver_connection is not None
-                await raw.driver_connection.rollback()
-                await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    async def write_sqlite(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One write transaction on the driver itself, whole in one thread, in the writers' turn: for a path where
+        SQLAlchemy's cost per statement counts. `work` runs in the thread and keeps nothing of the connection."""
+        async with self._turn:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work)
+
+    def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            if self._plain is None:
+                path = make_url(self.url).database
+                assert path is not None
+                self._plain = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+                _sqlite_connect(self._plain, None)
+            self._plain.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._plain)
+            except BaseException:
+                self._plain.execute("ROLLBACK")
+                raise
+            self._plain.execute("COMMIT")
+        except sqlite3.OperationalError as exc:
+            raise _translated(exc) from exc
+        return result
+
+    async def write_postgres(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """One write transaction on asyncpg's own connection, for a path where SQLAlchemy's cost per statement counts."""
+        try:
+            async with self._writer.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                try:
+                    async with driver.transaction():
+                        return await work(driver)
+                except (OSError, *_lost_postgres()) as exc:
+                    await connection.invalidate()
+                    raise errors.Unavailable("The database does not answer.") from exc
+        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
+            raise _translated(exc) from exc
+
+    def _close_plain(self) -> None:
+        if self._plain is not None:
+            self._plain.close()
+            self._plain = None
+
+    async def checkpoint(self) -> bool:
+        """SQLite: move the write-ahead log into the database and empty it, so that nothing deleted stays in it.
+
+        False when a reader still needs the log; it is then tried again later.
+        """
+        if self.dialect != "sqlite":
+            return True
+        async with self._turn, self._reader.connect() as connection:
+            raw = await connection.get_raw_connection()
+            assert raw.driver_connection is not None
+            await raw.driver_connection.rollback()
+            cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = (await cursor.fetchone())[0]
+            await cursor.close()
+        return not busy
+
+    async def check(self) -> None:
+        """Whether the database answers, for `/readyz`. Raises Unavailable."""
+        async with self.read() as connection:
+            await connection.exec_driver_sql("SELECT 1")
 
     async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close_plain)
+        self._thread.shutdown()
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+def _lost_postgres() -> tuple[type[Exception], ...]:
+    """asyncpg's words for a connection that ended, and for a server that is going down or starting."""
+    import asyncpg
+
+    return (
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.exceptions.OperatorInterventionError,
+        asyncpg.TooManyConnectionsError,
+    )
 
 
 def _translated(exc: Exception) -> Exception:

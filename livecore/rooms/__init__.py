@@ -1,0 +1,1 @@
+"""Conversations: who is in them, the one order of their messages, and what each device still has to get."""

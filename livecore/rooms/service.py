@@ -1,0 +1,230 @@
+"""Messages: who may say what where, and what becomes of it. The rules are checked here, the order is given by the writer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from livecore import errors
+from livecore.config import Settings
+from livecore.errors import FieldError, Invalid
+from livecore.ids import new_id
+from livecore.ports import Clock, Database, Directory, Limiter, Principal, Relations
+from livecore.rooms import tables
+from livecore.rooms.catchup import Place
+from livecore.rooms.events import pack
+from livecore.rooms.fanout import Hub, Outlet
+from livecore.rooms.items import Draft, Kind, Mark, Sent
+from livecore.rooms.mailboxes import Mailboxes
+from livecore.rooms.membership import Conversations
+from livecore.rooms.snapshots import Snapshot, Snapshots
+from livecore.rooms.writer import MembersChanged, Writer
+
+# Members that come and go while one message is sent: more turns than this and the sender is asked to try again.
+TURNS_LIMIT = 5
+# How long a message may be changed or taken back for all: a day, as long as people remember what they sent.
+EDIT_WINDOW_MS = 24 * 3600 * 1000
+# Above this a group's typing marks would be noise, and members × members events.
+TYPING_MEMBERS_LIMIT = 50
+
+
+class Messages:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        settings: Settings,
+        relations: Relations,
+        directory: Directory,
+        limiter: Limiter,
+        snapshots: Snapshots,
+        conversations: Conversations,
+        mailboxes: Mailboxes,
+        writer: Writer,
+        hub: Hub,
+        outlet: Outlet,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self._relations = relations
+        self._directory = directory
+        self._limiter = limiter
+        self._snapshots = snapshots
+        self._conversations = conversations
+        self._mailboxes = mailboxes
+        self._writer = writer
+        self._hub = hub
+        self._outlet = outlet
+
+    async def send(self, principal: Principal, conversation_id: str, client_id: str, content: Mapping[str, Any]) -> Sent:
+        """Numbered and durable when it answers. The same `client_id` again gives the same answer and sends nothing."""
+        packed = pack(dict(content))
+        if len(packed) > self._settings.message_limit_bytes:
+            raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
+        try:
+            await self._limiter.hit("message_per_account", principal.account_id)
+            snapshot = await self._conversations.get(principal.account_id, conversation_id)
+            if snapshot.kind == "broadcast":
+                await self._broadcast(principal, snapshot, client_id, packed)
+            return await self._put(principal, conversation_id, "message", packed, client_id=client_id)
+        except (errors.Forbidden, errors.NotFound, errors.TooMany):
+            # What was accepted once stays accepted, whatever changed since.
+            before = await self._sent_before(principal.account_id, client_id)
+            if before is None:
+                raise
+            return before
+
+    async def react(self, principal: Principal, conversation_id: str, message_id: str, emoji: str | None, active: bool) -> Sent:
+        await self._limiter.hit("message_per_account", principal.account_id)
+        await self._target(conversation_id, message_id)
+        packed = pack({"emoji": emoji}) if active else pack({"emoji": emoji, "active": False})
+        return await self._put(principal, conversation_id, "reaction", packed, target_id=message_id)
+
+    async def edit(self, principal: Principal, conversation_id: str, message_id: str, body: str) -> Sent:
+        await self._limiter.hit("message_per_account", principal.account_id)
+        packed = pack({"body": body})
+        if len(packed) > self._settings.message_limit_bytes:
+            raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
+        await self._own_target(principal, conversation_id, message_id)
+        return await self._put(principal, conversation_id, "edited", packed, target_id=message_id)
+
+    async def delete(self, principal: Principal, conversation_id: str, message_id: str) -> Sent:
+        """Take a message back for all; its body, where it is still held, goes in the same transaction."""
+        await self._limiter.hit("message_per_account", principal.account_id)
+        row = await self._own_target(principal, conversation_id, message_id)
+        return await self._put(principal, conversation_id, "deleted", b"{}", target_id=message_id, target_seq=row.seq)
+
+    async def received(self, principal: Principal, conversation_id: str, seq: int) -> None:
+        """This device has kept everything up to `seq`; cumulative. Bodies that nobody waits for any more are deleted."""
+        await self._mark(Mark("received", conversation_id, principal.account_id, principal.device_id, seq))
+
+    async def read(self, principal: Principal, conversation_id: str, seq: int) -> None:
+        await self._mark(Mark("read", conversation_id, principal.account_id, principal.device_id, seq))
+
+    async def typing(self, principal: Principal, conversation_id: str, active: bool) -> None:
+        snapshot = await self._conversations.get(principal.account_id, conversation_id)
+        if snapshot.kind == "broadcast" or len(snapshot.members) > TYPING_MEMBERS_LIMIT:
+            return
+        barred = await self._relations.blocked_either_way(principal.account_id)
+        others = [account for account in snapshot.readers if account != principal.account_id and account not in barred]
+        if snapshot.kind == "direct" and others and snapshot.members[others[0]].request:
+            return
+        data = {"conversation": conversation_id, "user": principal.username, "active": active}
+        await self._outlet.everywhere(others, "typing", data)
+
+    async def sync(self, principal: Principal, places: Mapping[str, Place]) -> dict[str, dict[str, Any]]:
+        return await self._mailboxes.sync(principal, places)
+
+    async def _mark(self, mark: Mark) -> None:
+        snapshot = await self._conversations.get(mark.account_id, mark.conversation_id)
+        reached = await self._writer.mark(mark)
+        if reached is None:
+            raise errors.NotFound("There is no such conversation.")
+        if snapshot.members[mark.account_id].request:
+            return  # a stranger does not learn whether the request was looked at
+        if mark.kind == "read" and not await self._directory.setting(mark.account_id, "read_receipts"):
+            return
+        self._hub.receipt(mark.conversation_id, mark.account_id, mark.kind, reached)
+
+    async def _put(
+        self,
+        principal: Principal,
+        conversation_id: str,
+        kind: Kind,
+        packed: bytes,
+        *,
+        client_id: str | None = None,
+        target_id: str | None = None,
+        target_seq: int | None = None,
+    ) -> Sent:
+        self._hub.knows(principal.account_id, principal.username)
+        for _ in range(TURNS_LIMIT):
+            snapshot = await self._conversations.get(principal.account_id, conversation_id)
+            withheld = await self._withheld_from(principal, snapshot)
+            draft = Draft(
+                conversation_id,
+                snapshot.version,
+                kind,
+                new_id(),
+                principal.account_id,
+                principal.device_id,
+                client_id,
+                target_id,
+                packed,
+                target_seq,
+                withheld,
+            )
+            try:
+                sent = await self._writer.send(draft)
+            except MembersChanged:
+                self._snapshots.drop(conversation_id)
+                continue
+            if sent.conversation_id != conversation_id:
+                raise errors.Conflict("This client_id was used in another conversation.", type="client_id_used")
+            return sent
+        raise errors.Unavailable("The members change too fast; try again.")
+
+    async def _withheld_from(self, principal: Principal, snapshot: Snapshot) -> frozenset[str]:
+        """Members who will not be given it. Raises Forbidden where the rules refuse it."""
+        me = principal.account_id
+        if snapshot.kind == "direct":
+            other = snapshot.other(me)
+            if other == me:
+                raise errors.Gone("The other side's account is closed.", type="account_closed")
+            await self._limiter.hit("message_per_pair", f"{me}:{other}")
+            opened = snapshot.members[other].opened
+            relation, verdict = await self._conversations.verdict(me, other, exists=True, opened=opened)
+            if not principal.verified and not relation.friends:
+                raise errors.Forbidden("Confirm your phone and your mail address first.", type="unverified")
+            return frozenset((other,)) if verdict == "withhold" else frozenset()
+        if snapshot.kind == "group":
+            barred = await self._relations.blocked_either_way(me)
+            near = [account for account in snapshot.members if account in barred]
+            return frozenset([account for account in near if (await self._relations.between(me, account)).blocks_me])
+        return frozenset()
+
+    async def _broadcast(self, principal: Principal, snapshot: Snapshot, client_id: str, packed: bytes) -> None:
+        """A direct message to each recipient, each with a client id of its own, so that doing it again sends nothing twice."""
+        for account, facts in snapshot.members.items():
+            if facts.role != "recipient":
+                continue
+            try:
+                conversation_id, _ = await self._conversations.direct(principal, account)
+                await self._put(principal, conversation_id, "message", packed, client_id=f"{client_id[:27]}:{snapshot.id[-4:]}{account}")
+            except (errors.Forbidden, errors.NotFound, errors.Gone):
+                continue  # a recipient who does not take messages from the sender gets none, and the sender is not told who
+
+    async def _sent_before(self, account_id: str, client_id: str) -> Sent | None:
+        columns = tables.sent.c
+        query = select(columns.conversation_id, columns.message_id, columns.seq, columns.sent_ms)
+        async with self._db.read() as conn:
+            row = (await conn.execute(query.where(columns.account_id == account_id, columns.client_id == client_id))).one_or_none()
+        return Sent(*row) if row is not None else None
+
+    async def _target(self, conversation_id: str, message_id: str) -> Any:
+        """The record of a sent message; there is no text in it, and it outlives the body."""
+        columns = tables.sent.c
+        query = select(columns.account_id, columns.seq, columns.sent_ms)
+        async with self._db.read() as conn:
+            row = (
+                await conn.execute(query.where(columns.message_id == message_id, columns.conversation_id == conversation_id))
+            ).one_or_none()
+        if row is None:
+            raise errors.NotFound("There is no such message.")
+        return row
+
+    async def _own_target(self, principal: Principal, conversation_id: str, message_id: str) -> Any:
+        await self._conversations.get(principal.account_id, conversation_id)
+        row = await self._target(conversation_id, message_id)
+        if row.account_id != principal.account_id:
+            raise errors.Forbidden("Only who sent a message may change it.", type="not_sender")
+        if row.sent_ms < self._clock.at_ms() - EDIT_WINDOW_MS:
+            raise errors.Forbidden("A message can be changed for a day.", type="too_late")
+        return row
+
+
+def check_content(body: str | None, attachments: list[Any]) -> None:
+    """Raises Invalid for a message that says nothing."""
+    if not (body and body.strip()) and not attachments:
+        raise Invalid([FieldError("body", "a message has a body or attachments")])

@@ -1,0 +1,162 @@
+"""What is kept of conversations. A body is kept sealed, and only until every device of its readers has it."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
+
+from livecore.data import impersonal, metadata, personal
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(10), nullable=False),  # direct, group, broadcast
+    Column("pair", LargeBinary(32), unique=True),  # blind index of the two accounts of a direct one; NULL for the others
+    Column("title", String(120)),  # NULL for a direct one
+    Column("epoch", String(12), nullable=False),
+    Column("seq", BigInteger, nullable=False),  # the last number given
+    Column("version", BigInteger, nullable=False),  # raised by each change of members, roles or title
+    Column("scope", String(120)),  # the key that bodies are sealed under now; NULL when the next one needs a fresh key
+    Column("created_by", String(32), index=True),  # NULL once that account is erased
+    Column("created_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="created_by",
+        what="conversations a person began: kind, title, when",
+        why=("provide",),
+        keep_for="the life of the conversation",
+        category="conversations",
+        erase="clear",
+        clear=("created_by",),
+        hidden=("pair", "scope"),
+    ),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("role", String(10), nullable=False),  # admin, member; recipient in a broadcast list
+    Column("open", Boolean, nullable=False),  # lets the other one write although the setting would not (began it, or accepted)
+    Column("request", Boolean, nullable=False),  # a stranger's message waits for this member's yes
+    Column("since_seq", BigInteger, nullable=False),  # joined after this number
+    Column("received_seq", BigInteger, nullable=False),  # the most that any device of this member has
+    Column("read_seq", BigInteger, nullable=False),
+    Column("joined_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="account_id",
+        what="in which conversations a person is, in what role, and how far they received and read",
+        why=("provide",),
+        keep_for="as long as the person is in the conversation",
+        category="conversation_members",
+    ),
+)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("device_id", String(128), primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="devices that messages are held for, and since when",
+        why=("provide",),
+        keep_for="until the device signs out or is away for a week",
+        category="mailboxes",
+    ),
+)
+
+# A member without any device has one row with the device "": what is held waits for the first one.
+device_cursor = Table(
+    "device_cursor",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True),
+    Column("device_id", String(128), primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # the device has everything up to here
+    Column("since_seq", BigInteger, nullable=False),  # what is older was never held for it
+    Column("lost_seq", BigInteger, nullable=False),  # up to here something expired before the device came
+    Index("ix_device_cursor_conversation_seq", "conversation_id", "seq"),
+    Index("ix_device_cursor_device", "account_id", "device_id"),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="account_id",
+        what="how far each device of a person has received each conversation",
+        why=("provide",),
+        keep_for="as long as the device is signed in",
+        category="device_cursors",
+    ),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("kind", String(10), nullable=False),  # message, reaction, edited, deleted
+    Column("sender_id", String(32), nullable=False, index=True),
+    Column("sender_device", String(128), nullable=False),
+    Column("client_id", String(64)),  # NULL for what is not a message
+    Column("target_id", String(32)),  # the message that a reaction, edit or deletion is about; else NULL
+    Column("sent_ms", BigInteger, nullable=False),
+    Column("scope", String(120), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_message_sent", "sent_ms"),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="sender_id",
+        what="messages that not every device of their readers has yet; sealed",
+        why=("provide",),
+        keep_for="until every device has it, at most 30 days",
+        category="undelivered_messages",
+        hidden=("sealed", "scope"),
+    ),
+)
+
+sent = Table(
+    "sent",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("client_id", String(64), primary_key=True),
+    Column("conversation_id", String(32), nullable=False),
+    Column("message_id", String(32), nullable=False, index=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="account_id",
+        what="numbers of the messages a person sent, so that none is sent twice; no text",
+        why=("provide",),
+        keep_for="30 days",
+        category="sent_messages",
+        retention_days=30,
+        retention_column="sent_ms",
+    ),
+)
+
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="account_id",
+        what="numbers of messages that a person was not given because of a block",
+        why=("safety",),
+        keep_for="as long as the message is held",
+        category=None,
+        export_reason="the withheld message is another person's",
+    ),
+)
+
+body_key = Table(
+    "body_key",
+    metadata,
+    Column("scope", String(120), primary_key=True),
+    Column("conversation_id", String(32), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    info=impersonal("names of keys that sealed bodies; a conversation's id, an hour and a random part"),
+)
