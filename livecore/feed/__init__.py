@@ -1,0 +1,1 @@
+"""Posts, and the feed that brings videos, lives and posts together."""

@@ -1,0 +1,128 @@
+"""The service of posts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from livecore import errors
+from livecore.feed.tables import post
+from livecore.ids import new_id
+from livecore.ports import Audience, Clock, Database, Directory, FeedEntry, Principal, Relations, TakedownTarget
+
+TEXT_LIMIT = 2000
+
+Row = dict[str, Any]
+
+
+class Posts:
+    """Keeps the `TakedownPort` of kind "post" and a `FeedSource`."""
+
+    def __init__(self, db: Database, clock: Clock, relations: Relations, directory: Directory) -> None:
+        self._db = db
+        self._clock = clock
+        self._relations = relations
+        self._directory = directory
+
+    async def create(self, me: Principal, text: str, visibility: Audience, idempotency: str | None) -> Row:
+        """A new post; the same key again answers the first one."""
+        post_id = new_id()
+        try:
+            async with self._db.write() as conn:
+                await conn.execute(
+                    insert(post).values(
+                        id=post_id,
+                        author_id=me.account_id,
+                        text=text,
+                        visibility=visibility,
+                        created_ms=self._clock.at_ms(),
+                        idempotency=idempotency,
+                        version=1,
+                    )
+                )
+        except IntegrityError:
+            return await self._one(post.c.idempotency == idempotency)
+        return await self._one(post.c.id == post_id)
+
+    async def _one(self, where: Any) -> Row:
+        async with self._db.read() as conn:
+            row = (await conn.execute(select(post).where(where))).mappings().one_or_none()
+        if row is None:
+            raise errors.NotFound("There is no such post.")
+        return dict(row)
+
+    async def get(self, viewer_id: str, post_id: str) -> Row:
+        """Raises NotFound for those who may not read it, LegallyUnavailable when it was taken down."""
+        row = await self._one(post.c.id == post_id)
+        if row["author_id"] == viewer_id:
+            return row
+        is_there = await self._directory.is_active(row["author_id"])
+        if not is_there or not await self._relations.allows(row["author_id"], viewer_id, row["visibility"]):
+            raise errors.NotFound("There is no such post.")
+        if row["disabled_reason"] is not None:
+            raise errors.LegallyUnavailable("This post was removed.", type="removed")
+        return row
+
+    async def delete(self, me: Principal, post_id: str) -> None:
+        row = await self.get(me.account_id, post_id)
+        if row["author_id"] != me.account_id:
+            raise errors.Forbidden("Only its author may do that.", type="not_the_owner")
+        async with self._db.write() as conn:
+            await conn.execute(delete(post).where(post.c.id == post_id))
+
+    async def of(self, viewer_id: str, author_id: str, limit: int, before: tuple[int, str] | None) -> list[Row]:
+        """An account's posts, newest first, as far as the viewer may read them."""
+        query = select(post).where(post.c.author_id == author_id)
+        if viewer_id != author_id:
+            if not await self._directory.is_active(author_id):
+                return []
+            audiences = [a for a in ("everyone", "contacts", "friends") if await self._relations.allows(author_id, viewer_id, a)]
+            query = query.where(post.c.visibility.in_(audiences), post.c.disabled_reason.is_(None))
+        if before is not None:
+            query = query.where(_before(before))
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query.order_by(post.c.created_ms.desc(), post.c.id.desc()).limit(limit))).mappings()
+            return [dict(row) for row in rows]
+
+    async def by_ids(self, post_ids: Sequence[str]) -> dict[str, Row]:
+        if not post_ids:
+            return {}
+        async with self._db.read() as conn:
+            rows = (await conn.execute(select(post).where(post.c.id.in_(post_ids)))).mappings()
+            return {row["id"]: dict(row) for row in rows}
+
+    async def newest(
+        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
+    ) -> Sequence[FeedEntry]:
+        """See `ports.FeedSource`."""
+        query = select(post.c.id, post.c.author_id, post.c.created_ms, post.c.visibility).where(post.c.disabled_reason.is_(None))
+        query = query.where(post.c.visibility == "everyone") if owners is None else query.where(post.c.author_id.in_(owners))
+        if hidden:
+            query = query.where(post.c.author_id.not_in(hidden))
+        if before is not None:
+            query = query.where(_before(before))
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query.order_by(post.c.created_ms.desc(), post.c.id.desc()).limit(limit))).all()
+        return [FeedEntry("post", row.id, row.author_id, row.created_ms, row.visibility) for row in rows]
+
+    # -- takedown (ports.TakedownPort)
+
+    async def owner_of(self, target: TakedownTarget) -> str | None:
+        async with self._db.read() as conn:
+            return (await conn.execute(select(post.c.author_id).where(post.c.id == target.id))).scalar_one_or_none()
+
+    async def disable(self, conn: AsyncConnection, target: TakedownTarget, reason: str) -> None:
+        await conn.execute(update(post).where(post.c.id == target.id).values(disabled_reason=reason[:200], version=post.c.version + 1))
+
+    async def enable(self, conn: AsyncConnection, target: TakedownTarget) -> None:
+        await conn.execute(update(post).where(post.c.id == target.id).values(disabled_reason=None, version=post.c.version + 1))
+
+    async def disabled_now(self, target: TakedownTarget) -> None:
+        """Nothing is cached: every request reads the row."""
+
+
+def _before(before: tuple[int, str]) -> Any:
+    at_ms, post_id = before
+    return or_(post.c.created_ms < at_ms, and_(post.c.created_ms == at_ms, post.c.id < post_id))

@@ -1,0 +1,1 @@
+"""Videos: kept, made ready, watched, liked, talked about, shared, downloaded, taken down."""

@@ -1,0 +1,139 @@
+"""Videos and what people do with them. Counters on a video are kept in the transaction that changes their rows."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
+
+from livecore.data import declare_objects, metadata, personal
+
+# Objects of one account's videos: the original and what is made of it.
+VIDEO_PREFIX = declare_objects(
+    "videos/{account}/",
+    what="the videos that a person recorded or uploaded, and their posters",
+    why=("provide",),
+    keep_for="the life of the account, or until the person deletes the video",
+    category="videos",
+)
+
+video = Table(
+    "video",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner_id", String(32), nullable=False),
+    Column("live_id", String(32), index=True),  # NULL unless it is the recording of a live
+    # "recording.part" of the recorder, so that a file which is told twice is kept once; NULL for uploads
+    Column("source", String(80), unique=True),
+    Column("title", String(200), nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("allow_download", Boolean, nullable=False, default=True),
+    Column("status", String(12), nullable=False),  # processing, ready, failed
+    Column("progress", Float, nullable=False, default=0.0),
+    Column("failure", String(40)),  # a short word; NULL unless it failed
+    Column("media_type", String(40), nullable=False),
+    Column("object_key", String(200), nullable=False),
+    Column("poster_key", String(200)),  # NULL while there is none (sound alone has none)
+    Column("poster_sha256", String(64)),
+    Column("size_bytes", BigInteger, nullable=False, default=0),
+    Column("sha256", String(64)),  # NULL until the file is in the store
+    Column("duration_ms", BigInteger, nullable=False, default=0),
+    Column("width", Integer, nullable=False, default=0),
+    Column("height", Integer, nullable=False, default=0),
+    Column("video_codec", String(12)),  # NULL for sound alone
+    Column("audio_codec", String(12)),  # NULL without sound
+    Column("recorded_ms", BigInteger),  # when the recording began; NULL for uploads
+    Column("created_ms", BigInteger, nullable=False),
+    Column("stored_ms", BigInteger),  # NULL until the file is in the store
+    Column("published_ms", BigInteger),  # NULL until it was ready for the first time; its place in the feed
+    Column("disabled_reason", String(200)),  # NULL unless taken down
+    Column("views", Integer, nullable=False, default=0),
+    Column("likes", Integer, nullable=False, default=0),
+    Column("comments", Integer, nullable=False, default=0),
+    Column("shares", Integer, nullable=False, default=0),
+    Column("version", Integer, nullable=False, default=1),
+    Index("ix_video_owner_created", "owner_id", "created_ms", "id"),
+    Index("ix_video_owner_published", "owner_id", "published_ms", "id"),
+    Index("ix_video_published", "published_ms", "id"),
+    info=personal(
+        subject="owner_id",
+        what="videos: title, who may see them, length, size, codecs, and how often they were seen, liked and shared",
+        why=("provide",),
+        keep_for="the life of the account, or until the person deletes the video",
+        category="videos",
+        hidden=("source",),
+    ),
+)
+
+video_like = Table(
+    "video_like",
+    metadata,
+    Column("video_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="which videos a person likes",
+        why=("provide",),
+        keep_for="until the person takes the like back, or the life of the account",
+        category="likes",
+    ),
+)
+
+video_view = Table(
+    "video_view",
+    metadata,
+    Column("video_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("views", Integer, nullable=False),
+    Column("watched_ms", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="which videos a person watched, how often and for how long",
+        why=("provide", "understand", "customize"),
+        keep_for="180 days after the last time",
+        category="views",
+        retention_days=180,
+        retention_column="last_ms",
+        source="observed by the service",
+    ),
+)
+
+video_comment = Table(
+    "video_comment",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("video_id", String(32), nullable=False),
+    Column("author_id", String(32), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_reason", String(200)),  # NULL unless taken down
+    Column("idempotency", String(64), unique=True),  # NULL when the client gave no key
+    Index("ix_video_comment_video", "video_id", "id"),
+    info=personal(
+        subject="author_id",
+        what="comments that a person wrote under videos",
+        why=("provide",),
+        keep_for="until the comment or its video is deleted, or the life of the account",
+        category="comments",
+        hidden=("idempotency",),
+    ),
+)
+
+video_share = Table(
+    "video_share",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("video_id", String(32), nullable=False, index=True),
+    Column("actor_id", String(32), nullable=False, index=True),
+    Column("channel", String(16), nullable=False),  # friend, group, broadcast, link
+    Column("created_ms", BigInteger, nullable=False),
+    Column("idempotency", String(64), nullable=False),
+    UniqueConstraint("idempotency"),
+    info=personal(
+        subject="actor_id",
+        what="which videos a person shared, when, and by which kind of channel",
+        why=("provide", "understand"),
+        keep_for="the life of the account",
+        category="shares",
+        hidden=("idempotency",),
+    ),
+)
