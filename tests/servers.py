@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -282,13 +283,11 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-async def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The `storage_url` of an empty bucket of this test's own."""
-    import aiohttp
-
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     bucket = f"t-{uuid.uuid4().hex[:16]}"
-    async with aiohttp.ClientSession() as session, session.put(f"{s3_server.endpoint}/{bucket}") as answer:
-        assert answer.status == 200, await answer.text()
+    with urllib.request.urlopen(urllib.request.Request(f"{s3_server.endpoint}/{bucket}", method="PUT")) as answer:
+        assert answer.status == 200
     return f"s3://{bucket}/some/prefix?endpoint={s3_server.endpoint}&region=us-east-1"

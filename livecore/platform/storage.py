@@ -5,11 +5,14 @@ credentials from the usual `AWS_…` variables.
 """
 
 import asyncio
+import contextlib
 import os
 import re
+import shutil
+import time
 import uuid
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,6 +30,14 @@ CHUNK_BYTES = 256 * 1024
 # S3 takes parts from 5 MiB; this many are in flight for one upload.
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
+# A file that is being put is written to more often than this; an older one belongs to nobody.
+STAGED_S = 86_400.0
+# Callers wait: a store that is away is said to be away, and jobs try again.
+S3_RETRY: Any = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=15),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
+}
 
 
 def check_key(key: str) -> str:
@@ -137,37 +148,54 @@ class LocalStorage(ObjectStorage):
         self._staging = self._root.with_name(self._root.name + ".staging")
         self._root.mkdir(parents=True, exist_ok=True)
         self._staging.mkdir(parents=True, exist_ok=True)
+        self._clear_staging()
         super().__init__(LocalStore(prefix=self._root))
+
+    def _clear_staging(self) -> None:
+        """What killed processes left; what another process writes now was touched lately."""
+        before = time.time() - STAGED_S
+        for path in self._staging.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     async def put(self, key: str, data: bytes | Path | AsyncIterator[bytes]) -> StoredObject:
         check_key(key)
         staged = self._staging / uuid.uuid4().hex
         try:
             if isinstance(data, bytes):
-                await asyncio.to_thread(_write, staged, [data])
+                await asyncio.to_thread(_write, staged, data)
             elif isinstance(data, Path):
                 await asyncio.to_thread(_copy, data, staged)
             else:
                 await _write_stream(staged, data)
             await asyncio.to_thread(self._place, staged, key)
-        except OSError as exc:
-            raise errors.Unavailable("The object store does not take data.") from exc
         finally:
             staged.unlink(missing_ok=True)
         return await self.head(key)
 
     def _place(self, staged: Path, key: str) -> None:
         target = self._root / key
+        with _disk():
+            try:
+                made = self._rename(staged, target)
+            except (NotADirectoryError, FileExistsError, IsADirectoryError) as exc:
+                raise ValueError("a key in files is not both an object and the beginning of other keys") from exc
+            for directory in {target.parent, *made}:
+                _sync_directory(directory)
+
+    def _rename(self, staged: Path, target: Path) -> set[Path]:
+        made: set[Path] = set()
         while True:
-            made = _make_directories(target.parent, self._root)
+            made |= _make_directories(target.parent, self._root)
             try:
                 staged.rename(target)
             except FileNotFoundError:
-                # A delete removed the directory while it was empty.
-                continue
-            break
-        for directory in {target.parent, *made}:
-            _sync_directory(directory)
+                # A delete removed the directory while it was empty: make it again.
+                if not staged.exists():
+                    raise
+            else:
+                return made
 
     async def delete(self, key: str) -> None:
         check_key(key)
@@ -192,28 +220,39 @@ class LocalStorage(ObjectStorage):
         return path if path.is_file() else None
 
 
-def _write(path: Path, parts: list[bytes]) -> None:
-    with path.open("xb") as file:
-        for part in parts:
-            file.write(part)
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that is full or broken is the operator's affair. Only around our own files: what a caller reads from fails as it does."""
+    try:
+        yield
+    except OSError as exc:
+        raise errors.Unavailable("The object store does not take data.") from exc
+
+
+def _write(path: Path, data: bytes) -> None:
+    with _disk(), path.open("xb") as file:
+        file.write(data)
         _sync(file)
 
 
 def _copy(source: Path, path: Path) -> None:
-    with source.open("rb") as reading, path.open("xb") as file:
-        while chunk := reading.read(1 << 20):
-            file.write(chunk)
+    with source.open("rb") as reading, _disk(), path.open("xb") as file:
+        shutil.copyfileobj(reading, file, 1 << 20)
         _sync(file)
 
 
 async def _write_stream(path: Path, parts: AsyncIterator[bytes]) -> None:
-    file = await asyncio.to_thread(path.open, "xb")
+    with _disk():
+        file = await asyncio.to_thread(path.open, "xb")
     try:
         async for part in parts:
-            await asyncio.to_thread(file.write, part)
-        await asyncio.to_thread(_sync, file)
+            with _disk():
+                await asyncio.to_thread(file.write, part)
+        with _disk():
+            await asyncio.to_thread(_sync, file)
     finally:
-        await asyncio.to_thread(file.close)
+        with _disk():
+            await asyncio.to_thread(file.close)
 
 
 def _sync(file: BinaryIO) -> None:
@@ -240,7 +279,8 @@ def _make_directories(directory: Path, root: Path) -> set[Path]:
         missing.append(directory)
         directory = directory.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # a delete removed its parent: the caller comes again
+            path.mkdir(exist_ok=True)
         changed.add(path.parent)
     return changed
 
@@ -267,7 +307,7 @@ def make_storage(storage_url: str, data_dir: Path) -> ObjectStorage:
         unknown = set(query) - {"endpoint", "region"}
         if unknown:
             raise errors.ConfigError(f"storage_url: {', '.join(sorted(unknown))} is not known; endpoint and region are")
-        options: dict[str, Any] = {"region": query.get("region", os.environ.get("AWS_REGION", "us-east-1"))}
+        options: dict[str, Any] = {"region": query.get("region", os.environ.get("AWS_REGION", "us-east-1")), "retry_config": S3_RETRY}
         if "endpoint" in query:
             # Path style: an endpoint of one's own seldom has a name per bucket.
             options |= {"endpoint": query["endpoint"], "virtual_hosted_style_request": False}
