@@ -51,6 +51,7 @@ export async function removeAvatar() {
 export const settings = () => get("me/settings");
 export const setSettings = (changes, of) => patch("me/settings", changes, { of });
 export const sessions = () => get("me/sessions");
+export const signOut = () => remove("me/session");
 export const endSession = (id) => remove(`me/sessions/${id}`);
 export const requestExport = () => post("me/exports", {});
 export const getExport = (id) => get(`me/exports/${id}`);

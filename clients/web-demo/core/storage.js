@@ -13,6 +13,8 @@ function make({ target: { result: database } }) {
   const messages = database.createObjectStore("messages", { keyPath: ["conversation", "key"] });
   messages.createIndex("order", ["conversation", "order"]);
   messages.createIndex("pending", "pending");
+  // Only what has a number has an id: edits, deletions and reactions name it.
+  messages.createIndex("id", ["conversation", "id"]);
 }
 
 const nameFor = (account) => `livecore.${account.id}`;

@@ -34,6 +34,18 @@ export function messages(id, { before = Infinity, limit = 60 } = {}) {
   );
 }
 
+// What came after a message about it; these take a number in the same order as messages do.
+const CHANGES = {
+  edited: (target, { body, sent_at }) => ({ ...target, body, edited_at: sent_at }),
+  deleted: (target, { sent_at }) => ({ ...target, body: null, deleted_at: sent_at }),
+  reaction: (target, { sender, emoji, active }) => {
+    const reactions = { ...target.reactions };
+    if (active) reactions[sender] = emoji;
+    else delete reactions[sender];
+    return { ...target, reactions };
+  },
+};
+
 /** Facts from the server about conversations, laid over what is kept. */
 export function keepConversations(list) {
   return run("readwrite", ["conversations"], async ({ conversations: all }) => {
@@ -55,6 +67,11 @@ export function keepIncoming(id, incoming, { epoch, upto, reset = false }) {
     const held = { ...NEW, id, ...(await done(all.get(id))) };
     const fresh = [];
     for (const message of incoming) {
+      if (CHANGES[message.kind]) {
+        const target = await done(kept.index("id").get([id, message.id]));
+        if (target) kept.put(CHANGES[message.kind](target, message));
+        continue;
+      }
       const key = message.client_id ?? message.id;
       const known = await done(kept.get([id, key]));
       const value = { ...message, conversation: id, key, order: message.seq, mine: message.sender === me.username, pending: 0 };

@@ -37,9 +37,12 @@ export function startInbox() {
   // What follows waits in line until this has ended, so that no newer message is acknowledged before an older one is kept.
   first("connect", () => sync().catch((error) => console.warn("sync:", error.message)));
   first("disconnect", () => (caughtUp = false));
-  first("message:new", (message) =>
-    caughtUp ? keep(message.conversation, [message], { epoch: message.epoch, upto: message.seq }) : sync(),
-  );
+  const one = (kind) => (message) =>
+    caughtUp ? keep(message.conversation, [{ kind, ...message }], { epoch: message.epoch, upto: message.seq }) : sync();
+  first("message:new", one("message"));
+  first("message:reaction", one("reaction"));
+  first("message:edited", one("edited"));
+  first("message:deleted", one("deleted"));
   first("message:receipt", async (mark) => {
     await history.keepMark(mark.conversation, mark);
     announce("history", { conversation: mark.conversation });

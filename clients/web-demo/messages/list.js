@@ -19,6 +19,12 @@ export function otherOf(conversation) {
   return { name: conversation.title || others.map(nameOf).join(", ") };
 }
 
+function preview(last) {
+  if (!last) return t.messages.start;
+  const body = last.body ?? t.messages.something;
+  return last.mine ? t.messages.you(body) : body;
+}
+
 export function conversationList({ current = null, life }) {
   const rows = h("ul", { class: "rows" });
   const place = h("div", {}, rowBones(6));
@@ -38,7 +44,7 @@ export function conversationList({ current = null, life }) {
           "div",
           { class: "body" },
           h("div", { class: "between" }, h("span", { class: "title clip" }, nameOf(other)), last && h("span", { class: "soft small" }, ago(last.sent_at))),
-          h("div", { class: "between" }, h("span", { class: "soft small clip preview" }, last ? (last.mine ? t.messages.you(last.body) : last.body) : t.messages.start), one.unread > 0 && h("span", { class: "count", "aria-label": t.unread(one.unread) }, one.unread)),
+          h("div", { class: "between" }, h("span", { class: "soft small clip preview" }, preview(last)), one.unread > 0 && h("span", { class: "count", "aria-label": t.unread(one.unread) }, one.unread)),
         ),
       ),
     );

@@ -125,13 +125,15 @@ function drawRow(row, before, conversation) {
   if (row.lost) return before ?? h("p", { class: "lost" }, t.messages.lost);
   const { message, turn } = row;
   const mark = message.mine ? markOf(message, conversation) : null;
-  const state = `${mark} ${turn} ${message.pending}`;
+  const reactions = Object.values(message.reactions ?? {}).join(" ");
+  const state = `${mark} ${turn} ${message.pending} ${message.edited_at ?? ""} ${message.deleted_at ?? ""} ${reactions}`;
   if (before?.dataset.state === state) return before;
   return h(
     "div",
     { class: ["bubble", message.mine && "mine", turn && "turn", message.pending === 2 && "refused"], data: { state, key: message.key } },
-    message.body,
-    h("span", { class: "meta" }, clockTime(message.sent_at), mark && markIcon(mark)),
+    message.deleted_at ? h("em", { class: "soft" }, t.messages.deleted) : message.body,
+    h("span", { class: "meta" }, message.edited_at && t.messages.edited, clockTime(message.sent_at), mark && markIcon(mark)),
+    reactions && h("span", { class: "reactions", role: "img", "aria-label": t.messages.reactions(reactions) }, reactions),
     message.pending === 2 &&
       h(
         "span",

@@ -1,7 +1,7 @@
 // A person's picture, or the first letter of the name; always the same size, so that nothing moves when it loads.
 import { h } from "../core/dom.js";
 
-export const nameOf = (person) => person?.name || person?.username || "?";
+export const nameOf = (person) => person?.profile_name || person?.name || person?.username || "?";
 
 export function avatar(person, size = "", { onAir = false } = {}) {
   const letter = nameOf(person).trim().charAt(0).toUpperCase();

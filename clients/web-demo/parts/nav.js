@@ -55,4 +55,4 @@ export function startNav(node) {
   };
 }
 
-export const isStaff = () => (account()?.roles ?? account()?.staff ?? []).length > 0;
+export const isStaff = () => (account()?.staff ?? []).length > 0;

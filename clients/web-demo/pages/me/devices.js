@@ -26,7 +26,7 @@ export default function devices() {
               "div",
               { class: "row-item" },
               h("span", { class: "avatar" }, icon("devices", 22)),
-              h("div", { class: "body" }, h("div", { class: "title clip" }, one.device?.name ?? one.device_name ?? t.devices.unknown), h("div", { class: "soft small" }, t.devices.used(ago(one.used_at ?? one.last_used_at ?? one.created_at)))),
+              h("div", { class: "body" }, h("div", { class: "title clip" }, one.device ?? t.devices.unknown), h("div", { class: "soft small" }, t.devices.used(ago(one.seen_at)))),
               one.current
                 ? h("span", { class: "tag good" }, t.devices.here)
                 : act(t.devices.end, async () => {

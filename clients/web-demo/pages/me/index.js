@@ -23,7 +23,7 @@ export default function me({ life }) {
       card,
       avatar(who, "large"),
       h("div", {}, h("h2", {}, nameOf(who)), h("p", { class: "soft" }, `@${who.username}`)),
-      (who.status_text ?? who.status) ? h("p", { class: "status" }, who.status_text ?? who.status) : null,
+      who.status_message ? h("p", { class: "status" }, who.status_message) : null,
       h("div", { class: "actions" }, h("a", { class: "button", href: "/me/profile" }, icon("edit", 18), t.me.edit), h("a", { class: "button", href: "/people" }, icon("people", 18), t.nav.people)),
     );
   drawCard(account());
@@ -71,9 +71,7 @@ function tile(video) {
 }
 
 async function signOut() {
-  const { items } = await accounts.sessions().catch(() => ({ items: [] }));
-  const here = items.find((one) => one.current);
-  if (here) await accounts.endSession(here.id).catch(complain);
+  await accounts.signOut().catch(complain);
   end();
   go("/signin", { replace: true });
 }

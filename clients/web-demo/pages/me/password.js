@@ -20,14 +20,14 @@ export default function password() {
         {
           submit: t.save,
           act: async (fields) => {
-            await accounts.changePassword({ current: fields.current, password: fields.password });
+            await accounts.changePassword({ present: fields.present, password: fields.password });
             toast(t.password.done);
             go("/me");
           },
         },
         // Password managers want to know whose it is.
         h("input", { class: "for-readers", type: "text", name: "username", autocomplete: "username", value: account().username, tabindex: "-1", "aria-hidden": "true", readonly: true }),
-        field("current", t.password.current, { type: "password", autocomplete: "current-password" }),
+        field("present", t.password.current, { type: "password", autocomplete: "current-password" }),
         field("password", t.forgot.newPassword, { type: "password", autocomplete: "new-password", hint: t.signUp.passwordHint }),
       ),
     ),
