@@ -3,9 +3,11 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import system
+from livecore.rest import accounts, sessions, system
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
     system.routes,
+    accounts.routes,
+    sessions.routes,
 ]

@@ -59,6 +59,7 @@ log = structlog.get_logger("rest")
 T = TypeVar("T")
 
 APP: web.AppKey["App"] = web.AppKey("livecore")
+REQUEST_ID = web.RequestKey("request_id", str)
 PROBLEM_TYPE = "application/problem+json"
 _USERNAME = re.compile(r"[A-Za-z0-9_.]{1,40}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -337,7 +338,7 @@ class Endpoint:
             principal=None,
             path=request.match_info,
             address=client_address(request, app.settings.trusted_proxies),
-            request_id=request.get("request_id", ""),
+            request_id=request.get(REQUEST_ID, ""),
         )
         await self._admit(call)
         for name, value in call.path.items():
@@ -437,7 +438,7 @@ async def problems(request: web.Request, handler: Callable[[web.Request], Awaita
     """Every refusal becomes a problem document; what a client sent never becomes a stack trace."""
     given = request.headers.get("X-Request-Id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    request["request_id"] = request_id
+    request[REQUEST_ID] = request_id
     started = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -492,9 +493,9 @@ def mount(application: web.Application, groups: Sequence[Routes]) -> None:
     for group in groups:
         for route in group.all:
             if route.method == "GET":
-                application.router.add_get(route.path, Endpoint(route), allow_head=True)
+                application.router.add_get(route.path, Endpoint(route).__call__, allow_head=True)
             else:
-                application.router.add_route(route.method, route.path, Endpoint(route))
+                application.router.add_route(route.method, route.path, Endpoint(route).__call__)
 
 
 Auth = Literal["account", "any", "optional", "none"]

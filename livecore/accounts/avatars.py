@@ -1,0 +1,171 @@
+"""Profile pictures: re-encoded, so that nothing of the file that came in goes out; in three sizes; seen by those who may.
+
+The work on pixels is done in a thread, one picture at a time: a decoded phone picture takes some 150 MB.
+"""
+
+import asyncio
+import io
+import warnings
+from collections import OrderedDict
+from typing import Any
+
+import structlog
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from livecore import errors
+from livecore.accounts import tables
+from livecore.accounts.activity import ActivityLog
+from livecore.config import Settings
+from livecore.errors import FieldError
+from livecore.ids import new_id
+from livecore.links import MediaLinks
+from livecore.ports import Clock, Database, Storage
+
+log = structlog.get_logger("accounts")
+
+SIZES = (64, 256, 512)
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+OUT_TYPE = "image/webp"
+QUALITY = 82
+# Links that were signed a moment ago are given again, so that an address stays the same and browsers keep the picture.
+CACHE_LINKS = 20_000
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+
+
+def kind_of(data: bytes) -> str | None:
+    """Pillow's name of the format that the first bytes say, whatever the request called it."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+
+
+def render(data: bytes, limit_pixels: int) -> dict[int, bytes]:
+    """WebP of each size, square, upright, without any metadata. Raises WrongMedia or Invalid (a bomb, a broken file)."""
+    kind = kind_of(data)
+    if kind is None:
+        raise errors.WrongMedia("A picture is JPEG, PNG, WebP or GIF.", headers={"Accept": ", ".join(MEDIA_TYPES)})
+    broken = errors.Invalid([FieldError("body", "cannot be read as a picture")], type="bad_picture")
+    try:
+        with warnings.catch_warnings():
+            # Our own bound on pixels stands below, before anything is decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=[kind]) as source:
+                width, height = source.size
+                if width * height > limit_pixels:
+                    raise errors.Invalid([FieldError("body", f"has more than {limit_pixels} pixels")], type="too_many_pixels")
+                # JPEG: decode at a fraction of the size where that is enough.
+                source.draft("RGB", (SIZES[-1] * 2, SIZES[-1] * 2))
+                upright = ImageOps.exif_transpose(source)
+                picture = upright.convert("RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError, IndexError) as exc:
+        raise broken from exc
+    sizes: dict[int, bytes] = {}
+    for size in SIZES:
+        square = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+        # A new image: pixels only, none of the info that Pillow carries along.
+        clean = Image.new(square.mode, square.size)
+        clean.paste(square)
+        out = io.BytesIO()
+        clean.save(out, "WEBP", quality=QUALITY, method=4)
+        sizes[size] = out.getvalue()
+    return sizes
+
+
+class Avatars:
+    def __init__(self, db: Database, storage: Storage, clock: Clock, settings: Settings, links: MediaLinks, activity: ActivityLog) -> None:
+        self._db = db
+        self._storage = storage
+        self._clock = clock
+        self._limit_pixels = settings.image_limit_pixels
+        self._link_s = settings.media_link_s
+        self._links = links
+        self._activity = activity
+        self._turn = asyncio.Lock()
+        self._signed: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+
+    # -- addresses
+
+    def path(self, avatar_id: str) -> str:
+        return f"/api/v1/avatars/{avatar_id}"
+
+    def link(self, avatar_id: str, viewer: str | None) -> str | None:
+        """A path that shows the picture to this viewer; whether they may is asked at each fetch, so it can be taken back."""
+        if viewer is None:
+            return None
+        now = self._clock.now()
+        kept = self._signed.get((avatar_id, viewer))
+        if kept is not None and kept[1] > now:
+            return kept[0]
+        path = self.path(avatar_id)
+        link = f"{path}?token={self._links.sign(path, viewer, lifetime_s=self._link_s)}"
+        self._signed[avatar_id, viewer] = (link, now + self._link_s / 2)
+        while len(self._signed) > CACHE_LINKS:
+            self._signed.popitem(last=False)
+        return link
+
+    def viewer_of(self, token: str, avatar_id: str) -> str:
+        """Whom the link was given to. Raises Forbidden or Gone."""
+        return self._links.check(token, self.path(avatar_id)).account_id
+
+    # -- changing
+
+    async def put(self, account_id: str, data: bytes) -> None:
+        """Raises WrongMedia, Invalid. A picture that was taken down may be followed by another one."""
+        async with self._turn:
+            sizes = await asyncio.get_running_loop().run_in_executor(None, render, data, self._limit_pixels)
+        avatar_id = new_id()
+        for size, body in sizes.items():
+            await self._storage.put(self._key(account_id, avatar_id, size), body)
+        await self._replace(account_id, avatar_id)
+
+    async def remove(self, account_id: str) -> None:
+        await self._replace(account_id, None)
+
+    async def _replace(self, account_id: str, avatar_id: str | None) -> None:
+        columns = tables.account.c
+        async with self._db.write() as conn:
+            before = (await conn.execute(select(columns.avatar_id).where(columns.id == account_id))).scalar_one_or_none()
+            if before is None and avatar_id is None:
+                return
+            changes = {"avatar_id": avatar_id, "avatar_disabled": False, "version": columns.version + 1}
+            await conn.execute(update(tables.account).where(columns.id == account_id).values(changes))
+            await self._activity.add(conn, account_id, "picture_changed" if avatar_id else "picture_removed")
+        if before is not None:
+            for size in SIZES:
+                await self._storage.delete(self._key(account_id, before, size))
+
+    def _key(self, account_id: str, avatar_id: str, size: int) -> str:
+        return f"{tables.AVATARS.format(account=account_id)}{avatar_id}-{size}.webp"
+
+    # -- reading
+
+    async def owner_of(self, avatar_id: str) -> str | None:
+        """The account whose present picture it is; None also after a takedown, so that the address shows nothing at once."""
+        columns = tables.account.c
+        query = select(columns.id).where(columns.avatar_id == avatar_id, columns.avatar_disabled.is_(False))
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none()
+
+    async def read(self, account_id: str, avatar_id: str, size: int) -> bytes:
+        try:
+            return await self._storage.get(self._key(account_id, avatar_id, size))
+        except KeyError as exc:
+            raise errors.NotFound("There is no such picture.") from exc
+
+    async def erase(self, account_id: str) -> None:
+        await self._storage.delete_prefix(tables.AVATARS.format(account=account_id))
+        for key in [key for key in self._signed if key[1] == account_id]:
+            del self._signed[key]
+
+    async def set_disabled(self, conn: AsyncConnection, account_id: str, disabled: bool) -> None:
+        """Part of the caller's transaction: a takedown of the picture, or its end."""
+        changes: dict[str, Any] = {"avatar_disabled": disabled, "version": tables.account.c.version + 1}
+        await conn.execute(update(tables.account).where(tables.account.c.id == account_id).values(changes))

@@ -1,0 +1,217 @@
+"""What others see of a person: profiles, cards in lists, search. Every surface asks here, so that one setting holds everywhere.
+
+Keeps the promise of `ports.Directory`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from livecore import errors
+from livecore.accounts import tables
+from livecore.accounts.avatars import Avatars
+from livecore.accounts.controls import CONTROLS
+from livecore.accounts.preferences import Preferences
+from livecore.accounts.records import Person, Records
+from livecore.accounts.usernames import folded
+from livecore.accounts.wording import name_words
+from livecore.ports import Database, Keys, PersonCard, Relation, Relations
+
+# The beginnings of a name's words that are found: one letter finds too many, eleven no fewer than ten.
+PREFIX_MIN_CHARS = 2
+PREFIX_MAX_CHARS = 10
+WORDS_LIMIT = 6
+# Rows looked at for one page before it is given out shorter than asked: those who hide themselves take up room.
+SEARCH_ROUNDS = 4
+_TOKEN_BYTES = 16
+# Above every character that a folded username has.
+_PAST_PREFIX = "~"
+
+
+@dataclass(frozen=True)
+class ProfileView:
+    """A profile as one viewer may see it; None = not given, or not for this viewer. `birthday` is MM-DD."""
+
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None
+    gender: str | None
+    age_info: str | None
+    status_message: str | None
+    phone: str | None
+    birthday: str | None
+    last_seen_ms: int | None
+    can_message: bool
+    can_request: bool
+    relation: Relation
+    is_me: bool
+
+
+class Profiles:
+    def __init__(
+        self, db: Database, keys: Keys, records: Records, preferences: Preferences, relations: Relations, avatars: Avatars
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._records = records
+        self._preferences = preferences
+        self._relations = relations
+        self._avatars = avatars
+
+    # -- the directory
+
+    async def by_username(self, username: str) -> str | None:
+        account_id = await self._records.id_by_username(username)
+        return account_id if account_id is not None and await self.is_active(account_id) else None
+
+    async def is_active(self, account_id: str) -> bool:
+        async with self._db.read() as conn:
+            state = (await conn.execute(select(tables.account.c.state).where(tables.account.c.id == account_id))).scalar_one_or_none()
+        return state == "active"
+
+    async def setting(self, account_id: str, key: str) -> Any:
+        return await self._preferences.get(account_id, key)
+
+    async def cards(self, viewer: str | None, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        people = await self._records.many(account_ids)
+        settings = await self._preferences.many(people)
+        blocked = await self._relations.blocked_either_way(viewer) if viewer is not None else frozenset()
+        cards: dict[str, PersonCard] = {}
+        for account_id, person in people.items():
+            if person.state not in ("active", "suspended"):
+                continue
+            name = avatar = None
+            if account_id not in blocked and person.is_active:
+                if await self._sees(person, viewer, "visibility_name", settings[account_id]):
+                    name = person.shown_name
+                if person.avatar_id is not None and await self._sees(person, viewer, "visibility_photo", settings[account_id]):
+                    avatar = self._avatars.link(person.avatar_id, viewer)
+            cards[account_id] = PersonCard(account_id, person.username, name, avatar)
+        return cards
+
+    async def _sees(self, owner: Person, viewer: str | None, key: str, settings: dict[str, Any]) -> bool:
+        audience = settings.get(key, CONTROLS[key].default)
+        if viewer is None:
+            return bool(audience == "everyone")
+        if audience == "everyone" or viewer == owner.id:
+            return True
+        return await self._relations.allows(owner.id, viewer, audience)
+
+    # -- one person
+
+    async def view(self, viewer: str, username: str) -> ProfileView:
+        """Raises NotFound for nobody, for somebody suspended or leaving, and for somebody who blocks the viewer."""
+        account_id = await self._records.id_by_username(username)
+        person = await self._records.by_id(account_id) if account_id is not None else None
+        if person is None or not person.is_active:
+            raise errors.NotFound("There is nobody of that name.")
+        relation = await self._relations.between(viewer, person.id)
+        if relation.blocks_me:
+            raise errors.NotFound("There is nobody of that name.")
+        settings = (await self._preferences.many([person.id]))[person.id]
+        hidden = relation.i_block
+
+        async def sees(key: str) -> bool:
+            return not hidden and await self._sees(person, viewer, key, settings)
+
+        name, photo, status = await sees("visibility_name"), await sees("visibility_photo"), await sees("visibility_status")
+        is_me = viewer == person.id
+        return ProfileView(
+            id=person.id,
+            username=person.username,
+            name=person.shown_name if name else None,
+            avatar=self._avatars.link(person.avatar_id, viewer) if photo and person.avatar_id else None,
+            gender=person.gender if status else None,
+            age_info=person.age_info if status else None,
+            status_message=person.status_message if status else None,
+            phone=person.phone if await sees("visibility_phone") else None,
+            birthday=person.birth_date.strftime("%m-%d") if await sees("visibility_birthday") else None,
+            last_seen_ms=person.seen_ms if await sees("visibility_last_seen") else None,
+            can_message=not is_me and await sees("who_can_message"),
+            can_request=not is_me and not relation.friends and await sees("who_can_request"),
+            relation=relation,
+            is_me=is_me,
+        )
+
+    async def may_see_avatar(self, viewer: str, owner_id: str) -> bool:
+        person = await self._records.by_id(owner_id)
+        if person is None or not person.is_active:
+            return False
+        if (await self._relations.between(viewer, owner_id)).blocked:
+            return False
+        return await self._sees(person, viewer, "visibility_photo", (await self._preferences.many([owner_id]))[owner_id])
+
+    # -- finding people
+
+    def _name_token(self, prefix: str) -> bytes:
+        return self._keys.blind("name-prefix", prefix)[:_TOKEN_BYTES]
+
+    async def index_name(self, conn: AsyncConnection, account_id: str, names: Sequence[str]) -> None:
+        """Part of the caller's transaction: these names, and no others, find the account."""
+        await conn.execute(delete(tables.account_name_prefix).where(tables.account_name_prefix.c.account_id == account_id))
+        words = [word for name in names for word in name_words(name)[:WORDS_LIMIT]]
+        prefixes = {word[:size] for word in words for size in range(PREFIX_MIN_CHARS, min(len(word), PREFIX_MAX_CHARS) + 1)}
+        if prefixes:
+            rows = [{"token": self._name_token(prefix), "account_id": account_id} for prefix in sorted(prefixes)]
+            await conn.execute(tables.account_name_prefix.insert(), rows)
+
+    async def search(self, viewer: str, text: str, after: str | None, limit: int) -> tuple[list[PersonCard], str | None]:
+        """People whose username, or a word of whose name, begins so; by username. The second value continues the list."""
+        blocked = await self._relations.blocked_either_way(viewer)
+        found: list[PersonCard] = []
+        position = after
+        for _ in range(SEARCH_ROUNDS):
+            rows = await self._candidates(text, position, limit + 1)
+            people = await self._records.many(row.id for row in rows)
+            settings = await self._preferences.many(people)
+            shown = [
+                row.id
+                for row in rows
+                if row.id in people
+                and row.id != viewer
+                and row.id not in blocked
+                and await self._is_findable(people[row.id], viewer, text, settings[row.id])
+            ]
+            cards = await self.cards(viewer, shown)
+            for row in rows:
+                if row.id in cards:
+                    if len(found) == limit:
+                        return found, position
+                    found.append(cards[row.id])
+                position = row.folded
+            if len(rows) <= limit:
+                return found, None
+        return found, position
+
+    async def _candidates(self, text: str, after: str | None, limit: int) -> Sequence[Any]:
+        columns, prefix = tables.account.c, tables.account_name_prefix.c
+        start = folded(text.removeprefix("@"))
+        conditions: list[Any] = []
+        if start and start.isascii():
+            conditions.append((columns.folded >= start) & (columns.folded < start + _PAST_PREFIX))
+        words = [word for word in name_words(text) if len(word) >= PREFIX_MIN_CHARS]
+        if words:
+            token = self._name_token(words[0][:PREFIX_MAX_CHARS])
+            conditions.append(columns.id.in_(select(prefix.account_id).where(prefix.token == token)))
+        if not conditions:
+            return ()
+        query = select(columns.id, columns.folded).where(columns.state == "active", or_(*conditions))
+        if after is not None:
+            query = query.where(columns.folded > after)
+        async with self._db.read() as conn:
+            return (await conn.execute(query.order_by(columns.folded).limit(limit))).all()
+
+    async def _is_findable(self, person: Person, viewer: str, text: str, settings: dict[str, Any]) -> bool:
+        if not await self._sees(person, viewer, "discoverable_by_name", settings):
+            return False
+        if folded(person.username).startswith(folded(text.removeprefix("@"))):
+            return True
+        if not await self._sees(person, viewer, "visibility_name", settings) or person.shown_name is None:
+            return False
+        # The whole of what was typed, against the name that is shown: a hidden one finds nobody.
+        words = name_words(person.shown_name)
+        return all(any(word.startswith(part) for word in words) for part in name_words(text))

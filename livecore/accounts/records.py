@@ -1,0 +1,172 @@
+"""Rows of accounts, opened: the one place that reads the sealed columns."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from livecore.accounts import tables
+from livecore.accounts.contact import email_key
+from livecore.accounts.usernames import folded, skeleton
+from livecore.ports import Database, KeyDestroyed, Keys
+
+# Opened records kept in memory; an entry holds some 1 kB. Each belongs to one version of its row, so it is never stale.
+CACHE_RECORDS = 10_000
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account, opened. `version` grows with each change. Times are Unix milliseconds."""
+
+    id: str
+    username: str
+    state: str
+    version: int
+    name: str
+    email: str
+    phone: str
+    birth_date: date
+    profile_name: str | None
+    gender: str | None
+    age_info: str | None
+    status_message: str | None
+    avatar_id: str | None  # also None after a takedown
+    profile_name_disabled: bool
+    email_verified_ms: int | None
+    phone_verified_ms: int | None
+    staff: tuple[str, ...]
+    created_ms: int
+    seen_ms: int
+    declined: bool
+
+    @property
+    def shown_name(self) -> str | None:
+        """What stands beside the username; None after a takedown of the profile name."""
+        if self.profile_name_disabled:
+            return None
+        return self.profile_name or self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+    @property
+    def is_verified(self) -> bool:
+        return self.email_verified_ms is not None and self.phone_verified_ms is not None
+
+
+def scope(account_id: str) -> str:
+    return f"account:{account_id}"
+
+
+class Records:
+    def __init__(self, db: Database, keys: Keys) -> None:
+        self._db = db
+        self._keys = keys
+        self._opened: OrderedDict[tuple[str, int], dict[str, str | None]] = OrderedDict()
+
+    def email_index(self, email: str) -> bytes:
+        return self._keys.blind("account.email", email_key(email))
+
+    def phone_index(self, phone: str) -> bytes:
+        return self._keys.blind("account.phone", phone)
+
+    async def seal(self, account_id: str, values: Mapping[str, str | None]) -> dict[str, bytes | None]:
+        """Sealed columns for an insert or update; outside of any transaction, since the key has a store of its own."""
+        return {
+            column: None if value is None else await self._keys.seal(scope(account_id), value.encode(), f"account.{column}")
+            for column, value in values.items()
+        }
+
+    async def by_id(self, account_id: str) -> Person | None:
+        return (await self.many([account_id])).get(account_id)
+
+    async def many(self, account_ids: Iterable[str]) -> dict[str, Person]:
+        """Those that exist, in any state."""
+        wanted = list(dict.fromkeys(account_ids))
+        rows: list[Row[Any]] = []
+        async with self._db.read() as conn:
+            for start in range(0, len(wanted), _BATCH):
+                part = wanted[start : start + _BATCH]
+                rows += (await conn.execute(select(tables.account).where(tables.account.c.id.in_(part)))).all()
+        cold = [scope(row.id) for row in rows if (row.id, row.version) not in self._opened]
+        if len(cold) > 1:
+            await self._keys.prepare(cold)
+        people: dict[str, Person] = {}
+        for row in rows:
+            person = await self._open(row)
+            if person is not None:
+                people[row.id] = person
+        return people
+
+    async def _open(self, row: Row[Any]) -> Person | None:
+        opened = self._opened.get((row.id, row.version))
+        if opened is None:
+            try:
+                opened = {column: await self._open_column(row, column) for column in tables.SEALED}
+            except KeyDestroyed:
+                return None
+            self._opened[row.id, row.version] = opened
+            while len(self._opened) > CACHE_RECORDS:
+                self._opened.popitem(last=False)
+        return Person(
+            id=row.id,
+            username=row.username,
+            state=row.state,
+            version=row.version,
+            name=opened["name"] or "",
+            email=opened["email"] or "",
+            phone=opened["phone"] or "",
+            birth_date=date.fromisoformat(opened["birth_date"] or ""),
+            profile_name=opened["profile_name"],
+            gender=opened["gender"],
+            age_info=opened["age_info"],
+            status_message=opened["status_message"],
+            avatar_id=None if row.avatar_disabled else row.avatar_id,
+            profile_name_disabled=row.profile_name_disabled,
+            email_verified_ms=row.email_verified_ms,
+            phone_verified_ms=row.phone_verified_ms,
+            staff=tuple(row.staff),
+            created_ms=row.created_ms,
+            seen_ms=row.seen_ms,
+            declined=row.declined,
+        )
+
+    async def _open_column(self, row: Row[Any], column: str) -> str | None:
+        sealed = getattr(row, column)
+        if sealed is None:
+            return None
+        return (await self._keys.open(scope(row.id), sealed, f"account.{column}")).decode()
+
+    def forget(self, account_id: str) -> None:
+        """Drop what is opened in memory; the account is erased."""
+        for key in [key for key in self._opened if key[0] == account_id]:
+            del self._opened[key]
+
+    async def id_by_username(self, username: str) -> str | None:
+        """The id of the account with this very username (case folded), in any state."""
+        columns = tables.account.c
+        async with self._db.read() as conn:
+            return (
+                await conn.execute(select(columns.id).where(columns.skeleton == skeleton(username), columns.folded == folded(username)))
+            ).scalar_one_or_none()
+
+    async def row_by_login(self, login: str) -> Any | None:
+        """By username, mail address or phone number."""
+        columns = tables.account.c
+        if "@" in login:
+            condition = columns.email_index == self.email_index(login)
+        elif login.startswith("+"):
+            condition = columns.phone_index == self.phone_index(login.replace(" ", ""))
+        else:
+            condition = columns.folded == folded(login)
+        async with self._db.read() as conn:
+            return (
+                await conn.execute(
+                    select(columns.id, columns.username, columns.password_hash, columns.state, columns.version).where(condition)
+                )
+            ).one_or_none()

@@ -1,0 +1,207 @@
+"""One's own account: reading and changing it, leaving, and what staff decisions do to it.
+
+Keeps the promises of `ports.AccountStates` and `ports.Eraser`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from livecore import errors
+from livecore.accounts import tables
+from livecore.accounts.activity import ActivityLog
+from livecore.accounts.avatars import Avatars
+from livecore.accounts.passwords import Passwords
+from livecore.accounts.principals import Principals
+from livecore.accounts.profiles import Profiles
+from livecore.accounts.records import Person, Records
+from livecore.accounts.sessions import LETTER_JOB, Sessions
+from livecore.accounts.verification import CHANNELS, Verification
+from livecore.config import Settings
+from livecore.ports import Clock, Database, Jobs, Keys, Neighbours, Principal
+
+log = structlog.get_logger("accounts")
+
+ROLES = ("support", "moderator", "legal", "admin")
+# What PATCH /me changes at once; mail and phone change when the new one is confirmed.
+TEXT_COLUMNS = ("name", "profile_name", "gender", "age_info", "status_message")
+
+
+class Accounts:
+    def __init__(
+        self,
+        db: Database,
+        keys: Keys,
+        clock: Clock,
+        settings: Settings,
+        records: Records,
+        passwords: Passwords,
+        principals: Principals,
+        profiles: Profiles,
+        avatars: Avatars,
+        sessions: Sessions,
+        verification: Verification,
+        jobs: Jobs,
+        activity: ActivityLog,
+        neighbours: Neighbours,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._clock = clock
+        self._settings = settings
+        self._records = records
+        self._passwords = passwords
+        self._principals = principals
+        self._profiles = profiles
+        self._avatars = avatars
+        self._sessions = sessions
+        self._verification = verification
+        self._jobs = jobs
+        self._activity = activity
+        self._neighbours = neighbours
+
+    async def person(self, account_id: str) -> Person:
+        person = await self._records.by_id(account_id)
+        if person is None:
+            raise errors.Unauthorised("This account is no more.")
+        return person
+
+    async def update(self, account_id: str, changes: Mapping[str, str | None], version: int | None = None) -> None:
+        """`changes` by field, checked for form; None clears an optional field. Raises StaleTag when it is not `version` any more."""
+        texts = {column: changes[column] for column in TEXT_COLUMNS if column in changes}
+        if texts:
+            sealed = await self._records.seal(account_id, texts)
+            person = await self.person(account_id)
+            names = [texts.get("name") or person.name, texts.get("profile_name", person.profile_name)]
+            columns = tables.account.c
+            async with self._db.write() as conn:
+                statement = update(tables.account).where(columns.id == account_id)
+                if version is not None:
+                    statement = statement.where(columns.version == version)
+                values: dict[str, Any] = {**sealed, "version": columns.version + 1}
+                if (await conn.execute(statement.values(values))).rowcount == 0:
+                    raise errors.StaleTag()
+                await self._profiles.index_name(conn, account_id, [name for name in names if name])
+                await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted(texts)})
+        for channel in CHANNELS:
+            value = changes.get(channel)
+            if value is not None:
+                await self._verification.change(account_id, channel, value)
+
+    # -- leaving
+
+    async def delete(self, me: Principal, *, password: str | None, immediately: bool) -> int:
+        """Answers when the account will be erased, in Unix milliseconds; until then signing in keeps it.
+
+        Without the grace period the password is needed. Raises Forbidden (`wrong_password`).
+        """
+        if immediately:
+            row = await self._records.row_by_login(me.username)
+            if password is None or not await self._passwords.verify(row.password_hash if row else None, password):
+                raise errors.Forbidden("The password is needed to delete at once.", type="wrong_password")
+        due_ms = self._clock.at_ms() + (0 if immediately else self._settings.erasure_grace_s * 1000)
+        columns = tables.account.c
+        async with self._db.write() as conn:
+            changes = {"state": "erasing", "erase_at_ms": due_ms, "version": columns.version + 1}
+            await conn.execute(update(tables.account).where(columns.id == me.account_id).values(changes))
+            await self._activity.add(conn, me.account_id, "deletion_asked")
+            if self._neighbours.erasures is not None:
+                await self._neighbours.erasures.schedule(conn, me.account_id, due_ms)
+            if not immediately:
+                await self._jobs.enqueue(conn, LETTER_JOB, {"account_id": me.account_id, "letter": "deletion"})
+        await self.end_sessions(me.account_id, "deleted")
+        return due_ms
+
+    async def erase(self, account_id: str) -> None:
+        await self.end_sessions(account_id, "deleted")
+        columns = tables.account.c
+        async with self._db.write() as conn:
+            look = (await conn.execute(select(columns.skeleton).where(columns.id == account_id))).scalar_one_or_none()
+            if look is not None:
+                grave = self._keys.blind("username", look)
+                known = select(tables.username_tombstone.c.hash).where(tables.username_tombstone.c.hash == grave)
+                if (await conn.execute(known)).first() is None:
+                    await conn.execute(tables.username_tombstone.insert().values(hash=grave, at_ms=self._clock.at_ms()))
+        await self._avatars.erase(account_id)
+        self._records.forget(account_id)
+
+    # -- staff and policies
+
+    async def grant(self, username: str, role: str) -> None:
+        """Give a staff role. Raises NotFound, Invalid."""
+        await self._set_roles(username, role, add=True)
+
+    async def revoke(self, username: str, role: str) -> None:
+        await self._set_roles(username, role, add=False)
+
+    async def _set_roles(self, username: str, role: str, *, add: bool) -> None:
+        if role not in ROLES:
+            raise errors.Invalid([errors.FieldError("role", "is one of " + ", ".join(ROLES))])
+        account_id = await self._records.id_by_username(username)
+        if account_id is None:
+            raise errors.NotFound(f"There is no account {username}.")
+        columns = tables.account.c
+        async with self._db.write() as conn:
+            roles = set((await conn.execute(select(columns.staff).where(columns.id == account_id).with_for_update())).scalar_one())
+            roles = roles | {role} if add else roles - {role}
+            values = {"staff": sorted(roles), "version": columns.version + 1}
+            await conn.execute(update(tables.account).where(columns.id == account_id).values(values))
+            await self._activity.add(conn, account_id, "role_given" if add else "role_taken", {"role": role})
+        await self._principals.changed(account_id)
+
+    async def _set(self, conn: AsyncConnection, account_id: str, **values: Any) -> None:
+        changes = values | {"version": tables.account.c.version + 1}
+        await conn.execute(update(tables.account).where(tables.account.c.id == account_id).values(changes))
+        await self._principals.changed(account_id)
+
+    async def suspend(self, conn: AsyncConnection, account_id: str) -> None:
+        await self._set(conn, account_id, state="suspended")
+
+    async def reinstate(self, conn: AsyncConnection, account_id: str) -> None:
+        await self._set(conn, account_id, state="active")
+
+    async def close(self, conn: AsyncConnection, account_id: str) -> None:
+        await self._set(conn, account_id, state="closed")
+
+    async def set_declined(self, conn: AsyncConnection, account_id: str, declined: bool) -> None:
+        await self._set(conn, account_id, declined=declined)
+
+    async def end_sessions(self, account_id: str, reason: str) -> None:
+        await self._sessions.end_all(account_id, reason)
+        if self._neighbours.signals is not None:
+            await self._neighbours.signals.cut_account(account_id, reason)
+
+    async def active_ids(self, after: str, limit: int) -> Sequence[str]:
+        columns = tables.account.c
+        query = select(columns.id).where(columns.state == "active", columns.id > after).order_by(columns.id).limit(limit)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalars().all()
+
+    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
+        person = await self._records.by_id(account_id)
+        return None if person is None else (person.email, person.phone)
+
+    async def staff_view(self, username: str) -> Mapping[str, Any] | None:
+        account_id = await self._records.id_by_username(username)
+        person = await self._records.by_id(account_id) if account_id is not None else None
+        if person is None:
+            return None
+        return {
+            "id": person.id,
+            "username": person.username,
+            "state": person.state,
+            "name": person.name,
+            "profile_name": person.profile_name,
+            "email": person.email,
+            "phone": person.phone,
+            "birth_date": person.birth_date.isoformat(),
+            "email_verified": person.email_verified_ms is not None,
+            "phone_verified": person.phone_verified_ms is not None,
+            "staff": list(person.staff),
+            "declined": person.declined,
+            "created_ms": person.created_ms,
+            "seen_ms": person.seen_ms,
+        }

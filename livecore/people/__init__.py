@@ -1,0 +1,1 @@
+"""Friends, blocks, follows, and people worth meeting."""
