@@ -13,7 +13,13 @@ from aiohttp import web
 from livecore import data, errors
 from livecore.accounts.assembly import AccountParts, Engines
 from livecore.config import Settings
+from livecore.feed.posts import Posts
+from livecore.feed.service import Feed
+from livecore.library.processing import Processing
+from livecore.library.reactions import Reactions
+from livecore.library.videos import Videos
 from livecore.links import MediaLinks
+from livecore.lives.service import Lives
 from livecore.people.relations import RelationStore
 from livecore.platform.bus import MemoryBus, make_bus
 from livecore.platform.bus_redis import RedisBus
@@ -28,7 +34,19 @@ from livecore.platform.migrations import migrate
 from livecore.platform.readiness import check_all
 from livecore.platform.sms import make_sms_sender
 from livecore.platform.storage import ObjectStorage, make_storage
-from livecore.ports import Activity, Authenticator, Clock, Directory, Mailer, Neighbours, Principal, Relations, Signals, SmsSender
+from livecore.ports import (
+    Activity,
+    Authenticator,
+    Clock,
+    Directory,
+    FeedSource,
+    Mailer,
+    Neighbours,
+    Principal,
+    Relations,
+    Signals,
+    SmsSender,
+)
 from livecore.rest import ROUTES, openapi
 from livecore.rest.api import APP, mount, problems
 from livecore.rest.web import WEB_DEMO, WebDemo
@@ -57,6 +75,7 @@ class App:
     relations: Relations
     directory: Directory
     activity: Activity
+    lives: Lives
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self.settings = settings
@@ -94,6 +113,7 @@ class App:
         # -- rooms, presence, signaling
         # -- lives and media
         # -- library and feed
+        self._start_library()
         # -- trust and privacy
 
         await self.jobs.start()
@@ -134,6 +154,15 @@ class App:
         self.accounts, self.sessions, self.devices, self.profiles = parts.accounts, parts.sessions, parts.devices, parts.profiles
         self.registration, self.verification, self.recovery = parts.registration, parts.verification, parts.recovery
         self.avatars, self.preferences = parts.avatars, parts.preferences
+
+    def _start_library(self) -> None:
+        self.videos = Videos(self.db, self.clock, self.storage, self.jobs, self.relations, self.directory)
+        self.reactions = Reactions(self.db, self.clock, self.videos, self.relations)
+        self.processing = Processing(self.db, self.clock, self.storage, self.jobs)
+        self.posts = Posts(self.db, self.clock, self.relations, self.directory)
+        self.feed_sources: list[FeedSource] = [self.videos]
+        self.feed = Feed(self.relations, self.directory, self.feed_sources)
+        self.post_feed = Feed(self.relations, self.directory, [self.posts])
 
     def openapi(self) -> dict[str, Any]:
         if self._openapi is None:

@@ -3,11 +3,13 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, sessions, system
+from livecore.rest import accounts, feed, sessions, system, videos
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
     system.routes,
     accounts.routes,
     sessions.routes,
+    videos.routes,
+    feed.routes,
 ]

@@ -1,0 +1,98 @@
+"""Sending an object of the store over HTTP: whole, in part, or not at all because the client has it."""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from aiohttp import web
+
+from livecore import errors
+from livecore.ports import Storage
+from livecore.rest.ranges import NotModified, Pieces, Stored, decide
+
+
+async def send_object(
+    request: web.Request, storage: Storage, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
+    """Answer a GET or HEAD for the object under `key`.
+
+    Raises:
+        errors.NotFound: the store has no such object.
+        errors.StaleTag, errors.RangeUnsatisfiable: as `ranges.decide` says.
+    """
+    decision = decide(request.method, request.headers, stored)
+    common = {
+        "ETag": f'"{stored.etag}"',
+        "Last-Modified": stored.last_modified,
+        "Accept-Ranges": "bytes",
+        # Asked again each time: what was taken down must not live on in a cache.
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        **(headers or {}),
+    }
+    if isinstance(decision, NotModified):
+        return web.Response(status=304, headers=common)
+    try:
+        await storage.head(key)
+    except KeyError as gone:
+        raise errors.NotFound("The file is not there any more.") from gone
+    if not isinstance(decision, Pieces):
+        response = web.StreamResponse(headers={**common, "Content-Type": media_type})
+        response.content_length = stored.size_bytes
+        return await _send(request, response, storage, key, [(b"", 0, stored.size_bytes)], b"")
+    if len(decision.ranges) == 1:
+        start, end = decision.ranges[0]
+        response = web.StreamResponse(
+            status=206, headers={**common, "Content-Type": media_type, "Content-Range": f"bytes {start}-{end - 1}/{stored.size_bytes}"}
+        )
+        response.content_length = end - start
+        return await _send(request, response, storage, key, [(b"", start, end)], b"")
+    boundary = secrets.token_hex(16)
+    pieces = [
+        (_part_head(boundary, media_type, start, end, stored.size_bytes, is_first=index == 0), start, end)
+        for index, (start, end) in enumerate(decision.ranges)
+    ]
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    response = web.StreamResponse(status=206, headers={**common, "Content-Type": f"multipart/byteranges; boundary={boundary}"})
+    response.content_length = sum(len(head) + end - start for head, start, end in pieces) + len(tail)
+    return await _send(request, response, storage, key, pieces, tail)
+
+
+async def _send(
+    request: web.Request,
+    response: web.StreamResponse,
+    storage: Storage,
+    key: str,
+    pieces: list[tuple[bytes, int, int]],
+    tail: bytes,
+) -> web.StreamResponse:
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    try:
+        for head, start, end in pieces:
+            if head:
+                await response.write(head)
+            if start < end:
+                async for chunk in storage.stream(key, start, end):
+                    await response.write(chunk)
+        if tail:
+            await response.write(tail)
+    except (KeyError, errors.Unavailable) as gone:
+        # The head promised more bytes: only a cut connection says that they will not come.
+        raise ConnectionResetError("the object went away while it was sent") from gone
+    await response.write_eof()
+    return response
+
+
+def _part_head(boundary: str, media_type: str, start: int, end: int, size_bytes: int, *, is_first: bool) -> bytes:
+    lines = [f"--{boundary}", f"Content-Type: {media_type}", f"Content-Range: bytes {start}-{end - 1}/{size_bytes}", "", ""]
+    return ("" if is_first else "\r\n").encode() + "\r\n".join(lines).encode()
+
+
+def attachment(name: str) -> str:
+    """A Content-Disposition that saves under `name` (RFC 6266), whatever characters it holds."""
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in " ._-()") else "_" for letter in name).strip() or "video"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,391 @@
+"""Videos: reading, changing, playing, downloading, and what people do with them.
+
+Players and `<img>` send no headers, so a video names its bytes by signed addresses (`?token=`) for this viewer; who may see it
+is asked anew at each request all the same.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import AfterValidator, Field
+
+from livecore import cursors, errors
+from livecore.ports import Audience, PersonCard
+from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes
+from livecore.rest.objects import attachment, send_object
+from livecore.rest.ranges import Stored
+
+routes = Routes("videos")
+
+PAGE_LIMIT = 50
+_MEDIA = ("video/mp4", "video/webm", "audio/webm", "multipart/byteranges")
+_TOKEN_LIMIT_CHARS = 1024
+
+
+def _plain_line(value: str) -> str:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+        raise ValueError("has control characters")
+    return value
+
+
+Title = Annotated[str, Field(max_length=200), AfterValidator(_plain_line)]
+
+
+class Author(Model):
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None
+
+
+class Video(Model):
+    """`…_at` are Unix milliseconds. `file`, `poster` and `download` are signed for this viewer and expire."""
+
+    kind: Literal["video"] = "video"
+    id: str
+    owner: Author
+    title: str
+    visibility: Audience
+    allow_download: bool
+    status: Literal["processing", "ready", "failed", "removed"] = Field(description="`removed` (taken down) is told to the owner only.")
+    progress: float = Field(ge=0, le=1)
+    failure: str | None
+    removed_reason: str | None
+    live_id: str | None
+    media_type: str
+    duration_s: float
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str | None
+    created_at: int
+    published_at: int | None
+    recorded_at: int | None
+    views: int
+    likes: int
+    comments: int
+    shares: int
+    liked: bool
+    file: str | None
+    hls: str | None
+    poster: str | None
+    download: str | None
+
+
+class VideoChange(Body):
+    title: Title | None = None
+    visibility: Audience | None = None
+    allow_download: bool | None = None
+
+
+class Comment(Model):
+    id: str
+    video: str
+    author: Author
+    text: str
+    created_at: int
+
+
+class CommentNew(Body):
+    text: str = Field(min_length=1, max_length=500)
+
+
+class ViewNew(Body):
+    seconds: float = Field(ge=0, le=86_400, description="Watched since the last report of this viewer.")
+
+
+class ShareNew(Body):
+    channel: Literal["friend", "group", "broadcast", "link"]
+
+
+class Counters(Model):
+    views: int
+    likes: int
+    comments: int
+    shares: int
+
+
+class ListParams(Params):
+    limit: int = Field(default=20, ge=1, le=PAGE_LIMIT)
+    cursor: str | None = Field(default=None, max_length=cursors.CURSOR_LIMIT_CHARS)
+
+
+class OwnerParams(ListParams):
+    owner: str = Field(default="me", min_length=1, max_length=40, description="A username, or `me`.")
+
+
+class FileParams(Params):
+    token: str | None = Field(default=None, max_length=_TOKEN_LIMIT_CHARS, description="A signed link's token, instead of a bearer token.")
+
+
+def author(card: PersonCard) -> Author:
+    return Author(id=card.id, username=card.username, name=card.name, avatar=card.avatar)
+
+
+async def video_models(call: Call, rows: Sequence[dict[str, Any]]) -> list[Video]:
+    """Rows as their viewer sees them; those whose owner has no card any more are left out."""
+    viewer = call.me.account_id
+    cards = await call.app.directory.cards(viewer, {row["owner_id"] for row in rows})
+    liked = await call.app.reactions.liked(viewer, [row["id"] for row in rows])
+    return [_model(call, row, cards[row["owner_id"]], row["id"] in liked) for row in rows if row["owner_id"] in cards]
+
+
+def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) -> Video:
+    viewer = call.me.account_id
+    path = f"/api/v1/videos/{row['id']}"
+    is_owner = row["owner_id"] == viewer
+    has_bytes = row["sha256"] is not None and row["disabled_reason"] is None
+    token = f"?token={call.app.links.sign(path, viewer)}" if has_bytes else ""
+    return Video(
+        id=row["id"],
+        owner=author(card),
+        title=row["title"],
+        visibility=row["visibility"],
+        allow_download=row["allow_download"],
+        status="removed" if row["disabled_reason"] is not None else row["status"],
+        progress=row["progress"],
+        failure=row["failure"],
+        removed_reason=row["disabled_reason"] if is_owner else None,
+        live_id=row["live_id"],
+        media_type=row["media_type"],
+        duration_s=row["duration_ms"] / 1000,
+        width=row["width"],
+        height=row["height"],
+        size_bytes=row["size_bytes"],
+        sha256=row["sha256"],
+        created_at=row["created_ms"],
+        published_at=row["published_ms"],
+        recorded_at=row["recorded_ms"],
+        views=row["views"],
+        likes=row["likes"],
+        comments=row["comments"],
+        shares=row["shares"],
+        liked=is_liked,
+        file=f"{path}/stream{token}" if token else None,
+        hls=None,
+        poster=f"{path}/poster.jpg{token}" if token and row["poster_key"] else None,
+        download=f"{path}/download{token}" if token and (row["allow_download"] or is_owner) else None,
+    )
+
+
+async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
+    models = await video_models(call, [row])
+    if not models:
+        raise errors.NotFound("There is no such video.")
+    return Reply(models[0], status=status, etag=_tag(call, row, models[0]))
+
+
+def _tag(call: Call, row: dict[str, Any], model: Video) -> str:
+    """The version, which `If-Match` is about, and a sum of what else is shown, so that a 304 is never stale."""
+    shown = model.model_dump_json(exclude={"file", "poster", "download"})
+    # Signed addresses end: an answer that a client keeps is renewed in half of their time.
+    period = call.app.clock.at_ms() // (call.app.settings.media_link_s * 500)
+    return f"{row['version']}-{zlib.crc32(f'{period}{shown}'.encode()):08x}"
+
+
+def _version(call: Call) -> int | None:
+    """The version in `If-Match`, None without one or for `*`. Raises StaleTag for a tag that is none of ours."""
+    header = call.request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    version, dash, _ = header.strip().strip('"').partition("-")
+    if not dash or not version.isascii() or not version.isdigit() or len(version) > 9:
+        raise errors.StaleTag()
+    return int(version)
+
+
+def _position(call: Call, kind: str) -> tuple[int, str] | None:
+    if call.params.cursor is None:
+        return None
+    at_ms, item_id = cursors.decode_cursor(call.app.keys, kind, call.params.cursor)
+    return int(at_ms), str(item_id)
+
+
+async def _listed(call: Call, owner_id: str) -> Reply:
+    kind = f"videos:{owner_id}"
+    rows = await call.app.videos.of(call.me.account_id, owner_id, call.params.limit, _position(call, kind))
+    cursor = None
+    if len(rows) == call.params.limit:
+        cursor = cursors.encode_cursor(call.app.keys, kind, [rows[-1]["created_ms"], rows[-1]["id"]])
+    return Reply(Page[Video](items=await video_models(call, rows), next_cursor=cursor))
+
+
+@routes.get("/api/v1/videos", params=OwnerParams, ok=(200, Page[Video]), errors=(404,))
+async def list_videos(call: Call) -> Reply:
+    """Videos of an account, newest first, as far as the caller may see them."""
+    if call.params.owner == "me":
+        return await _listed(call, call.me.account_id)
+    owner_id = await call.app.directory.by_username(call.params.owner)
+    if owner_id is None or (await call.app.relations.between(call.me.account_id, owner_id)).blocked:
+        raise errors.NotFound("There is nobody of that name.")
+    return await _listed(call, owner_id)
+
+
+@routes.get("/api/v1/me/videos", params=ListParams, ok=(200, Page[Video]))
+async def list_mine(call: Call) -> Reply:
+    """One's own videos in every state, newest first."""
+    return await _listed(call, call.me.account_id)
+
+
+@routes.get("/api/v1/videos/{id}", ok=((200, Video), (304, None)), errors=(451,))
+async def read(call: Call) -> Reply:
+    """One video. 451 when it was taken down."""
+    return await _one(call, await call.app.videos.get(call.me.account_id, call.path["id"]))
+
+
+@routes.patch("/api/v1/videos/{id}", body=VideoChange, ok=(200, Video), errors=(403, 412, 451))
+async def change(call: Call, body: VideoChange) -> Reply:
+    """Change title, audience or the download switch; honours `If-Match`."""
+    wanted = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    return await _one(call, await call.app.videos.change(call.me, call.path["id"], _version(call), wanted))
+
+
+@routes.delete("/api/v1/videos/{id}", ok=(204, None), errors=(403, 412, 451))
+async def delete(call: Call) -> Reply:
+    """Delete a video with everything that hangs on it; honours `If-Match`."""
+    await call.app.videos.delete(call.me, call.path["id"], _version(call))
+    return Reply(None, status=204)
+
+
+# -- its bytes
+
+
+async def _viewer(call: Call) -> str:
+    """Who asks for bytes: the bearer of a token, or of a signed link."""
+    if call.principal is not None:
+        await call.app.check_principal(call.principal, "account")
+        return call.principal.account_id
+    if call.params.token is None:
+        raise errors.Unauthorised()
+    grant = call.app.links.check(call.params.token, call.request.path)
+    if not await call.app.directory.is_active(grant.account_id):
+        raise errors.Forbidden("This link is not valid any more.", type="bad_link")
+    return grant.account_id
+
+
+def _stored(row: dict[str, Any]) -> Stored:
+    return Stored(row["size_bytes"], row["sha256"], row["stored_ms"])
+
+
+_FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
+
+
+@routes.get(
+    "/api/v1/videos/{id}/download",
+    auth="optional",
+    params=FileParams,
+    ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
+    errors=_FILE_ERRORS,
+)
+async def download(call: Call) -> web.StreamResponse:
+    """The file to keep, with ranges and validators. 403 `download_off` when its owner does not offer it."""
+    row = await call.app.videos.file(await _viewer(call), call.path["id"], download=True)
+    suffix = row["object_key"].rpartition(".")[2]
+    name = f"{row['title'] or 'video'}.{suffix}"
+    headers = {"Content-Disposition": attachment(name)}
+    return await send_object(call.request, call.app.storage, row["object_key"], _stored(row), row["media_type"], headers)
+
+
+@routes.get(
+    "/api/v1/videos/{id}/stream",
+    auth="optional",
+    params=FileParams,
+    ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
+    errors=_FILE_ERRORS,
+)
+async def stream(call: Call) -> web.StreamResponse:
+    """The file to play, with ranges; for `<video src>`."""
+    row = await call.app.videos.file(await _viewer(call), call.path["id"])
+    headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    return await send_object(call.request, call.app.storage, row["object_key"], _stored(row), row["media_type"], headers)
+
+
+@routes.get(
+    "/api/v1/videos/{id}/poster.jpg",
+    auth="optional",
+    params=FileParams,
+    ok=((200, Raw(("image/jpeg",))), (206, Raw(("image/jpeg",))), (304, None)),
+    errors=_FILE_ERRORS,
+)
+async def poster(call: Call) -> web.StreamResponse:
+    """The still that stands for the video."""
+    row = await call.app.videos.file(await _viewer(call), call.path["id"])
+    if row["poster_key"] is None:
+        raise errors.NotFound("This video has no poster.")
+    try:
+        found = await call.app.storage.head(row["poster_key"])
+    except KeyError as gone:
+        raise errors.NotFound("This video has no poster.") from gone
+    stored = Stored(found.size_bytes, row["poster_sha256"], found.modified_ms)
+    return await send_object(call.request, call.app.storage, row["poster_key"], stored, "image/jpeg")
+
+
+# -- what people do with it
+
+
+def _counters(row: dict[str, Any]) -> Counters:
+    return Counters(views=row["views"], likes=row["likes"], comments=row["comments"], shares=row["shares"])
+
+
+@routes.post("/api/v1/videos/{id}/views", body=ViewNew, ok=(201, Counters), errors=(451,), rate="view_per_account", idempotent=True)
+async def view(call: Call, body: ViewNew) -> Reply:
+    """Tell that a part was watched."""
+    return Reply(_counters(await call.app.reactions.view(call.me, call.path["id"], body.seconds)), status=201)
+
+
+@routes.put("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
+async def like(call: Call) -> Reply:
+    """Like a video; again changes nothing."""
+    return Reply(_counters(await call.app.reactions.like(call.me, call.path["id"])))
+
+
+@routes.delete("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
+async def unlike(call: Call) -> Reply:
+    """Take a like back; again changes nothing."""
+    return Reply(_counters(await call.app.reactions.unlike(call.me, call.path["id"])))
+
+
+@routes.post("/api/v1/videos/{id}/shares", body=ShareNew, ok=(201, Counters), errors=(451,), idempotent=True)
+async def share(call: Call, body: ShareNew) -> Reply:
+    """Count a share, once per idempotency key."""
+    row = await call.app.reactions.share(call.me, call.path["id"], body.channel, call.idempotency_key)
+    return Reply(_counters(row), status=201)
+
+
+async def _comments(call: Call, rows: Sequence[dict[str, Any]]) -> list[Comment]:
+    cards = await call.app.directory.cards(call.me.account_id, {row["author_id"] for row in rows})
+    return [
+        Comment(id=row["id"], video=row["video_id"], author=author(cards[row["author_id"]]), text=row["text"], created_at=row["created_ms"])
+        for row in rows
+        if row["author_id"] in cards
+    ]
+
+
+@routes.get("/api/v1/videos/{id}/comments", params=ListParams, ok=(200, Page[Comment]), errors=(451,))
+async def list_comments(call: Call) -> Reply:
+    """Comments, newest first."""
+    video_id, limit = call.path["id"], call.params.limit
+    kind = f"comments:{video_id}"
+    before = None if call.params.cursor is None else str(cursors.decode_cursor(call.app.keys, kind, call.params.cursor)[0])
+    rows = await call.app.reactions.comments(call.me, video_id, limit, before)
+    cursor = cursors.encode_cursor(call.app.keys, kind, [rows[-1]["id"]]) if len(rows) == limit else None
+    return Reply(Page[Comment](items=await _comments(call, rows), next_cursor=cursor))
+
+
+@routes.post("/api/v1/videos/{id}/comments", body=CommentNew, ok=(201, Comment), errors=(451,), idempotent=True)
+async def comment(call: Call, body: CommentNew) -> Reply:
+    """Write a comment."""
+    row = await call.app.reactions.comment(call.me, call.path["id"], body.text, call.idempotency_key)
+    models = await _comments(call, [row])
+    if not models:
+        raise errors.NotFound("There is no such comment.")
+    return Reply(models[0], status=201)
+
+
+@routes.delete("/api/v1/videos/{id}/comments/{comment_id}", ok=(204, None), errors=(403, 451))
+async def uncomment(call: Call) -> Reply:
+    """Delete a comment: its author, or the video's owner."""
+    await call.app.reactions.uncomment(call.me, call.path["id"], call.path["comment_id"])
+    return Reply(None, status=204)
