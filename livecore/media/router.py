@@ -117,9 +117,8 @@ class Router:
         self._check_room(new_publication=False)
         publication = published.publication
         formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
-        layered = any(len(track.layers) > 1 for track in publication.tracks.values())
         try:
-            sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
+            sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered=False)
         except negotiate.NoCommonCodec as exc:
             raise NoCommonCodec(str(exc)) from exc
         session = ViewerSession(self._session_id(), publication, account_id, self._session_closed)

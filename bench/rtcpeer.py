@@ -1,0 +1,387 @@
+"""A WebRTC peer without codecs: offers, ICE checks, DTLS and SRTP from the client's side, for tests and load.
+
+It speaks to any WHIP or WHEP server: the caller carries the offer there and the answer back. Media is whatever packets the
+caller makes; a watching peer counts what comes, and opens it only when asked to.
+"""
+
+import asyncio
+import random
+import secrets
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from livecore.media import rtcp, stun
+from livecore.media.drops import Counters, Drop
+from livecore.media.ice import Credentials
+from livecore.media.packet import HEADER
+from livecore.media.transport import Certificate, Dtls, Protector, Unprotector, generate_certificate
+
+CHECK_S = 0.05
+# RFC 7675: consent is renewed about every five seconds.
+CONSENT_S = 4.0
+CODECS: dict[str, tuple[int, str, str]] = {
+    "vp8": (96, "VP8/90000", ""),
+    "h264": (102, "H264/90000", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+    "vp9": (98, "VP9/90000", "profile-id=0"),
+    "av1": (45, "AV1/90000", ""),
+}
+OPUS = 111
+TWCC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+RRID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+MID_ID, RID_ID, RRID_ID, TWCC_ID = 4, 10, 11, 3
+
+
+@dataclass
+class Answered:
+    """What an answer says that a peer needs."""
+
+    ufrag: str = ""
+    password: str = ""
+    fingerprints: list[tuple[str, str]] = field(default_factory=list)
+    setup: str = "passive"
+    address: tuple[str, int] | None = None
+    payload_types: dict[str, int] = field(default_factory=dict)  # kind → the chosen one
+    ssrcs: dict[str, int] = field(default_factory=dict)  # kind → the server's
+    rtx_ssrcs: dict[str, int] = field(default_factory=dict)
+
+
+def read_answer(text: str) -> Answered:
+    answered, kind = Answered(), ""
+    for line in text.splitlines():
+        if line.startswith("m="):
+            kind = line[2:].split()[0]
+            parts = line.split()
+            if parts[1] != "0":
+                answered.payload_types[kind] = int(parts[3])
+        name, _, value = line.removeprefix("a=").partition(":")
+        if name == "ice-ufrag":
+            answered.ufrag = value
+        elif name == "ice-pwd":
+            answered.password = value
+        elif name == "fingerprint":
+            algorithm, digest = value.split()
+            answered.fingerprints = [(algorithm, digest)]
+        elif name == "setup":
+            answered.setup = value
+        elif name == "candidate" and answered.address is None and " udp " in value.lower():
+            parts = value.split()
+            answered.address = parts[4], int(parts[5])
+        elif name == "ssrc-group" and value.startswith("FID "):
+            answered.rtx_ssrcs[kind] = int(value.split()[2])
+        elif name == "ssrc" and kind not in answered.ssrcs:
+            answered.ssrcs[kind] = int(value.split()[0])
+    return answered
+
+
+class RtcPeer:
+    """One peer on a socket of its own.
+
+    Args:
+        open_packets: decrypt what comes and call `on_rtp`; else packets are only counted (`received`, `received_bytes`).
+        certificate: shared by many peers of a load generator; None makes one.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_packets: bool = True,
+        certificate: Certificate | None = None,
+        seed: int | None = None,
+        local: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        self.certificate = certificate or generate_certificate()
+        self.credentials = Credentials.random()
+        self.random = random.Random(seed)
+        self.ssrcs = {"audio": self.random.randrange(1, 1 << 31), "video": self.random.randrange(1, 1 << 31)}
+        self.rtx_ssrc = self.random.randrange(1, 1 << 31)
+        self.answered: Answered | None = None  # None until `accept`
+        self.received = 0
+        self.received_bytes = 0
+        self.drops: Counters = Counter()
+        self.on_rtp: Callable[[bytes, float], None] = lambda _packet, _at: None
+        self.on_rtcp: Callable[[rtcp.Message], None] = lambda _message: None
+        self.connected = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.started_at = self.connected_at = 0.0
+        self._open_packets = open_packets
+        self._local = local
+        self._socket: socket.socket | None = None
+        self._dtls: Dtls | None = None
+        self._protector: Protector | None = None
+        self._unprotector: Unprotector | None = None
+        self._checked = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._tie_breaker = secrets.randbits(64)
+        self._last_check = 0.0
+
+    # -- descriptions
+
+    def _head(self, mids: list[str]) -> list[str]:
+        return [
+            "v=0",
+            "o=- 1 1 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            f"a=group:BUNDLE {' '.join(mids)}",
+            f"a=ice-ufrag:{self.credentials.ufrag}",
+            f"a=ice-pwd:{self.credentials.password}",
+            f"a=fingerprint:sha-256 {self.certificate.fingerprint}",
+            "a=setup:actpass",
+        ]
+
+    def _audio(self, direction: str) -> list[str]:
+        lines = [
+            f"m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}",
+            "c=IN IP4 0.0.0.0",
+            "a=mid:0",
+            f"a={direction}",
+            "a=rtcp-mux",
+            f"a=extmap:{MID_ID} {MID_URI}",
+            f"a=extmap:{TWCC_ID} {TWCC_URI}",
+            f"a=rtpmap:{OPUS} opus/48000/2",
+            f"a=rtcp-fb:{OPUS} transport-cc",
+            f"a=fmtp:{OPUS} minptime=10;useinbandfec=1",
+        ]
+        if direction == "sendonly":
+            lines.append(f"a=ssrc:{self.ssrcs['audio']} cname:peer")
+        return lines
+
+    def _video(self, direction: str, codecs: list[str], rids: list[str], rtx: bool) -> list[str]:
+        types = [str(n) for codec in codecs for n in ((CODECS[codec][0], CODECS[codec][0] + 1) if rtx else (CODECS[codec][0],))]
+        lines = [
+            f"m=video 9 UDP/TLS/RTP/SAVPF {' '.join(types)}",
+            "c=IN IP4 0.0.0.0",
+            "a=mid:1",
+            f"a={direction}",
+            "a=rtcp-mux",
+            "a=rtcp-rsize",
+            f"a=extmap:{MID_ID} {MID_URI}",
+            f"a=extmap:{TWCC_ID} {TWCC_URI}",
+            f"a=extmap:{RID_ID} {RID_URI}",
+            f"a=extmap:{RRID_ID} {RRID_URI}",
+        ]
+        for codec in codecs:
+            number, mapping, parameters = CODECS[codec]
+            lines.append(f"a=rtpmap:{number} {mapping}")
+            lines += [f"a=rtcp-fb:{number} {f}" for f in ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli")]
+            if parameters:
+                lines.append(f"a=fmtp:{number} {parameters}")
+            if rtx:
+                lines += [f"a=rtpmap:{number + 1} rtx/90000", f"a=fmtp:{number + 1} apt={number}"]
+        if rids:
+            lines += [f"a=rid:{rid} send" for rid in rids] + ["a=simulcast:send " + ";".join(rids)]
+        elif direction == "sendonly":
+            media = self.ssrcs["video"]
+            lines += [f"a=ssrc-group:FID {media} {self.rtx_ssrc}", f"a=ssrc:{media} cname:peer", f"a=ssrc:{self.rtx_ssrc} cname:peer"]
+        return lines
+
+    def offer_to_publish(self, codec: str = "vp8", *, rids: list[str] | None = None, audio: bool = True) -> str:
+        sections = (self._audio("sendonly") if audio else []) + self._video("sendonly", [codec], rids or [], True)
+        return "\r\n".join([*self._head(["0", "1"] if audio else ["1"]), *sections]) + "\r\n"
+
+    def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True) -> str:
+        sections = self._audio("recvonly") + self._video("recvonly", codecs or list(CODECS), [], rtx)
+        return "\r\n".join([*self._head(["0", "1"]), *sections]) + "\r\n"
+
+    # -- connection
+
+    def accept(self, answer: str) -> None:
+        self.answered = read_answer(answer)
+
+    async def connect(self, timeout_s: float = 10.0) -> None:
+        """Check, shake hands, derive keys. Raises TimeoutError."""
+        assert self.answered is not None
+        assert self.answered.address is not None
+        family = socket.AF_INET6 if ":" in self.answered.address[0] else socket.AF_INET
+        if self._socket is None:
+            self._open_socket(family)
+        self.started_at = time.monotonic()
+        self._tick()
+        async with asyncio.timeout(timeout_s):
+            await self.connected.wait()
+
+    def _open_socket(self, family: int) -> None:
+        local = self._local if family == socket.AF_INET else ("::1", 0)
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.setblocking(False)
+        sock.bind(local)
+        assert self.answered is not None
+        assert self.answered.address is not None
+        sock.connect(self.answered.address)
+        self._socket = sock
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
+
+    def move(self) -> None:
+        """Go on from another address, as a phone that changed networks."""
+        assert self._socket is not None
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        assert self.answered is not None
+        assert self.answered.address is not None
+        self._open_socket(socket.AF_INET6 if ":" in self.answered.address[0] else socket.AF_INET)
+        self._check()
+
+    def _check(self) -> None:
+        assert self.answered is not None
+        self._last_check = time.monotonic()
+        request = stun.binding_request(
+            secrets.token_bytes(12),
+            f"{self.answered.ufrag}:{self.credentials.ufrag}",
+            self.answered.password,
+            priority=1 << 24,
+            tie_breaker=self._tie_breaker,
+            nominate=True,
+        )
+        self.send_datagram(request)
+
+    def _tick(self) -> None:
+        if self.closed.is_set():
+            return
+        now = time.monotonic()
+        if not self._checked or now - self._last_check > CONSENT_S:
+            self._check()
+        if self._dtls is not None and self._dtls.state == "handshake":
+            for datagram in self._dtls.on_deadline(now):
+                self.send_datagram(datagram)
+        self._timer = asyncio.get_running_loop().call_later(CONSENT_S / 2 if self.connected.is_set() else CHECK_S, self._tick)
+
+    def send_datagram(self, data: bytes) -> None:
+        """Anything at all, as it is."""
+        if self._socket is not None:
+            try:
+                self._socket.send(data)
+            except OSError:
+                self.drops[Drop.SEND_FAILED] += 1
+
+    def _readable(self) -> None:
+        assert self._socket is not None
+        for _ in range(256):
+            try:
+                data = self._socket.recv(2048)
+            except OSError:
+                return
+            if data and 127 < data[0] < 192:
+                if not 192 <= data[1] <= 223:
+                    self.received += 1
+                    self.received_bytes += len(data)
+                    if not self._open_packets:
+                        continue
+                self._on_srtp(data)
+            elif data and data[0] < 4:
+                self._on_stun(data)
+            elif data and 19 < data[0] < 64:
+                self._on_dtls(data)
+            if self._socket is None:
+                return
+
+    def _on_stun(self, data: bytes) -> None:
+        assert self.answered is not None
+        try:
+            message = stun.parse(data)
+        except stun.StunError:
+            self.drops[Drop.STUN_MALFORMED] += 1
+            return
+        if message.type != stun.BINDING_RESPONSE or not message.verifies(self.answered.password):
+            self.drops[Drop.STUN_INTEGRITY] += 1
+            return
+        self._checked = True
+        if self._dtls is None:
+            now = time.monotonic()
+            self._dtls = Dtls(self.certificate, self.answered.fingerprints, client=self.answered.setup != "active", now=now)
+            for datagram in self._dtls.start(now):
+                self.send_datagram(datagram)
+
+    def _on_dtls(self, data: bytes) -> None:
+        if self._dtls is None:
+            return
+        for datagram in self._dtls.feed(data, time.monotonic()):
+            self.send_datagram(datagram)
+        if self._dtls.state == "connected" and self._protector is None and self._dtls.keys is not None:
+            self._protector = Protector(self._dtls.keys, self.drops)
+            self._unprotector = Unprotector(self._dtls.keys)
+            self.connected_at = time.monotonic()
+            self.connected.set()
+        elif self._dtls.state in ("closed", "failed"):
+            self.closed.set()
+
+    def _on_srtp(self, data: bytes) -> None:
+        if self._unprotector is None:
+            self.drops[Drop.NO_KEYS] += 1
+            return
+        if 192 <= data[1] <= 223:
+            opened = self._unprotector.rtcp(data)
+            if isinstance(opened, bytes):
+                for message in rtcp.parse(opened)[0]:
+                    self.on_rtcp(message)
+                return
+        else:
+            opened = self._unprotector.rtp(data)
+            if isinstance(opened, bytes):
+                self.on_rtp(opened, time.monotonic())
+                return
+        self.drops[opened] += 1
+
+    # -- media
+
+    def send_rtp(
+        self,
+        kind: str,
+        sequence: int,
+        timestamp: int,
+        payload: bytes,
+        *,
+        marker: bool = False,
+        ssrc: int | None = None,
+        rid: str = "",
+        transport_sequence: int | None = None,
+        payload_type: int | None = None,
+    ) -> bytes:
+        """One packet, protected and sent. Returns the datagram (a replay sends it again)."""
+        assert self.answered is not None
+        assert self._protector is not None
+        number = self.answered.payload_types[kind] if payload_type is None else payload_type
+        block = b""
+        if rid:
+            block += bytes([MID_ID << 4, 0x31]) + bytes([RID_ID << 4 | len(rid) - 1]) + rid.encode()
+        if transport_sequence is not None:
+            block += bytes([TWCC_ID << 4 | 1]) + (transport_sequence & 0xFFFF).to_bytes(2, "big")
+        extension = b""
+        if block:
+            block += bytes(-len(block) % 4)
+            extension = b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block
+        header = HEADER.pack(
+            0x90 if block else 0x80,
+            number | (0x80 if marker else 0),
+            sequence & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            self.ssrcs[kind] if ssrc is None else ssrc,
+        )
+        sealed = self._protector.rtp(header + extension + payload)
+        assert sealed is not None
+        self.send_datagram(sealed)
+        return sealed
+
+    def send_rtcp(self, packet: bytes) -> None:
+        assert self._protector is not None
+        sealed = self._protector.rtcp(packet)
+        assert sealed is not None
+        self.send_datagram(sealed)
+
+    def close(self, *, notify: bool = True) -> None:
+        """End the connection; without `notify` the other side has to notice by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._dtls is not None and notify:
+            for datagram in self._dtls.close():
+                self.send_datagram(datagram)
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        self.closed.set()

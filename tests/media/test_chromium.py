@@ -1,0 +1,144 @@
+"""Two real Chromium pages, one publishing its fake camera, one watching, through a real worker."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from livecore.media.control import PublicationUp
+from tests.media.whip_server import whip_server
+from tests.media.worker_process import MediaProcess, media_process
+from tests.waiting import until
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@asynccontextmanager
+async def stage(directory: Path) -> AsyncIterator[tuple[MediaProcess, Browser, str]]:
+    async with media_process(directory) as media, whip_server(media.plane) as address, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield media, browser, address
+        finally:
+            await browser.close()
+
+
+async def page(browser: Browser, address: str) -> Page:
+    """A page in a context of its own: tabs of one headless window stop painting in the background."""
+    context = await browser.new_context(permissions=["camera", "microphone"])
+    opened = await context.new_page()
+    await opened.goto(address)
+    return opened
+
+
+async def on_air(media: MediaProcess, publisher: Page, live: str, **options: Any) -> str | None:
+    """Publish; the codec that is up."""
+    result = await publisher.evaluate("([live, options]) => publish(live, options)", [live, options])
+    assert result["status"] == 201, result
+    up = await until(lambda: next((e for e in media.of(PublicationUp) if e.live_id == live), None), "the publication")
+    assert up.audio
+    return str(up.video_codec)
+
+
+async def playing(viewer: Page, frames: int) -> dict[str, Any]:
+    """The viewer's statistics once it has decoded so many frames and heard sound."""
+
+    async def look() -> dict[str, Any]:
+        stats: dict[str, Any] = await viewer.evaluate("stats()")
+        enough = stats.get("video", {}).get("frames", 0) >= frames and stats.get("audio", {}).get("samples", 0) > 0
+        return stats if enough else {}
+
+    return await until(look, f"{frames} frames")
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264", "vp9", "av1"])
+async def test_one_page_goes_live_and_another_sees_and_hears_it(tmp_path: Path, codec: str) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        assert await on_air(media, publisher, "live", codec=codec) == codec
+        result = await viewer.evaluate("watch('live')")
+        assert result["status"] == 201, result
+        # Loopback takes some 150 ms; the bound leaves room for a machine that runs other tests beside this.
+        assert result["firstFrameMs"] < 3000
+        stats = await playing(viewer, 45)
+        assert f"video/{codec}" in [name.lower() for name in stats["codecs"]]
+        assert stats["video"]["width"] >= 320
+        assert stats["audio"]["concealed"] < 0.3 * stats["audio"]["samples"]
+
+
+async def test_simulcast_publisher_sends_three_layers_and_the_viewer_sees_the_best(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8", simulcast=True, width=1280, height=720)
+
+        async def all_layers() -> bool:
+            stats = await media.plane.stats("live")
+            video = next(t for t in stats["publications"]["main"]["tracks"] if t["kind"] == "video")
+            return sorted(layer["rid"] for layer in video["layers"] if layer["alive"] and layer["bitrate_bps"]) == ["h", "l", "m"]
+
+        await until(all_layers, "three layers")
+        assert (await viewer.evaluate("watch('live')"))["status"] == 201
+        await until(lambda: _width(viewer, 1280), "the best layer")
+
+
+async def _width(viewer: Page, width: int) -> bool:
+    stats = await viewer.evaluate("stats()")
+    return bool(stats.get("video", {}).get("width") == width)
+
+
+async def test_publisher_page_that_reloads_is_seen_again_by_the_same_viewer(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8")
+        await viewer.evaluate("watch('live')")
+        before = (await playing(viewer, 15))["video"]["frames"]
+        await publisher.evaluate("close_()")
+        await publisher.reload()
+        assert await on_air(media, publisher, "live", codec="vp8") == "vp8"
+        stats = await playing(viewer, before + 60)
+        assert stats["state"] == "connected"
+
+
+async def test_ice_restart_in_a_browser_keeps_the_picture_moving(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8")
+        await viewer.evaluate("watch('live')")
+        before = (await playing(viewer, 15))["video"]["frames"]
+        restarted = await viewer.evaluate("restartIce()")
+        assert restarted["status"] == 200
+        assert restarted["before"] != restarted["after"]
+        await playing(viewer, before + 45)
+
+
+async def test_publishers_estimate_reaches_its_full_rate_within_seconds(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher = await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8", width=1280, height=720)
+
+        async def available() -> bool:
+            return bool((await publisher.evaluate("stats()")).get("available", 0) > 2_500_000)
+
+        async with asyncio.timeout(15):
+            await until(available, "transport-wide feedback to lift the estimate")

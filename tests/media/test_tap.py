@@ -1,0 +1,169 @@
+"""What the recorder is sent: the whole of a publication, in one unbroken sequence a track, from a key frame on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecore.media import rtcp
+from livecore.media.control import NoPublisher, RecordingFailed
+from livecore.platform import ipc
+from tests.media import payloads
+from tests.media.scripted import LIVE, Sender, publisher
+from tests.media.worker_process import media_process
+from tests.waiting import until
+
+
+class Recorder:
+    """The recorder's end of the socket: keeps what it is told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.messages: list[dict[str, Any]] = []
+        self.connections: list[ipc.Connection] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await ipc.serve(
+            self.path,
+            lambda: ipc.Connection("recorder", lambda _c, message: self.messages.append(message), on_ready=self.connections.append),
+        )
+
+    async def stop(self) -> None:
+        assert self._server
+        self._server.close()
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+        await self._server.wait_closed()
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["t"] == kind]
+
+    def packets(self, track: int) -> list[list[Any]]:
+        return [packet for message in self.of("rtp") for packet in message["p"] if packet[0] == track]
+
+
+@contextlib.asynccontextmanager
+async def recorder(directory: Path) -> AsyncIterator[Recorder]:
+    one = Recorder(directory / "recorder.sock")
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+async def recorded(sender: Sender, told: Recorder, track: int, packets: int) -> None:
+    async with asyncio.timeout(10):
+        while len(told.packets(track)) < packets:
+            sender.picture(key=not told.packets(track))
+            sender.sound()
+            await asyncio.sleep(0.02)
+
+
+async def test_recording_holds_every_packet_from_a_key_frame_on(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        source, _ = await publisher(media)
+        await until(lambda: told.connections, "the worker to connect")
+        assert told.connections[0].peer_role == "media-0"
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        opened = (await until(lambda: told.of("open"), "open"))[0]
+        assert (opened["r"], opened["live"], opened["publication"]) == ("rec-1", LIVE, "main")
+        tracks = {track["kind"]: track for track in opened["tracks"]}
+        assert (tracks["video"]["codec"], tracks["video"]["clock"]) == ("vp8", 90_000)
+        assert (tracks["audio"]["codec"], tracks["audio"]["clock"], tracks["audio"]["channels"]) == ("opus", 48_000, 2)
+        video = tracks["video"]["track"]
+        sender = Sender(source)
+        sender.picture()  # not a key frame: not recorded
+        await recorded(sender, told, video, 9)
+        numbers = [packet[1] for packet in told.packets(video)]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        first = told.packets(video)[0]
+        assert first[4] == payloads.vp8(8, key=True, size=300, fill=1)
+        assert [packet[3] for packet in told.packets(video)[:3]] == [False, False, True]
+        source.send_rtcp(rtcp.build_sender_report(rtcp.SenderReport(source.ssrcs["video"], 5 << 40, sender.timestamp, 1, 1)))
+        report = (await until(lambda: told.of("sr"), "the clock"))[0]
+        assert report["ntp"] == 5 << 40
+        assert report["rtp"] - told.packets(video)[-1][2] == 3000
+        await media.plane.stop_recording("rec-1")
+        assert (await until(lambda: told.of("close"), "close"))[0]["r"] == "rec-1"
+
+
+async def test_recorder_may_ask_for_a_key_frame(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        source, _ = await publisher(media)
+        asked: list[rtcp.Message] = []
+        source.on_rtcp = lambda m: asked.append(m) if isinstance(m, rtcp.KeyFrameRequest) else None
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        opened = (await until(lambda: told.of("open"), "open"))[0]
+        video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
+        await recorded(Sender(source), told, video, 3)
+        before = len(asked)
+        told.connections[0].send({"t": "key", "r": "rec-1", "track": video})
+        await until(lambda: len(asked) > before, "the request to reach the publisher")
+
+
+async def test_recording_goes_on_with_a_new_recorder_and_a_new_key_frame(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        source, _ = await publisher(media)
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        opened = (await until(lambda: told.of("open"), "open"))[0]
+        video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
+        sender = Sender(source)
+        await recorded(sender, told, video, 6)
+        await told.stop()
+        told.messages.clear()
+        await told.start()
+        again = (await until(lambda: told.of("open"), "open"))[0]
+        assert again == opened
+        await recorded(sender, told, video, 3)
+        assert told.packets(video)[0][4][4] & 1 == 0  # the P bit of VP8's frame tag: a key frame
+
+
+async def test_recording_survives_a_publisher_that_comes_back(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        source, _ = await publisher(media)
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        opened = (await until(lambda: told.of("open"), "open"))[0]
+        video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
+        await recorded(Sender(source), told, video, 6)
+        source.close()
+        again, _ = await publisher(media)
+        sender = Sender(again, sequence=40_000)
+        before = len(told.packets(video))
+        async with asyncio.timeout(10):
+            while len(told.packets(video)) < before + 6:
+                sender.picture(key=True)
+                await asyncio.sleep(0.02)
+        numbers = [packet[1] for packet in told.packets(video)]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert len(told.of("open")) == 1
+
+
+async def test_recording_ends_with_its_live_and_with_the_worker(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        await publisher(media)
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        await until(lambda: told.of("open"), "open")
+        await media.plane.end_live(LIVE)
+        assert (await until(lambda: told.of("close"), "close"))[0] == {"t": "close", "r": "rec-1", "reason": "ended"}
+        await publisher(media)
+        await media.plane.start_recording(LIVE, "main", "rec-2")
+        await until(lambda: len(told.of("open")) == 2, "open")
+        media.process.terminate()
+        assert (await until(lambda: told.of("close")[1:], "close"))[0]["r"] == "rec-2"
+
+
+async def test_failure_of_a_recording_is_told(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as told, media_process(tmp_path, recorder_socket=told.path) as media:
+        with pytest.raises(NoPublisher):
+            await media.plane.start_recording(LIVE, "main", "rec-1")
+        await publisher(media)
+        await media.plane.start_recording(LIVE, "main", "rec-1")
+        await until(lambda: told.of("open"), "open")
+        told.connections[0].send({"t": "failed", "r": "rec-1", "reason": "disk_full"})
+        assert (await until(lambda: media.of(RecordingFailed), "the event"))[0] == RecordingFailed("rec-1", "disk_full")

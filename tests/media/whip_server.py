@@ -1,0 +1,55 @@
+"""WHIP and WHEP on aiohttp over a `MediaPlane`, and one page for publishing and watching, for browser tests."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from livecore.media.client import MediaPlane
+from livecore.media.control import MediaError, NoPublisher
+
+PAGE = (Path(__file__).parent / "page.html").read_text()
+
+
+def _application(plane: MediaPlane) -> web.Application:
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def whip(request: web.Request) -> web.Response:
+        answer = await plane.publish(request.match_info["live"], "main", await request.text(), prefer=request.query.get("prefer", "h264"))
+        return web.Response(status=201, text=answer.sdp, headers={"Location": f"/session/{answer.session_id}", "ETag": answer.etag})
+
+    async def whep(request: web.Request) -> web.Response:
+        try:
+            answer = await plane.subscribe(request.match_info["live"], "main", await request.text(), viewer="viewer")
+        except NoPublisher as exc:
+            return web.Response(status=409, headers={"Retry-After": str(exc.retry_after_s)})
+        except MediaError as exc:
+            return web.Response(status=406, text=f"{exc.code}: {exc}")
+        return web.Response(status=201, text=answer.sdp, headers={"Location": f"/session/{answer.session_id}", "ETag": answer.etag})
+
+    async def patch(request: web.Request) -> web.Response:
+        answer = await plane.patch(request.match_info["session"], await request.text(), request.headers.get("If-Match"))
+        return web.Response(status=answer.status, text=answer.body, headers={"ETag": answer.etag})
+
+    app = web.Application()
+    app.router.add_get("/", page)
+    app.router.add_post("/whip/{live}", whip)
+    app.router.add_post("/whep/{live}", whep)
+    app.router.add_patch("/session/{session}", patch)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def whip_server(plane: MediaPlane) -> AsyncIterator[str]:
+    """The address of a server on a free port."""
+    runner = web.AppRunner(_application(plane), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
