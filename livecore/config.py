@@ -114,6 +114,17 @@ class Settings(BaseSettings):
         """Unix sockets of this server's processes; short, since a socket's path ends at 107 bytes."""
         return self.data_dir / "run"
 
+    def media_socket(self, index: int) -> Path:
+        return self.run_dir / f"media-{index}.sock"
+
+    @property
+    def recorder_socket(self) -> Path:
+        return self.run_dir / "recorder.sock"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.data_dir / "recordings"
+
     def worker_count(self) -> int:
         return self.media_workers or max(1, (os.cpu_count() or 2) - 1)
 

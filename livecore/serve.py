@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import structlog
 import uvloop
@@ -39,18 +38,6 @@ def end_with_parent() -> None:
     """Have the kernel send SIGTERM when the supervisor is gone (Linux), so that nobody serves unsupervised."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def media_socket(settings: Settings, index: int) -> Path:
-    return settings.run_dir / f"media-{index}.sock"
-
-
-def recorder_socket(settings: Settings) -> Path:
-    return settings.run_dir / "recorder.sock"
-
-
-def recordings_dir(settings: Settings) -> Path:
-    return settings.data_dir / "recordings"
 
 
 def advertised_hosts(settings: Settings) -> tuple[str, ...]:
@@ -149,11 +136,11 @@ def run_media(settings: Settings, index: int) -> int:
     return run(
         WorkerSettings(
             index=index,
-            socket_path=media_socket(settings, index),
+            socket_path=settings.media_socket(index),
             udp_host=media_bind_host(settings),
             udp_port=settings.media_port + index if settings.media_port else 0,
             advertised_hosts=advertised_hosts(settings),
-            recorder_socket=recorder_socket(settings),
+            recorder_socket=settings.recorder_socket,
             log_format=settings.log_format,
             resume_s=settings.media_resume_s,
         )
@@ -166,8 +153,8 @@ def run_recorder(settings: Settings) -> int:
     logs.configure(settings)
     return run(
         RecorderSettings(
-            socket_path=recorder_socket(settings),
-            directory=recordings_dir(settings),
+            socket_path=settings.recorder_socket,
+            directory=settings.recordings_dir,
             log_format=settings.log_format,
             part_limit_s=settings.recording_max_s,
         )
