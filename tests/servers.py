@@ -179,8 +179,7 @@ def _has_user(name: str) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+def _postgres() -> Iterator[PostgresServer]:
     _postgres_binaries()
     # Not below pytest's own directory: that one is closed to the server's user.
     directory = Path(tempfile.mkdtemp(prefix="livecore-postgres-"))
@@ -192,6 +191,17 @@ def postgres_server() -> Iterator[PostgresServer]:
         if server is not None:
             server.process.kill(signal.SIGINT)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    yield from _postgres()
+
+
+@pytest.fixture
+def postgres_own() -> Iterator[PostgresServer]:
+    """A server of this test's own, to be killed and started again."""
+    yield from _postgres()
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -93,16 +94,14 @@ class SqlDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        try:
+        with _absences():
             async with self._reader.connect() as connection:
                 yield connection
-        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
-            raise _translated(exc) from exc
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         committed: list[Callable[[], Awaitable[None]]] = []
-        try:
+        with _absences():
             if self.dialect == "sqlite":
                 async with self._turn, self._writer.begin() as connection:
                     with self._collecting(connection, committed):
@@ -111,8 +110,6 @@ class SqlDatabase:
                 async with self._writer.begin() as connection:
                     with self._collecting(connection, committed):
                         yield connection
-        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
-            raise _translated(exc) from exc
         for do in committed:
             await do()
 
@@ -134,7 +131,7 @@ class SqlDatabase:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work)
 
     def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
+        with _absences():
             if self._plain is None:
                 path = make_url(self.url).database
                 assert path is not None
@@ -147,23 +144,20 @@ class SqlDatabase:
                 self._plain.execute("ROLLBACK")
                 raise
             self._plain.execute("COMMIT")
-        except sqlite3.OperationalError as exc:
-            raise _translated(exc) from exc
         return result
 
     async def write_postgres(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """One write transaction on asyncpg's own connection, for a path where SQLAlchemy's cost per statement counts."""
-        try:
+        with _absences():
             async with self._writer.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 try:
                     async with driver.transaction():
                         return await work(driver)
-                except (OSError, *_lost_postgres()) as exc:
-                    await connection.invalidate()
-                    raise errors.Unavailable("The database does not answer.") from exc
-        except (InterfaceError, OperationalError, PoolTimeout, ConnectionError) as exc:
-            raise _translated(exc) from exc
+                except Exception as exc:
+                    if _is_absence(exc):
+                        await connection.invalidate()
+                    raise
 
     def _close_plain(self) -> None:
         if self._plain is not None:
@@ -199,23 +193,41 @@ class SqlDatabase:
             await self._reader.dispose()
 
 
-def _lost_postgres() -> tuple[type[Exception], ...]:
-    """asyncpg's words for a connection that ended, and for a server that is going down or starting."""
-    import asyncpg
+@contextmanager
+def _absences() -> Iterator[None]:
+    """A lost or busy server is the operator's affair and becomes `Unavailable`; a wrong statement is ours and stays as it is."""
+    try:
+        yield
+    except Exception as exc:
+        if not _is_absence(exc):
+            raise
+        raise errors.Unavailable("The database does not answer.") from exc
 
+
+def _is_absence(exc: BaseException) -> bool:
+    if isinstance(exc, DBAPIError):
+        # asyncpg's own error is the cause of the one that SQLAlchemy makes of it.
+        origins = (exc.orig, exc.orig.__cause__ if exc.orig else None)
+        return bool(exc.connection_invalidated) or any(_is_absence(origin) for origin in origins if origin is not None)
+    if isinstance(exc, sqlite3.OperationalError):
+        return any(word in str(exc) for word in ("locked", "busy", "disk", "full", "I/O", "unable to open"))
+    if type(exc).__name__ == "InterfaceError":
+        # asyncpg says so of a connection that is gone, but of its misuse as well.
+        return "closed" in str(exc)
+    return isinstance(exc, (PoolTimeout, ConnectionError, *_lost_postgres()))
+
+
+@cache
+def _lost_postgres() -> tuple[type[Exception], ...]:
+    """asyncpg's words for a connection that ended, for a server that is going down, starting or full, and for a turn that was lost."""
+    try:
+        import asyncpg
+    except ImportError:  # an extra that only PostgreSQL needs
+        return ()
     return (
         asyncpg.InterfaceError,
         asyncpg.PostgresConnectionError,
         asyncpg.exceptions.OperatorInterventionError,
-        asyncpg.TooManyConnectionsError,
+        asyncpg.exceptions.InsufficientResourcesError,
+        asyncpg.exceptions.TransactionRollbackError,
     )
-
-
-def _translated(exc: Exception) -> Exception:
-    """A lost or busy server is the operator's affair and passes; a wrong statement is ours and stays as it is."""
-    original = exc.orig if isinstance(exc, DBAPIError) else exc
-    if isinstance(original, sqlite3.OperationalError) and not any(
-        word in str(original) for word in ("locked", "busy", "disk", "full", "I/O", "unable to open")
-    ):
-        return exc
-    return errors.Unavailable("The database does not answer.")
