@@ -3,6 +3,7 @@ import { get, onceKey, patch, post, put, remove } from "../core/http.js";
 
 export const feed = ({ scope = "home", cursor = null, signal } = {}) => get("feed", { query: { scope, cursor, limit: 10 }, signal });
 export const video = (id) => get(`videos/${id}`);
+export const of = (owner) => get("videos", { query: { owner } });
 export const mine = () => get("me/videos");
 export const edit = (of, changes) => patch(`videos/${of.id}`, changes, { of });
 export const drop = (id) => remove(`videos/${id}`);

@@ -124,6 +124,8 @@ export const en = {
     toFeed: "Back to the feed",
     goneTitle: "This video is not available",
     goneText: "It was removed, or it is not shared with you.",
+    removedTitle: "Your video was taken down",
+    removedText: "Somebody claimed a right in it, and the claim was upheld. Nobody sees the video any more. You can answer with a counter-notice.",
     processingTitle: "Almost there",
     processingText: "The video is being made ready. This page goes on by itself.",
     failedTitle: "This video could not be made ready",
@@ -215,6 +217,7 @@ export const en = {
   user: {
     noneTitle: "This person cannot be found",
     noneText: "There is no such name, or it is not open to you.",
+    videos: "Videos",
     gender: "Gender",
     age: "Age",
   },

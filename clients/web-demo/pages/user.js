@@ -1,4 +1,4 @@
-import { people } from "../api/index.js";
+import { people, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { go } from "../core/router.js";
 import { account } from "../core/session.js";
@@ -6,6 +6,7 @@ import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
+import { tile } from "../parts/tile.js";
 import { head, iconButton } from "../parts/head.js";
 import { friendButton, standingOf } from "../parts/person.js";
 import { report } from "../parts/report.js";
@@ -41,6 +42,8 @@ export default function user({ params, life }) {
       ),
       facts.length ? h("dl", { class: "facts card pad" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,
     );
+    const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
+    if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map(tile))));
     fill(more, iconButton("more", t.more, () => choices(person)));
   }
 

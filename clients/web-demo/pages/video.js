@@ -23,6 +23,7 @@ export default function video({ params, life }) {
       place.replaceChildren(empty("clock", t.video.processingTitle, t.video.processingText));
       return void setTimeout(() => !life.aborted && open(), AGAIN_MS);
     }
+    if (found.status === "removed") return place.replaceChildren(empty("warning", t.video.removedTitle, t.video.removedText, h("a", { class: "button", href: "/policies/ip" }, t.policies.kinds.ip)));
     if (found.status === "failed") return place.replaceChildren(empty("warning", t.video.failedTitle, t.video.failedText));
     place.replaceChildren(reel([found], "end", async () => ({ items: [], next_cursor: null }), life));
   }

@@ -64,10 +64,14 @@ export default function watch({ params, life }) {
     top.append(
       h("a", { class: "by line-up", href: `/u/${live.owner.username}` }, avatar(live.owner, "small", { onAir: true })),
       h("div", { class: "grow clip" }, h("div", { class: "strong clip" }, live.title || t.live.of(nameOf(live.owner))), h("div", { class: "small clip" }, nameOf(live.owner))),
-      h("span", { class: "tag live" }, t.live.badge),
-      h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, shortNumber(live.viewers))),
-      time,
       iconButton("more", t.more, more),
+      h(
+        "div",
+        { class: "facts-line" },
+        h("span", { class: "tag live" }, t.live.badge),
+        h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, shortNumber(live.viewers))),
+        time,
+      ),
     );
   }
 

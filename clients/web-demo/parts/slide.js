@@ -24,7 +24,7 @@ export class Slide {
   constructor(item, life) {
     Object.assign(this, { item, life, release: null, active: false, seen: false });
     this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
-    this.poster = item.poster && h("img", { class: "poster", src: item.poster, alt: "", decoding: "async" });
+    this.poster = item.poster && h("img", { class: ["poster", !(item.width > item.height) && "fills"], src: item.poster, alt: "", decoding: "async" });
     this.bar = h("i", {});
     this.tap = h("button", { class: "tap", type: "button", "aria-label": t.feed.pauseOrPlay, onclick: () => this.toggle() }, h("span", { class: "big" }, icon("play", 40)));
     this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), h("div", { class: "progress" }, this.bar));

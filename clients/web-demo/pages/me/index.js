@@ -4,7 +4,6 @@ import { icon } from "../../core/icons.js";
 import { go } from "../../core/router.js";
 import { account, end } from "../../core/session.js";
 import { t } from "../../core/text.js";
-import { shortNumber, span } from "../../core/times.js";
 import { complain } from "../../core/toast.js";
 import { avatar, nameOf } from "../../parts/avatar.js";
 import { empty } from "../../parts/empty.js";
@@ -12,6 +11,7 @@ import { head, iconLink } from "../../parts/head.js";
 import { isStaff } from "../../parts/nav.js";
 import { doIt, goOn, group } from "../../parts/rows.js";
 import { tileBones } from "../../parts/skeleton.js";
+import { tile } from "../../parts/tile.js";
 
 export default function me({ life }) {
   const card = h("div", { class: "card pad profile" });
@@ -53,21 +53,6 @@ export default function me({ life }) {
     ),
   );
   return { title: t.nav.me, node, ready: Promise.all([accounts.me().then(drawCard), drawVideos()]) };
-}
-
-function tile(video) {
-  const badge = { processing: [t.video.processing, "warning"], failed: [t.video.failed, "bad"], hidden: [t.video.hidden, "bad"], removed: [t.video.hidden, "bad"] }[video.status];
-  return h(
-    "a",
-    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id } },
-    video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" }),
-    h(
-      "span",
-      { class: "over" },
-      h("span", { class: "line-up" }, badge ? h("span", { class: ["tag", badge[1]] }, badge[0]) : h("span", { class: "tag" }, icon("play"), shortNumber(video.views))),
-      h("span", { class: "caption" }, video.title || t.feed.untitled, video.duration_s ? h("span", { class: "small tabular" }, ` · ${span(video.duration_s)}`) : null),
-    ),
-  );
 }
 
 async function signOut() {

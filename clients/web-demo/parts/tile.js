@@ -1,0 +1,21 @@
+// A video as a tile of a grid: its poster, its title, and how it stands.
+import { h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { shortNumber, span } from "../core/times.js";
+
+export function tile(video) {
+  // While it is being made ready, taken down, or could not be made: the words stand where the views would.
+  const badge = { processing: [t.video.processing, "warning"], failed: [t.video.failed, "bad"], removed: [t.video.hidden, "bad"] }[video.status];
+  return h(
+    "a",
+    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id } },
+    video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" }),
+    h(
+      "span",
+      { class: "over" },
+      h("span", { class: "line-up" }, badge ? h("span", { class: ["tag", badge[1]] }, badge[0]) : h("span", { class: "tag" }, icon("play"), shortNumber(video.views))),
+      h("span", { class: "caption" }, video.title || t.feed.untitled, video.duration_s ? h("span", { class: "small tabular" }, ` · ${span(video.duration_s)}`) : null),
+    ),
+  );
+}
