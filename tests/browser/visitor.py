@@ -144,13 +144,21 @@ class Visitor:
             "(s) => { const v = document.querySelector(s); return v && v.videoWidth > 0 && v.getVideoPlaybackQuality().totalVideoFrames }"
         )
 
-        async def frames() -> int:
-            return int(await self.page.evaluate(probe, selector) or 0)
+        shown = 0
 
-        first = await until(frames, f"a first frame for {self.username}")
+        async def frames(above: int) -> bool:
+            nonlocal shown
+            shown = int(await self.page.evaluate(probe, selector) or 0)
+            return shown > above
+
+        async def some() -> bool:
+            return await frames(0)
+
+        await until(some, f"a first frame for {self.username}")
+        first = shown
 
         async def more() -> bool:
-            return await frames() > first + 5
+            return await frames(first + 5)
 
         await until(more, f"more frames for {self.username}")
 

@@ -55,4 +55,4 @@ export const signOut = () => remove("me/session");
 export const endSession = (id) => remove(`me/sessions/${id}`);
 export const requestExport = () => post("me/exports", {});
 export const getExport = (id) => get(`me/exports/${id}`);
-export const deleteMe = (password) => request("DELETE", "me", { body: { password } }).then((response) => (response.status === 204 ? null : response.json()));
+export const deleteMe = (password) => request("DELETE", "me", { body: { password } }).then((response) => response.json());

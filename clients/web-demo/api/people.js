@@ -3,9 +3,12 @@ import { get, post, put, remove } from "../core/http.js";
 
 export const search = (q, options) => get("users", { query: { q }, ...options });
 export const user = (username) => get(`users/${username}`);
-export const discover = () => get("discover/people");
 
-export const friends = () => get("friends", { query: { limit: 100 } });
+/** Lists of `{user, …}` as lists of people, with what stands beside the person. */
+const flat = ({ items, ...rest }) => ({ items: items.map(({ user: person, ...more }) => ({ ...more, ...person })), ...rest });
+
+export const discover = () => get("discover/people").then(flat);
+export const friends = () => get("friends", { query: { limit: 100 } }).then(flat);
 export const unfriend = (username) => remove(`friends/${username}`);
 export const requests = () => get("friend-requests");
 export const ask = (username) => post("friend-requests", { username });
@@ -15,10 +18,10 @@ export const decline = (id) => post(`friend-requests/${id}/decline`);
 /** Accepts the request of that person. */
 export async function acceptFrom(username) {
   const { items } = await requests();
-  const found = items.find((one) => one.incoming !== false && (one.user ?? one.from)?.username === username);
+  const found = items.find((one) => one.incoming && one.user.username === username);
   if (found) await accept(found.id);
 }
 
-export const blocks = () => get("blocks");
+export const blocks = () => get("blocks").then(flat);
 export const block = (username) => put(`blocks/${username}`);
 export const unblock = (username) => remove(`blocks/${username}`);

@@ -183,6 +183,7 @@ export const en = {
     lives: "Live now",
     quiet: "Nobody is live right now. You could be.",
     people: "People for you",
+    reasons: { mutual_friends: (count) => many(count, "friend in common", "friends in common"), new_here: () => "New here" },
     found: (q) => `Results for “${q}”`,
     nobodyTitle: "Nobody new right now",
     nobodyText: "Search for somebody by name or username.",
@@ -205,7 +206,7 @@ export const en = {
     blockTitle: (name) => `Block ${name}?`,
     blockText: "You will not see or reach each other any more: no messages, lives, videos or requests. They are not told.",
     blocked: (name) => `${name} is blocked.`,
-    asked: (outgoing, when) => (outgoing ? `You asked ${when}` : `Asked ${when}`),
+    asked: (incoming, when) => (incoming ? `Asked ${when}` : `You asked ${when}`),
     noneTitle: "No friends yet",
     noneText: "Find somebody you know and send a request.",
     noRequestsTitle: "No open requests",
@@ -312,6 +313,8 @@ export const en = {
   },
 
   profile: {
+    name: "Profile name",
+    nameHint: (name) => `Shown instead of ${name}`,
     changePicture: "Change picture",
     removePicture: "Remove",
     pictureHint: "A photo. Where and when it was taken is removed from it.",
@@ -363,7 +366,6 @@ export const en = {
     delete: "Delete my account",
     deleteSure: "Give your password to confirm.",
     deleteNow: "Delete the account",
-    deleted: "Your account will be deleted. Sign in again if you change your mind.",
     deletedOn: (day) => `Your account is deleted on ${day}. Sign in before that if you change your mind.`,
   },
 

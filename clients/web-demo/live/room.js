@@ -5,7 +5,7 @@ import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { complain } from "../core/toast.js";
 import { emit, linkState, on } from "../realtime/link.js";
-import { avatar, nameOf } from "../parts/avatar.js";
+import { avatar } from "../parts/avatar.js";
 import { floats } from "./floats.js";
 
 // Older lines leave the page: nobody scrolls back an hour, and the page stays light.
@@ -25,13 +25,14 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
   const count = h("span", { class: "soft small" });
   const form = h("form", { class: "say" }, input, send, react, ...extra);
   const seen = new Set();
+  // One's own reactions rise at once; the counts that come from the server have them too.
+  const own = {};
 
   const add = (line) => {
-    const id = line.id ?? `${line.seq}`;
-    if (seen.has(id)) return;
-    seen.add(id);
+    if (seen.has(line.id)) return;
+    seen.add(line.id);
     const low = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 60;
-    lines.append(h("li", {}, avatar(line.sender), h("span", { class: "said" }, h("span", { class: "who" }, nameOf(line.sender)), line.body)));
+    lines.append(h("li", {}, avatar({ username: line.sender }), h("span", { class: "said" }, h("span", { class: "who" }, line.sender), line.body)));
     while (lines.children.length > LINES_KEPT) lines.firstElementChild.remove();
     if (low) lines.scrollTop = lines.scrollHeight;
   };
@@ -42,14 +43,14 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
 
   async function join() {
     const state = await emit("live:join", { live: live.id });
-    for (const line of state.lines ?? state.messages ?? []) add(line);
-    if (state.viewers !== undefined) viewers(state.viewers);
+    for (const line of state.messages) add(line);
+    viewers(state.viewers);
   }
-  const mine = (handler) => (data) => data.live === live.id && handler(data);
-  on("live:message", mine((data) => (data.messages ?? data.lines ?? [data.message ?? data]).forEach(add)), life);
-  on("live:viewers", mine((data) => viewers(data.count ?? data.viewers)), life);
-  on("live:reactions", mine((data) => shower.add(data.reactions ?? data.counts ?? {})), life);
-  on("live:ended", mine((data) => onended?.(data)), life);
+  const here = (handler) => (data) => data.live === live.id && handler(data);
+  on("live:message", here(add), life);
+  on("live:viewers", here((data) => viewers(data.viewers)), life);
+  on("live:reactions", here(({ reactions }) => shower.add(without(reactions, own))), life);
+  on("live:ended", here((data) => onended?.(data)), life);
   on("link", (state) => state === "on" && join().catch(complain), life);
   if (linkState() === "on") join().catch(complain);
   life.addEventListener("abort", () => emit("live:leave", { live: live.id }).catch(() => null));
@@ -60,8 +61,7 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
     if (!body) return;
     input.value = "";
     try {
-      const line = await emit("live:say", { live: live.id, body });
-      if (line?.id && line.body) add(line);
+      await emit("live:say", { live: live.id, body });
     } catch (error) {
       input.value ||= body;
       complain(error);
@@ -71,8 +71,20 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
   react.addEventListener("click", () => {
     const kind = REACTIONS[turn++ % REACTIONS.length];
     shower.add({ [kind]: 1 });
-    emit("live:react", { live: live.id, reaction: kind }).catch(complain);
+    own[kind] = (own[kind] ?? 0) + 1;
+    emit("live:react", { live: live.id, emoji: kind }).catch(complain);
   });
 
   return h("section", { class: "room", "aria-label": t.live.chat }, h("div", { class: "room-head" }, t.live.chat, count), lines, form, shower.node);
+}
+
+/** The counts less what is already shown; what was taken off is forgotten. */
+function without(counts, shown) {
+  const rest = {};
+  for (const [kind, count] of Object.entries(counts)) {
+    const off = Math.min(count, shown[kind] ?? 0);
+    shown[kind] = (shown[kind] ?? 0) - off;
+    if (count > off) rest[kind] = count - off;
+  }
+  return rest;
 }

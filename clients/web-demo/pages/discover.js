@@ -11,6 +11,8 @@ import { rowBones } from "../parts/skeleton.js";
 
 // Long enough that a word is typed to its end, short enough that nobody waits.
 const TYPING_MS = 250;
+// The server's shortest search.
+const SHORTEST = 2;
 
 export default function discover({ life }) {
   const shelf = h("div", {});
@@ -18,7 +20,7 @@ export default function discover({ life }) {
   const listTitle = h("h2", {}, t.discover.people);
   const input = h("input", { class: "input", type: "search", placeholder: t.discover.search, "aria-label": t.discover.search, autocomplete: "off", autocapitalize: "none" });
 
-  const draw = (items, none) => fill(list, items.length ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one, { note: one.reason })))) : none);
+  const draw = (items, none) => fill(list, items.length ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one, { note: t.discover.reasons[one.reason]?.(one.mutual) })))) : none);
 
   async function suggest() {
     listTitle.textContent = t.discover.people;
@@ -35,7 +37,7 @@ export default function discover({ life }) {
   input.addEventListener("input", () => {
     clearTimeout(timer);
     const q = input.value.trim();
-    timer = setTimeout(() => (q ? find(q) : suggest()).catch(complain), TYPING_MS);
+    timer = setTimeout(() => (q.length >= SHORTEST ? find(q) : suggest()).catch(complain), TYPING_MS);
   });
 
   async function drawLives() {

@@ -20,7 +20,7 @@ export default function friends({ query, life }) {
   async function drawFriends() {
     const { items } = await people.friends();
     return items.length
-      ? rows(items, (one) => personRow({ ...(one.user ?? one), standing: "friends" }))
+      ? rows(items, (one) => personRow(one))
       : empty("people", t.people.noneTitle, t.people.noneText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
   }
 
@@ -35,15 +35,14 @@ export default function friends({ query, life }) {
         act(t.people.decline, async () => (await people.decline(one.id), done())),
         act(t.people.accept, async () => (await people.accept(one.id), done()), { primary: true }),
       );
-      const outgoing = one.direction === "outgoing";
-      return personRow(one.user, { note: t.people.asked(outgoing, ago(one.at_ms)), actions: outgoing ? h("span", { class: "tag" }, t.people.requested) : answer });
+      return personRow(one.user, { note: t.people.asked(one.incoming, ago(one.created_at)), actions: !one.incoming ? h("span", { class: "tag" }, t.people.requested) : answer });
     });
   }
 
   async function drawBlocks() {
     const { items } = await people.blocks();
     return items.length
-      ? rows(items, (one) => personRow(one.user ?? one, { actions: act(t.people.unblock, async () => (await people.unblock((one.user ?? one).username), open("blocks"))) }))
+      ? rows(items, (one) => personRow(one, { actions: act(t.people.unblock, async () => (await people.unblock(one.username), open("blocks"))) }))
       : empty("block", t.people.noBlocksTitle, t.people.noBlocksText);
   }
 

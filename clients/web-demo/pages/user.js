@@ -28,7 +28,7 @@ export default function user({ params, life }) {
     const facts = [
       [t.signUp.phone, person.phone],
       [t.user.gender, person.gender],
-      [t.user.age, person.age ?? person.age_range],
+      [t.user.age, person.age_info],
     ].filter(([, value]) => value);
     fill(
       place,
@@ -37,7 +37,7 @@ export default function user({ params, life }) {
         { class: "card pad profile" },
         avatar(person, "large"),
         h("div", {}, h("h2", {}, nameOf(person)), h("p", { class: "soft" }, `@${person.username}`)),
-        person.status && h("p", { class: "status" }, person.status.text ?? person.status),
+        person.status_message && h("p", { class: "status" }, person.status_message),
         h("div", { class: "actions" }, friendButton(person, { compact: false })),
       ),
       facts.length ? h("dl", { class: "facts card pad" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,

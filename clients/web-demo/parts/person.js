@@ -26,7 +26,7 @@ export function act(label, work, { primary = false, icon: name, danger = false, 
   return button;
 }
 
-/** The button that fits how we stand with this person: "none" | "requested" | "asked" | "friend" | "self". */
+/** The button that fits how we stand with this person: "none" | "requested" | "asked" | "friends" | "blocked" | "self". */
 export function friendButton(person, { compact = true } = {}) {
   const place = h("span", { class: "actions" });
   const draw = (standing) => {
@@ -53,7 +53,7 @@ export function friendButton(person, { compact = true } = {}) {
   return place;
 }
 
-export const standingOf = (person) => person.standing ?? person.relation ?? "none";
+export const standingOf = (person) => person.standing ?? "none";
 
 export function personRow(person, { note = null, actions = null } = {}) {
   return h(

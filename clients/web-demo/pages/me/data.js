@@ -67,8 +67,7 @@ function remove() {
           node.close();
           await forget(who);
           end();
-          const when = gone?.erased_at ?? gone?.erase_at ?? gone?.deletes_at;
-          toast(when ? t.data.deletedOn(fullDate(when)) : t.data.deleted, { stays: true });
+          toast(t.data.deletedOn(fullDate(gone.erase_at)), { stays: true });
           go("/signin", { replace: true });
         },
       },

@@ -41,9 +41,9 @@ export default function profile() {
             go("/me");
           },
         },
-        field("name", t.signUp.name, { value: who.name ?? "", maxlength: 60, autocomplete: "name" }),
-        field("status", t.profile.status, { value: who.status ?? "", maxlength: 140, hint: t.profile.statusHint }),
-        field("gender", t.user.gender, { value: who.gender ?? "", maxlength: 40, hint: t.optional }),
+        field("profile_name", t.profile.name, { value: who.profile_name ?? "", maxlength: 60, autocomplete: "nickname", hint: t.profile.nameHint(who.name) }),
+        field("status_message", t.profile.status, { value: who.status_message ?? "", maxlength: 140, hint: t.profile.statusHint }),
+        h("div", { class: "row" }, field("gender", t.user.gender, { value: who.gender ?? "", maxlength: 40, hint: t.optional }), field("age_info", t.user.age, { value: who.age_info ?? "", maxlength: 40, hint: t.optional })),
       ),
       h("div", { class: "note" }, icon("info", 20), h("span", {}, t.profile.whoSees, " ", h("a", { href: "/me/settings" }, t.me.settings))),
     );

@@ -23,7 +23,7 @@ export default function settings() {
 
   const row = (name, schema, value) => {
     const id = `setting-${name}`;
-    const label = t.settings.labels[name] ?? schema.title ?? name.replaceAll("_", " ");
+    const label = t.settings.labels[name] ?? schema.title;
     return h(
       "div",
       { class: "setting" },
@@ -34,23 +34,16 @@ export default function settings() {
 
   const ready = (async () => {
     held = await accounts.settings();
-    const values = held.values ?? held.settings;
-    const known = Object.entries(held.schema.properties ?? held.schema);
+    const { values } = held;
+    const known = Object.entries(held.schema.properties);
     const groups = new Map();
     for (const [name, schema] of known) {
-      const key = groupOf(name);
+      const key = schema["x-group"];
       groups.set(key, [...(groups.get(key) ?? []), row(name, schema, values[name])]);
     }
-    fill(place, [...groups].map(([key, rows]) => h("section", { class: "card" }, h("h2", { class: "small soft" }, t.settings.groups[key]), h("div", { class: "settings-group" }, rows))));
+    fill(place, [...groups].map(([key, rows]) => h("section", { class: "card" }, h("h2", { class: "small soft" }, t.settings.groups[key] ?? key), h("div", { class: "settings-group" }, rows))));
   })();
   return { title: t.me.settings, node: h("div", { class: "page" }, head(t.me.settings, { up: "/me" }), place), ready };
-}
-
-function groupOf(name) {
-  if (/^(visible|see|show|profile|last_seen|.*_visibility|visibility)/.test(name) || name.startsWith("who_sees")) return "visible";
-  if (/^who_can|discoverable|contact|friend|message/.test(name)) return "reach";
-  if (/notice|mail|notify|marketing/.test(name)) return "notices";
-  return "processing";
 }
 
 function control(id, name, schema, value, change) {
