@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, event, select
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +33,8 @@ CACHE_KEYS = 20_000
 # Another process may destroy a key: what is cached is asked for anew after this.
 CACHE_S = 5.0
 ROOT = "root"
+# Any number that nothing else in the key database uses.
+_ADVISORY_LOCK = 0x6C6976656B657973
 # Names that are not made for one key; the others carry an id of their own and never come again.
 LASTING_SCOPES = ("account:", "hold:", "claim:")
 
@@ -61,6 +64,14 @@ def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+@contextmanager
+def _absences() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as exc:
+        raise errors.Unavailable("The key store does not answer.") from exc
+
+
 class SqlKeys:
     """Raises `errors.Unavailable` when the key database does not answer: nothing is then sealed or opened."""
 
@@ -79,10 +90,18 @@ class SqlKeys:
 
     async def start(self) -> None:
         """Make the tables and the root key (for blind indexes and tombstones)."""
-        async with self._engine.begin() as conn:
-            await conn.run_sync(key_metadata.create_all)
-            await conn.execute(self._insert(key_table).values(scope=ROOT, material=os.urandom(KEY_BYTES)).on_conflict_do_nothing())
-            self._root = (await conn.execute(select(key_table.c.material).where(key_table.c.scope == ROOT))).scalar_one()
+        with _absences():
+            async with self._engine.begin() as conn:
+                await self._alone(conn)  # several processes start at once, and PostgreSQL does not make a table twice
+                await conn.run_sync(key_metadata.create_all)
+                root = {"scope": ROOT, "material": os.urandom(KEY_BYTES)}
+                await conn.execute(self._insert(key_table).values(root).on_conflict_do_nothing())
+                self._root = (await conn.execute(select(key_table.c.material).where(key_table.c.scope == ROOT))).scalar_one()
+
+    async def _alone(self, conn: Any) -> None:
+        """Wait for other processes until the end of this transaction; SQLite's transactions are alone anyway."""
+        if not self._is_sqlite:
+            await conn.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
 
     def _insert(self, table: Table) -> Any:
         return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
@@ -92,11 +111,9 @@ class SqlKeys:
 
     async def _load(self, scopes: list[str], *, create: bool) -> dict[str, AESGCM]:
         """Ciphers of those scopes that have a key; with `create`, keys are made where none was and none was destroyed."""
-        try:
+        with _absences():
             async with self._turn, self._engine.begin() as conn:
                 return await self._load_in(conn, scopes, create)
-        except SQLAlchemyError as exc:
-            raise errors.Unavailable("The key store does not answer.") from exc
 
     async def _load_in(self, conn: Any, scopes: list[str], create: bool) -> dict[str, AESGCM]:
         found: dict[str, bytes] = {}
@@ -107,6 +124,9 @@ class SqlKeys:
         missing = [scope for scope in scopes if scope not in found]
         if create and missing:
             graves = {self._tombstone(scope): scope for scope in missing if scope.startswith(LASTING_SCOPES)}
+            if graves:
+                # Between looking for a tombstone and making the key nobody may destroy the scope.
+                await self._alone(conn)
             gone: set[str] = set()
             hashes = list(graves)
             for start in range(0, len(hashes), 500):
@@ -167,18 +187,17 @@ class SqlKeys:
         wanted = [scope for scope in dict.fromkeys(scopes) if scope != ROOT]
         if not wanted:
             return
-        try:
+        with _absences():
             async with self._turn, self._engine.begin() as conn:
                 lasting = [scope for scope in wanted if scope.startswith(LASTING_SCOPES)]
                 if lasting:
+                    await self._alone(conn)
                     await conn.execute(
                         self._insert(destroyed_table).on_conflict_do_nothing(),
                         [{"scope_hash": self._tombstone(scope)} for scope in lasting],
                     )
                 for start in range(0, len(wanted), 500):
                     await conn.execute(key_table.delete().where(key_table.c.scope.in_(wanted[start : start + 500])))
-        except SQLAlchemyError as exc:
-            raise errors.Unavailable("The key store does not answer.") from exc
         for scope in wanted:
             self._ciphers.pop(scope, None)
 
