@@ -1,0 +1,148 @@
+"""`livecore bench …`: the commands. What a bench needs beyond the server itself is imported when one runs."""
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from bench.report import Column, Report
+    from bench.screen import Screen
+
+bench = typer.Typer(help="Measure a server on this machine: live progress, a table, JSON and a plot.", no_args_is_help=True)
+
+# Runs are bounded in every direction: a load without an end is a mistake.
+MEMBERS_LIMIT = 50_000
+VIEWERS_LIMIT = 5_000
+SECONDS_LIMIT = 600.0
+RATE_LIMIT = 100_000.0
+POINTS_LIMIT = 16
+RESULTS = Path("bench/results")
+
+JsonPath = Annotated[Path | None, typer.Option("--json", help="write the report there as JSON")]
+PlotPath = Annotated[Path | None, typer.Option("--plot", help="draw the report there as PNG")]
+Seconds = Annotated[float, typer.Option(min=0.2, max=SECONDS_LIMIT, help="how long each point is measured [s]")]
+Url = Annotated[str, typer.Option(help="a server that already runs on this machine; empty starts a livecore of the bench's own")]
+Pid = Annotated[int, typer.Option(min=0, help="with --url: the server's process, whose tree's CPU and memory are counted")]
+DataDir = Annotated[Path | None, typer.Option(help="with --url to a livecore: its data directory, where codes of new accounts are found")]
+Loads = Annotated[int, typer.Option(min=1, max=64, help="processes that put the load on")]
+Pin = Annotated[bool, typer.Option(help="server and load on cores of their own, where there are two")]
+
+
+def numbers(text: str, low: float, high: float, what: str) -> list[float]:
+    """A comma-separated list, each within its bounds. Raises typer.BadParameter."""
+    try:
+        found = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as exc:
+        raise typer.BadParameter(f"{what}: numbers with commas between them") from exc
+    if not found or len(found) > POINTS_LIMIT or not all(low <= number <= high for number in found):
+        raise typer.BadParameter(f"{what}: 1 to {POINTS_LIMIT} numbers from {low:g} to {high:g}")
+    return found
+
+
+def _needed() -> None:
+    missing = []
+    for name in ("matplotlib", "psutil"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    if missing:
+        Console(stderr=True).print(
+            f"[red]{' and '.join(missing)} not installed.[/] The bench needs the extra: pip install 'livecore\\[bench]'"
+        )
+        raise typer.Exit(2)
+    if not sys.platform.startswith("linux"):
+        Console(stderr=True).print("[red]The bench reads CPU times from /proc, which only Linux has.[/]")
+        raise typer.Exit(2)
+
+
+def _measure(
+    work: Callable[["Screen"], Awaitable["Report"]],
+    columns: "list[Column]",
+    json_path: Path | None,
+    plot_path: Path | None,
+    plot: dict[str, Any],
+) -> None:
+    """Run one bench, show its table, write what was asked for; what cannot be measured ends with one line and status 1."""
+    from bench import plot as plotting
+    from bench.load import LoadFailed
+    from bench.loopback import NotLoopback
+    from bench.screen import Screen
+
+    console = Console(stderr=True)
+
+    async def run() -> "Report":
+        with Screen(console) as screen:
+            return await work(screen)
+
+    # Children start as `python -c`; they find this package where this process found it.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
+    try:
+        report = asyncio.run(run())
+    except (LoadFailed, NotLoopback) as exc:
+        console.print(f"[red]{exc}[/]", highlight=False)
+        raise typer.Exit(1) from exc
+    report.show(Console(), columns)
+    if json_path is not None:
+        report.write(json_path)
+        console.print(f"[dim]Report: {json_path}[/]")
+    if plot_path is not None:
+        plotting.draw(report, plot_path, **plot)
+        console.print(f"[dim]Plot: {plot_path}[/]")
+
+
+@bench.command("chat")
+def chat_command(
+    url: Url = "",
+    pid: Pid = 0,
+    data_dir: DataDir = None,
+    scenario: Annotated[str, typer.Option(help="live (a live's room), direct (pairs, stored), plain (any Socket.IO server)")] = "live",
+    members: Annotated[str, typer.Option(help="connections of each point, comma-separated; accounts, for direct")] = "100,1000",
+    rate: Annotated[str, typer.Option(help="messages a second in all rooms together, comma-separated")] = "20",
+    rooms: Annotated[int, typer.Option(min=1, max=10_000, help="rooms that the members are spread over (conversations, for direct)")] = 1,
+    seconds: Seconds = 5.0,
+    text_bytes: Annotated[int, typer.Option(min=30, max=10_000, help="size of a message's text [bytes]")] = 100,
+    loads: Loads = 1,
+    pin: Pin = True,
+    join_event: Annotated[str, typer.Option(help="plain: what puts a socket into a room, with its name")] = "join",
+    say_event: Annotated[str, typer.Option(help="plain: what sends {room, text} to a room")] = "say",
+    path: Annotated[str, typer.Option(help="where Engine.IO answers")] = "/socket.io/",
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Deliveries per server CPU-second, latency, memory a connection, connects."""
+    _needed()
+    from bench import chat
+
+    if scenario not in ("live", "direct", "plain"):
+        raise typer.BadParameter("scenario: live, direct or plain")
+    if scenario == "plain" and not url:
+        raise typer.BadParameter("scenario plain: --url names the server")
+    options = chat.ChatOptions(
+        scenario=scenario,
+        url=url,
+        pid=pid,
+        data_dir=data_dir,
+        members=[int(count) for count in numbers(members, 2, MEMBERS_LIMIT, "members")],
+        rates=numbers(rate, 0.1, RATE_LIMIT, "rate"),
+        rooms=rooms,
+        seconds=seconds,
+        text_bytes=text_bytes,
+        loads=loads,
+        pin=pin,
+        join_event=join_event,
+        say_event=say_event,
+        path=path,
+    )
+    _measure(lambda screen: chat.run(options, screen), chat.COLUMNS, json, plot, chat.PLOT)
+
+
+def main() -> None:
+    bench()
