@@ -20,7 +20,11 @@ from livecore.library.reactions import Reactions
 from livecore.library.videos import Videos
 from livecore.links import MediaLinks
 from livecore.lives.service import Lives
+from livecore.people.blocks import Blocks
+from livecore.people.discovery import Discovery
+from livecore.people.follows import Follows
 from livecore.people.relations import RelationStore
+from livecore.people.service import People
 from livecore.platform.bus import MemoryBus, make_bus
 from livecore.platform.bus_redis import RedisBus
 from livecore.platform.clock import SystemClock
@@ -47,9 +51,16 @@ from livecore.ports import (
     Signals,
     SmsSender,
 )
+from livecore.presence.service import Presence
 from livecore.rest import ROUTES, openapi
 from livecore.rest.api import APP, mount, problems
 from livecore.rest.web import WEB_DEMO, WebDemo
+from livecore.rooms.assembly import Rooms
+from livecore.rooms.postgres_store import PostgresStore
+from livecore.rooms.sqlite_store import SqliteStore
+from livecore.signaling.gateway import Gateway, Services
+from livecore.signaling.registry import Registry
+from livecore.signaling.signals import BusSignals
 
 log = structlog.get_logger("app")
 
@@ -111,6 +122,7 @@ class App:
         # -- accounts and people
         await self._start_accounts()
         # -- rooms, presence, signaling
+        await self._start_rooms()
         # -- lives and media
         # -- library and feed
         self._start_library()
@@ -121,6 +133,7 @@ class App:
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application[APP] = self
         mount(application, ROUTES)
+        self.gateway.attach(application)
         application.add_routes(WebDemo(WEB_DEMO).routes())
         return application
 
@@ -154,6 +167,44 @@ class App:
         self.accounts, self.sessions, self.devices, self.profiles = parts.accounts, parts.sessions, parts.devices, parts.profiles
         self.registration, self.verification, self.recovery = parts.registration, parts.verification, parts.recovery
         self.avatars, self.preferences = parts.avatars, parts.preferences
+        self.people = People(self.db, self.clock, relations, parts.profiles, parts.activity, self.neighbours)
+        self.blocks = Blocks(self.db, self.clock, relations, parts.profiles, parts.activity)
+        self.follows = Follows(self.db, self.clock, relations, parts.profiles, parts.activity)
+        self.discovery = Discovery(self.db, relations, parts.profiles)
+
+    async def _start_rooms(self) -> None:
+        shared = bool(self.settings.redis_url)
+        self.registry = Registry()
+        self.signals = self.neighbours.signals = signals = BusSignals(self.bus, self.registry, shared=shared)
+        await signals.start()
+        self._stack.push_async_callback(signals.close)
+        self.rooms = Rooms(
+            settings=self.settings,
+            db=self.db,
+            store=SqliteStore(self.db) if self.db.dialect == "sqlite" else PostgresStore(self.db),
+            checkpoint=self.db.checkpoint,
+            keys=self.keys,
+            bus=self.bus,
+            clock=self.clock,
+            jobs=self.jobs,
+            limiter=self.limiter,
+            relations=self.relations,
+            directory=self.directory,
+            outlet=signals,
+            live_outlet=self.registry,
+            shared=shared,
+        )
+        await self.rooms.start()
+        self._stack.push_async_callback(self.rooms.close)
+        self.hub, signals.members_of = self.rooms.hub, self.rooms.members_of
+        signals.on_put_out = lambda _connection, live_id: self.rooms.lives.moved(live_id)
+        self.neighbours.device_watchers.append(self.rooms.mailboxes)
+        self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
+        await self.presence.start()
+        self._stack.push_async_callback(self.presence.close)
+        services = Services(self.registry, self.rooms.messages, self.rooms.mailboxes, self.rooms.lives, self.presence, self.devices)
+        self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
+        self._stack.push_async_callback(self.gateway.close)
 
     def _start_library(self) -> None:
         self.videos = Videos(self.db, self.clock, self.storage, self.jobs, self.relations, self.directory)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from livecore.rooms.admission import Verdict, check_direct, check_group_add
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.items import ConversationKind
 from livecore.rooms.mailboxes import NOBODY
-from livecore.rooms.snapshots import Snapshot, Snapshots, load
+from livecore.rooms.snapshots import Snapshot, Snapshots
 from livecore.rooms.writer import Writer
 
 

@@ -1,5 +1,7 @@
 """Messages: who may say what where, and what becomes of it. The rules are checked here, the order is given by the writer."""
 
+import asyncio
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,8 +59,13 @@ class Messages:
         self._hub = hub
         self._outlet = outlet
 
-    async def send(self, principal: Principal, conversation_id: str, client_id: str, content: Mapping[str, Any]) -> Sent:
-        """Numbered and durable when it answers. The same `client_id` again gives the same answer and sends nothing."""
+    async def send(
+        self, principal: Principal, conversation_id: str, client_id: str, content: Mapping[str, Any], *, lined: asyncio.Event | None = None
+    ) -> Sent:
+        """Numbered and durable when it answers. The same `client_id` again gives the same answer and sends nothing.
+
+        `lined` is set once the message has its place in the writer's line: what is sent after that comes after it.
+        """
         packed = pack(dict(content))
         if len(packed) > self._settings.message_limit_bytes:
             raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
@@ -67,7 +74,7 @@ class Messages:
             snapshot = await self._conversations.get(principal.account_id, conversation_id)
             if snapshot.kind == "broadcast":
                 await self._broadcast(principal, snapshot, client_id, packed)
-            return await self._put(principal, conversation_id, "message", packed, client_id=client_id)
+            return await self._put(principal, conversation_id, "message", packed, client_id=client_id, lined=lined)
         except (errors.Forbidden, errors.NotFound, errors.TooMany):
             # What was accepted once stays accepted, whatever changed since.
             before = await self._sent_before(principal.account_id, client_id)
@@ -77,6 +84,7 @@ class Messages:
 
     async def react(self, principal: Principal, conversation_id: str, message_id: str, emoji: str | None, active: bool) -> Sent:
         await self._limiter.hit("message_per_account", principal.account_id)
+        await self._conversations.get(principal.account_id, conversation_id)
         await self._target(conversation_id, message_id)
         packed = pack({"emoji": emoji}) if active else pack({"emoji": emoji, "active": False})
         return await self._put(principal, conversation_id, "reaction", packed, target_id=message_id)
@@ -137,6 +145,7 @@ class Messages:
         client_id: str | None = None,
         target_id: str | None = None,
         target_seq: int | None = None,
+        lined: asyncio.Event | None = None,
     ) -> Sent:
         self._hub.knows(principal.account_id, principal.username)
         for _ in range(TURNS_LIMIT):
@@ -155,6 +164,9 @@ class Messages:
                 target_seq,
                 withheld,
             )
+            if lined is not None:
+                # Nothing is awaited between here and the draft's place in line.
+                lined.set()
             try:
                 sent = await self._writer.send(draft)
             except MembersChanged:
@@ -191,7 +203,7 @@ class Messages:
                 continue
             try:
                 conversation_id, _ = await self._conversations.direct(principal, account)
-                await self._put(principal, conversation_id, "message", packed, client_id=f"{client_id[:27]}:{snapshot.id[-4:]}{account}")
+                await self._put(principal, conversation_id, "message", packed, client_id=_share_id(client_id, account))
             except (errors.Forbidden, errors.NotFound, errors.Gone):
                 continue  # a recipient who does not take messages from the sender gets none, and the sender is not told who
 
@@ -222,6 +234,11 @@ class Messages:
         if row.sent_ms < self._clock.at_ms() - EDIT_WINDOW_MS:
             raise errors.Forbidden("A message can be changed for a day.", type="too_late")
         return row
+
+
+def _share_id(client_id: str, account_id: str) -> str:
+    """A recipient's client id of a broadcast; says nothing of the list or of the other recipients."""
+    return hashlib.sha256(f"{client_id}:{account_id}".encode()).hexdigest()
 
 
 def check_content(body: str | None, attachments: list[Any]) -> None:

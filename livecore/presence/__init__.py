@@ -1,0 +1,1 @@
+"""Who is here, since when, and who may know."""

@@ -1,0 +1,1 @@
+"""The Socket.IO edge: connections, their events, and what is sent to them."""

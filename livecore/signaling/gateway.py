@@ -1,0 +1,211 @@
+"""Connections and their events: who is let in, whose turn it is, what is answered. Every event is acknowledged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from livecore import errors
+from livecore.config import Settings
+from livecore.errors import FieldError, Invalid, Problem
+from livecore.platform.metrics import Metrics
+from livecore.ports import Authenticator, Devices, Limiter, Principal
+from livecore.presence.service import Presence
+from livecore.rest.api import client_address, fields_of
+from livecore.rooms.live import LiveHub
+from livecore.rooms.mailboxes import Mailboxes
+from livecore.rooms.service import Messages
+from livecore.signaling import live_events, message_events, presence_events
+from livecore.signaling.events import Call, ClientEvent
+from livecore.signaling.protocol import EngineLink, SocketServer
+from livecore.signaling.registry import Connection, Registry
+
+log = structlog.get_logger("signaling")
+
+EVENTS: dict[str, ClientEvent] = message_events.events.all | live_events.events.all | presence_events.events.all
+# Events of one client whose turn has not come. More is a client that does not wait for answers: it is told to slow down.
+INBOX_LIMIT = 512
+# A frame holds one event: a message with its attachments, or the places of a large sync.
+FRAME_LIMIT_BYTES = 1 << 20
+
+
+@dataclass
+class Services:
+    """What events are answered by; filled in by the composition."""
+
+    registry: Registry
+    messages: Messages
+    mailboxes: Mailboxes
+    lives: LiveHub
+    presence: Presence
+    devices: Devices
+
+
+class Gateway:
+    def __init__(self, settings: Settings, authenticator: Authenticator, limiter: Limiter, metrics: Metrics, services: Services) -> None:
+        self._settings = settings
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._services = services
+        self._registry = services.registry
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, Connection] = {}  # admitted, CONNECT not yet answered
+        self._events = metrics.counter("socket_events", "Client events by name and outcome.", ("event", "outcome"))
+        metrics.gauge("socket_connections", "Open Socket.IO connections.").set_function(lambda: len(self._registry))
+        self.server = SocketServer(
+            self,
+            metrics,
+            async_mode="aiohttp",
+            ping_interval=settings.ping_interval_s,
+            ping_timeout=settings.ping_timeout_s,
+            max_http_buffer_size=FRAME_LIMIT_BYTES,
+            http_compression=False,
+            # Tokens travel in the CONNECT packet, never in a cookie, so another origin gains nothing by connecting.
+            cors_allowed_origins="*",
+            cors_credentials=False,
+        )
+
+    def attach(self, application: web.Application) -> None:
+        self.server.attach(application)
+
+    async def close(self) -> None:
+        for connection in self._registry.all():
+            connection.link.cut("server_stopping")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.server.shutdown()
+
+    # -- protocol.Handlers
+
+    async def admit(self, sid: str, link: EngineLink, environ: dict[str, Any], auth: Any) -> None:
+        request = environ.get("aiohttp.request")
+        address = client_address(request, self._settings.trusted_proxies) if isinstance(request, web.Request) else ""
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not token:
+            await self._limiter.hit("anonymous_per_address", address)
+            raise errors.Unauthorised()
+        try:
+            principal = await self._authenticator.authenticate(token)
+        except errors.Unauthorised:
+            await self._limiter.hit("anonymous_per_address", address)
+            raise
+        await self._services.mailboxes.attach(principal.account_id, principal.device_id)
+        await self._services.devices.seen(principal)
+        self._waiting[sid] = Connection(sid, principal, link, address)
+
+    async def connected(self, sid: str) -> None:
+        connection = self._waiting.pop(sid, None)
+        if connection is None:
+            return
+        self._registry.add(connection)
+        await self._services.presence.came(sid, connection.principal)
+
+    async def gone(self, sid: str, reason: str) -> None:
+        self._waiting.pop(sid, None)
+        connection = self._registry.get(sid)
+        if connection is None:
+            return
+        lives = list(connection.lives)
+        self._registry.remove(connection)
+        connection.inbox.clear()
+        for live_id in lives:
+            self._services.lives.moved(live_id)
+        await self._services.presence.left(sid, connection.principal)
+
+    def event(self, sid: str, name: str, args: list[Any], answer: Callable[[Any], Awaitable[None]] | None) -> None:
+        connection = self._registry.get(sid)
+        if connection is None:
+            return
+        if len(connection.inbox) >= INBOX_LIMIT:
+            self._count(name, "too_many")
+            if answer is not None:
+                self._spawn(answer(refused(errors.TooMany(1, "Wait for answers before you send more."))))
+            return
+        connection.inbox.append((name, args, answer))
+        if not connection.busy:
+            connection.busy = True
+            self._spawn(self._serve(connection))
+
+    async def _serve(self, connection: Connection) -> None:
+        """A connection's events one after the other; one that is in a line of its own no longer holds up the next."""
+        try:
+            while connection.inbox:
+                name, args, answer = connection.inbox.popleft()
+                lined = asyncio.Event()
+                task = self._spawn(self._handle(connection, name, args, answer, lined))
+                waiter = asyncio.ensure_future(lined.wait())
+                await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+        finally:
+            connection.busy = False
+
+    async def _handle(
+        self, connection: Connection, name: str, args: list[Any], answer: Callable[[Any], Awaitable[None]] | None, lined: asyncio.Event
+    ) -> None:
+        try:
+            result = {"ok": True, "data": await self._run(connection, name, args, lined)}
+            self._count(name, "ok")
+        except Problem as problem:
+            result = refused(problem)
+            self._count(name, problem.type)
+        except Exception:
+            log.exception("event failed", socket_event=name if name in EVENTS else "unknown")
+            result = refused(Problem())
+            self._count(name, "internal")
+        if answer is not None:
+            await answer(result)
+
+    async def _run(self, connection: Connection, name: str, args: list[Any], lined: asyncio.Event) -> Any:
+        event = EVENTS.get(name)
+        if event is None:
+            raise errors.NotFound("There is no such event.", type="unknown_event")
+        principal = await self._current(connection)
+        if event.rate is not None:
+            await self._limiter.hit(event.rate, principal.account_id)
+        data = parse(event.model, args)
+        answer = await event.handler(Call(self._services, connection, principal, lined), data)
+        return answer.model_dump() if isinstance(answer, BaseModel) else answer
+
+    async def _current(self, connection: Connection) -> Principal:
+        """Who asks, as it stands now. A session that has ended takes its sockets with it."""
+        try:
+            principal = await self._authenticator.current(connection.principal.session_id)
+        except errors.Unauthorised:
+            connection.link.cut("session_ended")
+            raise
+        if principal.declined:
+            raise errors.Forbidden("You declined the policy; accept it to go on.", type="policy_declined")
+        return principal
+
+    def _count(self, name: str, outcome: str) -> None:
+        self._events.labels(name if name in EVENTS else "unknown", outcome).inc()
+
+    def _spawn(self, work: Any) -> "asyncio.Task[None]":
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def refused(problem: Problem) -> dict[str, Any]:
+    return {"ok": False, "error": problem.document()}
+
+
+def parse(model: type[BaseModel], args: list[Any]) -> BaseModel:
+    """Raises Invalid naming each field."""
+    data = args[0] if args else {}
+    if data is None:
+        data = {}
+    if len(args) > 1 or not isinstance(data, dict):
+        raise Invalid([FieldError("data", "must be one object")])
+    try:
+        return model.model_validate(data)
+    except ValidationError as exc:
+        raise Invalid(fields_of(exc)) from exc
+    except RecursionError as exc:
+        raise errors.Malformed("The data is nested too deeply.") from exc

@@ -1,0 +1,288 @@
+"""What clients send and are sent, as models: the gateway checks with them and `/asyncapi.json` is made of them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from livecore.ids import is_id
+
+
+def _check_id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("is not an id")
+    return value
+
+
+Id = Annotated[str, StringConstraints(min_length=32, max_length=32), AfterValidator(_check_id)]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Username = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+# A number that a bigint column takes; far more messages than any conversation sees.
+Seq = Annotated[int, Field(ge=0, le=2**53 - 1, strict=True)]
+# The longest family emoji with skin tones has 35 code points.
+Emoji = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Body = Annotated[str, StringConstraints(max_length=16_384)]
+
+
+class Payload(BaseModel):
+    """From a client: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """To a client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# -- messages
+
+
+class Attachment(Payload):
+    """`id` names an upload, a video or a live; `meta` is small and shown as it is (a size, a duration, a blur hash)."""
+
+    kind: Literal["image", "video", "voice", "file", "video_card", "live_card", "contact"]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    name: Annotated[str, StringConstraints(max_length=200)] | None = None
+    meta: Annotated[dict[str, str | int | float | bool | None], Field(max_length=16)] = {}
+
+
+class MessageSend(Payload):
+    conversation: Id
+    client_id: ClientId
+    body: Body | None = None
+    attachments: Annotated[list[Attachment], Field(max_length=10)] = []
+    reply_to: Id | None = None
+
+
+class MessageMark(Payload):
+    conversation: Id
+    seq: Seq
+
+
+class MessageReact(Payload):
+    """`active: false` takes the reaction back."""
+
+    conversation: Id
+    id: Id
+    emoji: Emoji
+    active: bool = True
+
+
+class MessageEdit(Payload):
+    conversation: Id
+    id: Id
+    body: Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
+
+
+class MessageDelete(Payload):
+    conversation: Id
+    id: Id
+
+
+class Typing(Payload):
+    conversation: Id
+    active: bool
+
+
+class SyncPlace(Payload):
+    epoch: Annotated[str, StringConstraints(max_length=32)] | None = None
+    seq: Seq = 0
+
+
+class Sync(Payload):
+    conversations: Annotated[dict[Id, SyncPlace], Field(max_length=5000)] = {}
+
+
+class SentAnswer(Told):
+    id: str
+    seq: int
+    sent_at: int
+
+
+class NumberedAnswer(Told):
+    seq: int
+
+
+class Empty(Told):
+    pass
+
+
+class NewMessage(Told):
+    kind: Literal["message"]
+    conversation: str
+    epoch: str
+    seq: int
+    id: str
+    client_id: str | None
+    sender: str | None
+    sent_at: int
+    body: str | None
+    attachments: list[dict[str, Any]]
+    reply_to: str | None
+
+
+class Reaction(Told):
+    kind: Literal["reaction"]
+    conversation: str
+    epoch: str
+    seq: int
+    id: str
+    sender: str | None
+    sent_at: int
+    emoji: str
+    active: bool
+
+
+class Edited(Told):
+    kind: Literal["edited"]
+    conversation: str
+    epoch: str
+    seq: int
+    id: str
+    sender: str | None
+    sent_at: int
+    body: str
+
+
+class Deleted(Told):
+    kind: Literal["deleted"]
+    conversation: str
+    epoch: str
+    seq: int
+    id: str
+    sender: str | None
+    sent_at: int
+
+
+class SyncedConversation(Told):
+    epoch: str
+    messages: list[NewMessage | Reaction | Edited | Deleted]
+    upto: int
+    more: bool
+    reset: bool | None = None
+
+
+class Receipt(Told):
+    conversation: str
+    user: str
+    kind: Literal["received", "read"]
+    up_to: int
+
+
+class ConversationNew(Told):
+    conversation: str
+    kind: Literal["direct", "group", "broadcast"]
+    request: bool = False
+
+
+class ConversationChanged(Told):
+    conversation: str
+    version: int
+    title: str | None
+
+
+class ConversationLeft(Told):
+    conversation: str
+
+
+class TypingTold(Told):
+    conversation: str
+    user: str
+    active: bool
+
+
+# -- presence
+
+
+class PresenceSubscribe(Payload):
+    """Replaces the list of people whose presence this connection is told."""
+
+    users: Annotated[list[Username], Field(max_length=500)]
+
+
+class PresenceSet(Payload):
+    status: Literal["online", "away", "busy", "invisible"]
+    text: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+class PresenceTold(Told):
+    user: str
+    status: Literal["online", "away", "busy", "offline"]
+    text: str | None
+    last_seen: int | None
+
+
+class PresenceAnswer(Told):
+    users: list[PresenceTold]
+
+
+# -- lives
+
+
+class LiveNamed(Payload):
+    live: Id
+
+
+class LiveSay(Payload):
+    live: Id
+    body: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    client_id: ClientId | None = None
+
+
+class LiveReact(Payload):
+    live: Id
+    emoji: Emoji
+
+
+class LiveLine(Told):
+    live: str
+    epoch: str
+    seq: int
+    id: str
+    client_id: str | None
+    sender: str
+    body: str
+    sent_at: int
+
+
+class LiveJoined(Told):
+    live: str
+    title: str
+    state: str
+    epoch: str
+    seq: int
+    messages: list[LiveLine]
+    viewers: int
+    publications: list[dict[str, Any]]
+
+
+class LiveSaid(Told):
+    id: str
+    sent_at: int
+
+
+class LiveViewers(Told):
+    live: str
+    viewers: int
+
+
+class LiveReactions(Told):
+    live: str
+    reactions: dict[str, int]
+
+
+class LiveEnded(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    live: str
+
+
+class LivePublications(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    live: str
+
+
+class Free(BaseModel):
+    """A notice or a friend event: described with its REST resource."""
+
+    model_config = ConfigDict(extra="allow")

@@ -1,0 +1,102 @@
+"""Events to connected clients on every process, and the ends of sockets; keeps `ports.Signals`, and the outlet of rooms."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from livecore.ids import new_id
+from livecore.ports import Bus, Delivery
+from livecore.signaling.registry import Connection, Registry
+
+log = structlog.get_logger("signaling")
+
+TOPIC = "signals"
+
+
+class BusSignals:
+    """`on_put_out(connection, live_id)` is called when somebody is put out of a live room."""
+
+    def __init__(self, bus: Bus, registry: Registry, *, shared: bool) -> None:
+        self._bus = bus
+        self._registry = registry
+        self._shared = shared
+        self._node = new_id()
+        self._end: Callable[[], Awaitable[None]] | None = None
+        self.members_of: Callable[[str], Awaitable[list[str]]] | None = None
+        self.on_put_out: Callable[[Connection, str], None] | None = None
+        # Media sessions end with the cut (set by the composition): (account, live, reason).
+        self.on_cut_media: list[Callable[[str, str | None, str], Awaitable[None]]] = []
+
+    async def start(self) -> None:
+        self._end = await self._bus.subscribe(TOPIC, self._on_delivery)
+
+    async def close(self) -> None:
+        if self._end is not None:
+            await self._end()
+            self._end = None
+
+    # -- ports.Signals
+
+    async def to_account(self, account_id: str, event: str, data: Mapping[str, Any]) -> None:
+        await self.everywhere([account_id], event, data)
+
+    async def to_room(self, room: str, event: str, data: Mapping[str, Any]) -> None:
+        kind, _, id = room.partition(":")
+        if kind == "live":
+            self._registry.to_live(id, event, data)
+            await self._tell(["live", id, event, dict(data)])
+        elif kind == "conversation" and self.members_of is not None:
+            await self.everywhere(await self.members_of(id), event, data)
+
+    async def cut_session(self, session_id: str, reason: str) -> None:
+        self._cut_session(session_id, reason)
+        await self._tell(["cut_session", session_id, reason])
+
+    async def cut_account(self, account_id: str, reason: str, live_id: str | None = None) -> None:
+        self._cut_account(account_id, reason, live_id)
+        for cut in self.on_cut_media:
+            await cut(account_id, live_id, reason)
+        await self._tell(["cut_account", account_id, reason, live_id])
+
+    # -- rooms.fanout.Outlet
+
+    def present(self, account_id: str) -> bool:
+        return self._registry.present(account_id)
+
+    def local(self, accounts: Iterable[str], event: str, data: Mapping[str, Any], *, skip: tuple[str, str] | None = None) -> None:
+        self._registry.local(accounts, event, data, skip=skip)
+
+    async def everywhere(self, accounts: Iterable[str], event: str, data: Mapping[str, Any]) -> None:
+        wanted = list(accounts)
+        self._registry.local(wanted, event, data)
+        await self._tell(["accounts", wanted, event, dict(data)])
+
+    async def _tell(self, what: list[Any]) -> None:
+        if self._shared:
+            await self._bus.publish(TOPIC, orjson.dumps([self._node, *what]))
+
+    async def _on_delivery(self, delivery: Delivery) -> None:
+        node, what, *args = orjson.loads(delivery.data)
+        if node == self._node:
+            return
+        if what == "accounts":
+            self._registry.local(args[0], args[1], args[2])
+        elif what == "live":
+            self._registry.to_live(args[0], args[1], args[2])
+        elif what == "cut_session":
+            self._cut_session(args[0], args[1])
+        elif what == "cut_account":
+            self._cut_account(args[0], args[1], args[2])
+
+    def _cut_session(self, session_id: str, reason: str) -> None:
+        for connection in self._registry.of_session(session_id):
+            connection.link.cut(reason)
+
+    def _cut_account(self, account_id: str, reason: str, live_id: str | None) -> None:
+        for connection in self._registry.of_account(account_id):
+            if live_id is None:
+                connection.link.cut(reason)
+            elif self._registry.leave_live(connection, live_id) and self.on_put_out is not None:
+                self.on_put_out(connection, live_id)
