@@ -4,7 +4,9 @@ Nothing here decides anything; it builds, connects and ends in order. `App.start
 `App.close` takes it down the other way round.
 """
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,7 +21,11 @@ from livecore.library.processing import Processing
 from livecore.library.reactions import Reactions
 from livecore.library.videos import Videos
 from livecore.links import MediaLinks
+from livecore.live_plane import GuardedMedia, LivePlane
+from livecore.lives.course import Course
+from livecore.lives.ice_servers import link_values
 from livecore.lives.service import Lives
+from livecore.media.client import MediaPlane
 from livecore.people.blocks import Blocks
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
@@ -124,12 +130,14 @@ class App:
         # -- rooms, presence, signaling
         await self._start_rooms()
         # -- lives and media
+        self._build_lives()
         # -- library and feed
         self._start_library()
         # -- trust and privacy
 
         await self.jobs.start()
         self._stack.push_async_callback(self.jobs.close)
+        await self._start_live_plane()
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application[APP] = self
         mount(application, ROUTES)
@@ -206,12 +214,56 @@ class App:
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self._stack.push_async_callback(self.gateway.close)
 
+    def _build_lives(self) -> None:
+        self.media = MediaPlane([self.settings.media_socket(index) for index in range(self.settings.worker_count())], self.clock)
+        self.guarded_media = GuardedMedia(self.media)
+        self.lives = Lives(
+            self.db,
+            self.clock,
+            self.relations,
+            self.directory,
+            self.signals,
+            self.limiter,
+            self.activity,
+            self.guarded_media,
+            self.rooms.lives,
+        )
+        self.rooms.lives.gate = self.lives
+
+    async def _start_live_plane(self) -> None:
+        async def keep(owner_id: str, live: Mapping[str, Any], recording: Mapping[str, Any]) -> str:
+            return await self.videos.create_from_recording(
+                owner_id, live["id"], Path(recording["path"]), recording, live["visibility"], live["title"]
+            )
+
+        course = Course(self.db, self.clock, self.lives, self.guarded_media, self.signals, keep, self.settings.media_resume_s)
+        plane = LivePlane(self.media, self.settings.recorder_socket)
+        await plane.start(course)
+        self._stack.push_async_callback(plane.close)
+
+    def ice_servers(self, who: str) -> list[str]:
+        """`Link` values for a client; the TURN server learns no more of it than a keyed word."""
+        servers = [server.strip() for server in self.settings.ice_servers.split(",") if server.strip()]
+        word = self.keys.blind("turn", who).hex()[:16]
+        return link_values(servers, self.settings.turn_secret, word, self.clock.at_ms() // 1000, self.settings.turn_credential_s)
+
+    def sign_media_session(self, session_id: str, who: str) -> str:
+        return self.links.sign(f"media/{session_id}", who, lifetime_s=self.settings.turn_credential_s * 2)
+
+    def media_session(self, signed: str) -> tuple[str, str]:
+        """(session id, who may change it) of a media session's address. Raises Forbidden or Gone."""
+        grant = self.links.read(signed)
+        place, _, session_id = grant.scope.partition("/")
+        if place != "media":
+            raise errors.Forbidden("This is no media session.", type="bad_link")
+        return session_id, grant.account_id
+
     def _start_library(self) -> None:
         self.videos = Videos(self.db, self.clock, self.storage, self.jobs, self.relations, self.directory)
         self.reactions = Reactions(self.db, self.clock, self.videos, self.relations)
         self.processing = Processing(self.db, self.clock, self.storage, self.jobs)
         self.posts = Posts(self.db, self.clock, self.relations, self.directory)
-        self.feed_sources: list[FeedSource] = [self.videos]
+        self.feed_sources: list[FeedSource] = [self.videos, self.lives]
         self.feed = Feed(self.relations, self.directory, self.feed_sources)
         self.post_feed = Feed(self.relations, self.directory, [self.posts])
 

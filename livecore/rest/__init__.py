@@ -3,13 +3,18 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, feed, sessions, system, videos
+from livecore.rest import accounts, feed, lives, me, people, sessions, system, users, videos, whip
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
     system.routes,
     accounts.routes,
     sessions.routes,
+    me.routes,
+    users.routes,
+    people.routes,
+    lives.routes,
+    whip.routes,
     videos.routes,
     feed.routes,
 ]

@@ -74,7 +74,7 @@ async def _offer(call: Call) -> str:
 
 
 def _created(call: Call, answer: Answer, who: str) -> web.Response:
-    session = call.app.links.sign(f"media/{answer.session_id}", who)
+    session = call.app.sign_media_session(answer.session_id, who)
     headers = CORS | {"Location": f"/media/{session}", "ETag": answer.etag, "Accept-Patch": TRICKLE}
     response = web.Response(status=201, text=answer.sdp, content_type=SDP, headers=headers)
     for server in call.app.ice_servers(who):
