@@ -285,7 +285,14 @@ class Relation:
     in_their_contacts: bool = False  # I am in other's address book
     i_block: bool = False
     blocks_me: bool = False
-    requested: bool = False
+    requested: bool = False  # I asked to be friends and wait
+    asks_me: bool = False  # other asked, and waits for me
+
+    @property
+    def standing(self) -> str:
+        """One word for a list: "blocked", "friends", "requested", "asked" or "none"."""
+        words = (("blocked", self.i_block), ("friends", self.friends), ("requested", self.requested), ("asked", self.asks_me))
+        return next((word for word, holds in words if holds), "none")
 
     @property
     def blocked(self) -> bool:
@@ -329,6 +336,16 @@ class Directory(Protocol):
 
     async def setting(self, account_id: str, key: str) -> Any:
         """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
+
+
+class PeopleIndex(Protocol):
+    """Whom one may be shown without having asked for them by name; kept by `accounts`."""
+
+    async def newest(self, limit: int) -> Sequence[str]:
+        """Ids of active accounts, the youngest first."""
+
+    async def discoverable(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        """Cards of those who let themselves be found by the viewer: active, confirmed, not blocked either way."""
 
 
 class Notifier(Protocol):

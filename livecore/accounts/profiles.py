@@ -93,6 +93,27 @@ class Profiles:
             cards[account_id] = PersonCard(account_id, person.username, name, avatar)
         return cards
 
+    async def newest(self, limit: int) -> Sequence[str]:
+        columns = tables.account.c
+        query = select(columns.id).where(columns.state == "active").order_by(columns.created_ms.desc()).limit(limit)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalars().all()
+
+    async def discoverable(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        people = await self._records.many(account_ids)
+        settings = await self._preferences.many(people)
+        blocked = await self._relations.blocked_either_way(viewer)
+        shown = [
+            person.id
+            for person in people.values()
+            if person.is_active
+            and person.is_verified
+            and person.id != viewer
+            and person.id not in blocked
+            and await self._sees(person, viewer, "discoverable_by_name", settings[person.id])
+        ]
+        return await self.cards(viewer, shown)
+
     async def _sees(self, owner: Person, viewer: str | None, key: str, settings: dict[str, Any]) -> bool:
         audience = settings.get(key, CONTROLS[key].default)
         if viewer is None:
@@ -136,6 +157,14 @@ class Profiles:
             relation=relation,
             is_me=is_me,
         )
+
+    async def owner_showing(self, viewer: str, username: str, key: str) -> str:
+        """The id of the person who shows `key` to the viewer. Raises NotFound as `view` does, Forbidden (`hidden`)."""
+        owner = (await self.view(viewer, username)).id
+        audience = await self._preferences.get(owner, key)
+        if not await self._relations.allows(owner, viewer, audience):
+            raise errors.Forbidden("This is not shown to you.", type="hidden")
+        return owner
 
     async def may_see_avatar(self, viewer: str, owner_id: str) -> bool:
         person = await self._records.by_id(owner_id)

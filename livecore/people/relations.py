@@ -82,6 +82,7 @@ class RelationStore:
             select(literal_column("'i_block'")).where(block.blocker_id == me, block.blocked_id == other),
             select(literal_column("'blocks_me'")).where(block.blocker_id == other, block.blocked_id == me),
             select(literal_column("'requested'")).where(request.sender_id == me, request.receiver_id == other),
+            select(literal_column("'asks_me'")).where(request.sender_id == other, request.receiver_id == me, request.declined_ms.is_(None)),
         )
         async with self._db.read() as conn:
             facts = set((await conn.execute(query)).scalars())
@@ -92,6 +93,7 @@ class RelationStore:
             i_block="i_block" in facts,
             blocks_me="blocks_me" in facts,
             requested="requested" in facts and not blocked,
+            asks_me="asks_me" in facts and not blocked,
         )
 
     async def _set(self, kind: str, me: str, query: Any) -> frozenset[str]:
