@@ -1,0 +1,86 @@
+"""Each page of the demo, on a phone and on a desktop: it draws, fits, reads well to assistive technology, and shows its empty state."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, PHONE, SMALL, Size, Visitor
+from tests.conftest import StartProgram
+
+OPEN_PAGES = {
+    "signup": ("/signup", "Create an account"),
+    "signin": ("/signin", "Sign in"),
+    "forgot": ("/forgot", "New password"),
+    "policies": ("/policies", "Policies"),
+    "policy": ("/policies/privacy", "Privacy policy"),
+    "claim": ("/claim", "Report an infringement"),
+}
+# The name of the picture: where it is, and a text that is there once it has loaded.
+OWN_PAGES = {
+    "feed-empty": ("/", "Nothing here yet"),
+    "discover": ("/discover", "Live now"),
+    "live": ("/live", "What is it about?"),
+    "messages-empty": ("/messages", "No messages yet"),
+    "friends-empty": ("/people", "No friends yet"),
+    "me": ("/me", "No videos yet"),
+    "profile": ("/me/profile", "Profile name"),
+    "settings": ("/me/settings", "Who may write to me"),
+    "devices": ("/me/devices", "This one"),
+    "password": ("/me/password", "Present password"),
+    "data": ("/me/data", "Take your data with you"),
+}
+
+
+async def _look(visitor: Visitor, name: str, path: str, text: str) -> None:
+    await visitor.go(path)
+    await expect(visitor.page.get_by_text(text).first).to_be_visible()
+    await expect(visitor.page.locator(".bone")).to_have_count(0)
+    await visitor.fits()
+    await visitor.accessible()
+    await visitor.picture(name)
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (DESKTOP, True)], ids=["phone light", "desktop dark"])
+async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dark: bool) -> None:
+    serving = await program()
+    mira = await visitor(serving, "mira", size=size, dark=dark)
+    for name, (path, text) in OPEN_PAGES.items():
+        await _look(mira, name, path, text)
+    await mira.sign_up()
+    for name, (path, text) in OWN_PAGES.items():
+        await _look(mira, name, path, text)
+
+
+async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    mira = await visitor(serving, "mira_with_a_long_name_indeed", size=SMALL)
+    await mira.sign_up()
+    for path, text in [*OPEN_PAGES.values(), *OWN_PAGES.values()]:
+        if path in ("/signup", "/signin", "/forgot"):
+            continue
+        await mira.go(path)
+        await expect(mira.page.get_by_text(text).first).to_be_visible()
+        await mira.fits()
+
+
+async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in_and_back(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    mira = await visitor(serving, "mira", size=PHONE)
+    await mira.sign_up()
+    other = await visitor(serving, "other")
+    other.username, other.password = mira.username, mira.password
+    await other.sign_in()
+    await other.go("/me/devices")
+    await expect(other.page.locator(".row-item")).to_have_count(2)
+    await other.page.get_by_role("button", name="Sign out", exact=True).click()
+    await expect(other.page.locator(".row-item")).to_have_count(1)
+    await expect(mira.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await mira.sign_in()
+
+
+async def test_the_page_of_the_interface_is_drawn_from_local_files(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    reader = await visitor(serving, "reader")
+    await reader.go("/docs")
+    await expect(reader.page.locator(".opblock").first).to_be_visible()
+    await reader.picture("docs")
