@@ -3,7 +3,7 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, feed, lives, me, people, sessions, system, users, videos, whip
+from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, system, users, videos, whip
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
@@ -13,6 +13,7 @@ ROUTES: list[Routes] = [
     me.routes,
     users.routes,
     people.routes,
+    conversations.routes,
     lives.routes,
     whip.routes,
     videos.routes,

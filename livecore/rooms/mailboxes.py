@@ -8,6 +8,7 @@ from sqlalchemy import String, delete, exists, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from livecore import errors
 from livecore.ports import Clock, Database, Directory, KeyDestroyed, Keys, Principal
 from livecore.rooms import bodies, tables
 from livecore.rooms.catchup import Held, Place, resume
@@ -67,17 +68,21 @@ class Mailboxes:
             emptied = await bodies.delete_delivered(conn, [row.conversation_id for row in gone])
         self._writer.retire(emptied)
 
-    async def sync(self, principal: Principal, places: Mapping[str, Place]) -> dict[str, dict[str, Any]]:
+    async def sync(
+        self, principal: Principal, places: Mapping[str, Place], *, only: str | None = None, after: int = 0
+    ) -> dict[str, dict[str, Any]]:
         """For every conversation of this device: what is held after the place that the device names.
 
         All numbers up to `upto` that are not there were not for this device or are gone; `more` asks to come again.
+        `only`: that conversation alone, after `after`.
         """
         await self.attach(principal.account_id, principal.device_id)
         answer: dict[str, dict[str, Any]] = {}
         items_left, bytes_left = PAGE_ITEMS, PAGE_BYTES
         async with self._db.read() as conn:
-            for conversation_id, held in (await self._held(conn, principal)).items():
-                start = resume(places.get(conversation_id), held)
+            for conversation_id, held in (await self._held(conn, principal, only)).items():
+                place = Place(held.epoch, after) if only is not None and after else places.get(conversation_id)
+                start = resume(place, held)
                 told: dict[str, Any] = {"epoch": held.epoch, "messages": [], "upto": max(start.after, held.head), "more": False}
                 if start.reset:
                     told["reset"] = True
@@ -107,15 +112,12 @@ class Mailboxes:
             told["messages"] = [wire(item, names.get(item.account_id)) for item in told["messages"]]
         return answer
 
-    async def held_after(self, principal: Principal, conversation_id: str, after: int) -> dict[str, Any] | None:
-        """One conversation's answer as in `sync`, for a device that has everything up to `after`; None for who is not in it."""
-        await self.attach(principal.account_id, principal.device_id)
-        async with self._db.read() as conn:
-            held = (await self._held(conn, principal, conversation_id)).get(conversation_id)
-        if held is None:
-            return None
-        answer = await self.sync(principal, {conversation_id: Place(held.epoch, after)})
-        return answer.get(conversation_id)
+    async def held_after(self, principal: Principal, conversation_id: str, after: int) -> dict[str, Any]:
+        """One conversation's answer as in `sync`, for a device that has everything up to `after`. Raises NotFound."""
+        answer = await self.sync(principal, {}, only=conversation_id, after=after)
+        if conversation_id not in answer:
+            raise errors.NotFound("There is no such conversation.")
+        return answer[conversation_id]
 
     async def names(self, account_ids: set[str]) -> dict[str, str]:
         """Usernames of those accounts that are still there."""
