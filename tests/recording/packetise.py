@@ -5,7 +5,7 @@ import math
 import os
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -144,8 +144,20 @@ def picture(index: int, width: int, height: int) -> "av.VideoFrame":
     return frame
 
 
+def black(index: int, width: int, height: int) -> "av.VideoFrame":
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for number, plane in enumerate(frame.planes):
+        plane.update(bytes([16 if number == 0 else 128]) * (plane.line_size * plane.height))
+    return frame
+
+
 def coded_video(
-    codec: str, seconds: float, size: tuple[int, int] = (320, 180), rate: int = 30, gop: int = 60
+    codec: str,
+    seconds: float,
+    size: tuple[int, int] = (320, 180),
+    rate: int = 30,
+    gop: int = 60,
+    draw: Callable[[int, int, int], "av.VideoFrame"] = picture,
 ) -> list[tuple[float, bytes, bool]]:
     """(time in seconds, data, is key) of each frame."""
     name, options = ENCODERS[codec]
@@ -160,7 +172,7 @@ def coded_video(
     context.options = options
     out = []
     for index in range(round(seconds * rate)):
-        frame = picture(index, *size)
+        frame = draw(index, *size)
         frame.pts = index
         frame.time_base = Fraction(1, rate)
         out += [(p.pts / rate, bytes(p), p.is_keyframe) for p in context.encode(frame)]
