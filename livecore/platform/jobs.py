@@ -52,6 +52,7 @@ job_table = Table(
 
 # A process that dies leaves its jobs alone for this long; renewed at a third of it, so that two renewals may fail.
 LEASE_MS = 30_000
+RENEW_S = LEASE_MS / 3000
 # How late a job of another process, or one that was delayed, may start. One small indexed read each time.
 POLL_S = 1.0
 # Jobs of one process at a time: they share the loop and the database with people who wait.
@@ -83,6 +84,7 @@ class SqlJobs:
         self._clock = clock
         self._handlers: dict[str, _Handler] = {}
         self._running: dict[str, asyncio.Task[None]] = {}  # by job id
+        self._ending: set[str] = set()  # of those, what has run and is being written down: no longer to be renewed
         self._holder = secrets.token_hex(16)
         self._wake = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
@@ -245,31 +247,33 @@ class SqlJobs:
 
     def _ended(self, job_id: str, _task: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
+        self._ending.discard(job_id)
         self.wake()
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_MS / 3000)
-            if not self._running:
-                continue
-            ids = list(self._running)
-            try:
-                async with self._db.write() as conn:
-                    kept = await conn.execute(
-                        update(job_table)
-                        .where(job_table.c.id.in_(ids), job_table.c.holder == self._holder)
-                        .values(due_ms=self._clock.at_ms() + LEASE_MS)
-                        .returning(job_table.c.id)
-                    )
-                    lost = set(ids) - {row.id for row in kept}
-            except errors.Unavailable:
-                continue
-            for job_id in lost:
-                # Another process holds it: two at once would be worse than once more from the start.
-                task = self._running.get(job_id)
-                if task is not None:
-                    log.warning("a job's lease was lost", job=job_id)
-                    task.cancel()
+            await asyncio.sleep(RENEW_S)
+            with contextlib.suppress(errors.Unavailable):
+                await self._renew_once()
+
+    async def _renew_once(self) -> None:
+        ids = [job_id for job_id in self._running if job_id not in self._ending]
+        if not ids:
+            return
+        async with self._db.write() as conn:
+            kept = await conn.execute(
+                update(job_table)
+                .where(job_table.c.id.in_(ids), job_table.c.holder == self._holder)
+                .values(due_ms=self._clock.at_ms() + LEASE_MS)
+                .returning(job_table.c.id)
+            )
+            lost = set(ids) - {row.id for row in kept} - self._ending
+        for job_id in lost:
+            # Another process holds it: two at once would be worse than once more from the start.
+            task = self._running.get(job_id)
+            if task is not None:
+                log.warning("a job's lease was lost", job=job_id)
+                task.cancel()
 
     # -- running
 
@@ -310,6 +314,7 @@ class SqlJobs:
     async def _settle(self, job: Job, values: Mapping[str, Any] | None) -> None:
         """Write what became of a job that this process still holds; None deletes it. When the database is away the lease runs out."""
         mine = (job_table.c.id == job.id, job_table.c.holder == self._holder)
+        self._ending.add(job.id)
         try:
             async with self._db.write() as conn:
                 if values is None:
