@@ -1,0 +1,47 @@
+"""Row 7: a live: its host starts, a viewer joins the room, viewers are counted, the end turns it into a replay or deletes it."""
+
+from tests.conftest import StartServer
+from tests.flows.broadcast import Broadcast, watch
+from tests.waiting import until
+
+
+async def test_07_a_live_is_watched_counted_and_becomes_a_replay(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna, title="Sunrise").start()
+    try:
+        peer = await watch(ben, broadcast.id)
+        await until(lambda: peer.received > 100, "pictures and sound")
+        socket = await ben.connect()
+        joined = await socket.call("live:join", {"live": broadcast.id})
+        assert joined["ok"], joined
+        counts = await until(lambda: socket.heard("live:viewers"), "a count of viewers")
+        assert counts[-1]["live"] == broadcast.id
+        assert (await ben.get(f"/api/v1/lives/{broadcast.id}")).json["viewers"] >= 1
+        assert [live["id"] for live in (await ben.get("/api/v1/lives")).json["items"]] == [broadcast.id]
+        assert [item["id"] for item in (await ben.get("/api/v1/feed", params={"scope": "discover"})).json["items"]] == [broadcast.id]
+        await until(lambda: peer.received > 400, "a recording worth the name")
+    finally:
+        ended = await broadcast.end()
+    assert ended.json["state"] == "ended"
+    assert (await until(lambda: socket.heard("live:ended"), "the end to be told"))[0]["live"] == broadcast.id
+    await until(peer.closed.is_set, "the viewer's connection to be closed")
+    peer.close()
+    replay = await broadcast.replay()
+    assert replay["title"] == "Sunrise"
+    assert replay["duration_s"] > 1
+    await socket.close()
+
+
+async def test_07_a_live_without_replay_leaves_no_video(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna = await server.person("anna")
+    broadcast = await Broadcast(anna, keep_replay=False).start()
+    await until(lambda: broadcast._sent["video"] > 60, "some pictures")
+    await broadcast.end()
+    recordings = server.settings.recordings_dir
+    await until(
+        lambda: not [path for path in recordings.rglob("*") if path.is_file() and path.suffix in (".webm", ".mp4")], "the file to be gone"
+    )
+    assert (await anna.get(f"/api/v1/lives/{broadcast.id}")).json["video_id"] is None
+    assert (await anna.get("/api/v1/feed", params={"scope": "home"})).json["items"] == []
