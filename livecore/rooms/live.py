@@ -41,6 +41,7 @@ class LiveOutlet(Protocol):
 class _Room:
     ring: Ring
     end: Callable[[], Awaitable[None]]  # ends the subscription
+    host_id: str | None = None  # no viewer of it; None until somebody was admitted here
     others: dict[str, tuple[int, float]] = field(default_factory=dict)  # node → viewers, when told
     told: int | None = None  # the count that clients were last told
     due: asyncio.TimerHandle | None = None  # the next telling
@@ -73,6 +74,7 @@ class LiveHub:
         gate = self._gate()
         facts = await gate.may_join(principal.account_id, live_id)
         room = await self._room(live_id)
+        room.host_id = facts.host_id
         hidden = await self._relations.blocked_either_way(principal.account_id)
         return {
             "live": live_id,
@@ -185,7 +187,10 @@ class LiveHub:
     def _count(self, live_id: str, room: _Room) -> int:
         now = self._clock.now()
         room.others = {node: one for node, one in room.others.items() if now - one[1] < 3 * COUNT_EVERY_S}
-        return len(self._outlet.live_accounts(live_id)) + sum(count for count, _ in room.others.values())
+        return self._here(live_id, room) + sum(count for count, _ in room.others.values())
+
+    def _here(self, live_id: str, room: _Room) -> int:
+        return len(self._outlet.live_accounts(live_id) - {room.host_id})
 
     def _tell_soon(self, live_id: str, room: _Room) -> None:
         if room.due is None:
@@ -201,7 +206,7 @@ class LiveHub:
         if reactions:
             self._outlet.to_live(live_id, "live:reactions", {"live": live_id, "reactions": reactions})
         if self._shared:
-            here = len(self._outlet.live_accounts(live_id))
+            here = self._here(live_id, room)
             self._spawn(self._bus.publish(TOPIC + live_id, orjson.dumps(["count", self._node, here])))
             if here:
                 room.due = asyncio.get_running_loop().call_later(COUNT_EVERY_S, self._tell, live_id, room)
