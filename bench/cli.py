@@ -144,5 +144,45 @@ def chat_command(
     _measure(lambda screen: chat.run(options, screen), chat.COLUMNS, json, plot, chat.PLOT)
 
 
-def main() -> None:
-    bench()
+@bench.command("live")
+def live_command(
+    whip: Annotated[str, typer.Option(help="another server's WHIP address on this machine; empty starts a livecore")] = "",
+    whep: Annotated[str, typer.Option(help="with --whip: its WHEP address")] = "",
+    token: Annotated[str, typer.Option(help="with --whip: the bearer token of both, if they ask for one")] = "",
+    pid: Pid = 0,
+    viewers: Annotated[str, typer.Option(help="viewers of each point, comma-separated")] = "10,50",
+    codec: Annotated[str, typer.Option(help="vp8 or h264")] = "vp8",
+    packets: Annotated[int, typer.Option(min=1, max=64, help="packets a picture")] = 5,
+    rate: Annotated[float, typer.Option(min=1, max=120, help="pictures a second")] = 30.0,
+    packet_bytes: Annotated[int, typer.Option(min=200, max=1200, help="size of a video packet, RTP header included [bytes]")] = 1200,
+    seconds: Seconds = 5.0,
+    joins_at_once: Annotated[int, typer.Option(min=1, max=256, help="viewers that join at the same time")] = 4,
+    loads: Loads = 1,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Packets forwarded per media CPU-second, forwarding delay, loss, join time."""
+    _needed()
+    from bench import live
+
+    if codec not in ("vp8", "h264"):
+        raise typer.BadParameter("codec: vp8 or h264")
+    if bool(whip) != bool(whep):
+        raise typer.BadParameter("--whip and --whep belong together")
+    options = live.LiveOptions(
+        whip=whip,
+        whep=whep,
+        token=token,
+        pid=pid,
+        viewers=[int(count) for count in numbers(viewers, 1, VIEWERS_LIMIT, "viewers")],
+        codec=codec,
+        packets_per_picture=packets,
+        rate=rate,
+        packet_bytes=packet_bytes,
+        seconds=seconds,
+        joins_at_once=joins_at_once,
+        loads=loads,
+        pin=pin,
+    )
+    _measure(lambda screen: live.run(options, screen), live.COLUMNS, json, plot, live.PLOT)

@@ -20,6 +20,11 @@ class Latencies:
         self.sum_ms = 0.0
         self.max_ms = 0.0
 
+    def clear(self) -> None:
+        self.cells.clear()
+        self.count = 0
+        self.sum_ms = self.max_ms = 0.0
+
     def add(self, duration_ms: float) -> None:
         """A negative one (clocks of two processes) counts as nought."""
         duration_ms = max(0.0, duration_ms)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from bench.cli import bench
 from livecore import __version__, config, serve
 from livecore.config import Settings
 from livecore.errors import ConfigError, Problem
@@ -25,6 +26,7 @@ admin = typer.Typer(help="What an operator does by hand.", no_args_is_help=True)
 process = typer.Typer(hidden=True)
 cli.add_typer(admin, name="admin")
 cli.add_typer(process, name="process")
+cli.add_typer(bench, name="bench")
 console = Console(stderr=True)
 log = structlog.get_logger("cli")
 
