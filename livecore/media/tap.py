@@ -32,9 +32,8 @@ class _TrackTap:
 
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
         for packet in batch.packets:
+            # Padding alone goes too, empty: it takes a number, and a number that is missing is a loss.
             payload: bytes | bytearray = packet.payload
-            if not payload:  # padding only
-                continue
             if packet.picture_id_at and (epoch.picture_offset or epoch.tl0_offset):
                 payload = bytearray(payload)
                 rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
@@ -50,7 +49,7 @@ class _TrackTap:
             )
 
     def on_clock(self, now: float) -> None:
-        epoch = self.forwarder.numbering.epoch
+        epoch = self.forwarder.epoch
         if epoch is None or epoch.source.report is None:
             return
         report = epoch.source.report
@@ -162,8 +161,6 @@ class RecordingTap:
                 if better is not wanted and (not wanted.alive(now) or better.bitrate_bps > 1.5 * wanted.bitrate_bps):
                     wanted = better
                     forwarder.want(wanted)
-            if wanted is not forwarder.current:
-                self.publication.request_key(wanted, now)
 
     def close(self, reason: str) -> None:
         """End the recording; what is pending goes first."""
