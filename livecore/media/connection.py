@@ -8,7 +8,7 @@ from livecore.media import stun
 from livecore.media.drops import Counters, Drop
 from livecore.media.ice import CheckResult, IceLite
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector
-from livecore.media.wire import Run
+from livecore.media.wire import Offsets, Run
 
 # What the socket layer calls an address: (host, port), with flow and scope behind it for IPv6.
 SocketAddress = Any
@@ -156,16 +156,18 @@ class Transport:
             self.bytes_sent += len(sealed)
             self._wire.send(sealed, self.address)
 
-    def send_run(self, run: Run, ssrc: int, sequence_offset: int, timestamp_offset: int, picture_offset: int, tl0_offset: int) -> None:
-        """The packets of a run under this peer's numbers and keys."""
+    def send_runs(self, runs: Sequence[Run], ssrc: int, offsets: Offsets) -> None:
+        """Runs of packets under this peer's numbers and keys."""
         protector = self._protector
         if protector is None or self.state == "closed":
             return
-        sealed = protector.run(run, ssrc, sequence_offset, timestamp_offset, picture_offset, tl0_offset, self.transport_sequence)
-        if run.transport_sequence_at:
-            self.transport_sequence += run.count
-        self.bytes_sent += len(sealed)
-        self._wire.send_segments(sealed, run.segment_bytes, self.address)
+        address, send = self.address, self._wire.send_segments
+        for run in runs:
+            sealed = protector.run(run, ssrc, offsets, self.transport_sequence)
+            if run.transport_sequence_at:
+                self.transport_sequence += run.count
+            self.bytes_sent += len(sealed)
+            send(sealed, run.segment_bytes, address)
 
     def _send_all(self, datagrams: list[bytes]) -> None:
         if self.address is not None:

@@ -22,6 +22,8 @@ _SEGMENT = struct.Struct("H")
 # Some four milliseconds of a 100 Mb/s ingress; then timers and the control socket have their turn.
 DRAIN_LIMIT = 64
 RECEIVE_BYTES = 2048
+# Consent runs out after thirty seconds: connected peers are looked at this often.
+SWEEP_S = 0.5
 # A key frame of 100 packets to 300 viewers is 36 MB: what the kernel holds while the card sends.
 SOCKET_BUFFER_BYTES = 4 << 20
 
@@ -59,6 +61,8 @@ class Endpoint:
         self.datagrams_received = 0
         self.datagrams_sent = 0
         self.transports: set[Transport] = set()
+        self._joining: set[Transport] = set()  # those in a handshake, whose deadlines are fractions of a second
+        self._sweep_due = 0.0
         self._by_ufrag: dict[str, Transport] = {}
         self._by_address: dict[SocketAddress, Transport] = {}
         self._drained = drained
@@ -81,6 +85,7 @@ class Endpoint:
 
     def add(self, transport: Transport) -> None:
         self.transports.add(transport)
+        self._joining.add(transport)
         self.index(transport)
 
     def index(self, transport: Transport) -> None:
@@ -90,6 +95,7 @@ class Endpoint:
 
     def remove(self, transport: Transport) -> None:
         self.transports.discard(transport)
+        self._joining.discard(transport)
         for ufrag in (
             [u for u, t in self._by_ufrag.items() if t is transport] if transport.ice.previous else [transport.ice.credentials.ufrag]
         ):
@@ -206,9 +212,14 @@ class Endpoint:
 
     def on_tick(self, now: float) -> None:
         """Handshake repeats, time-outs, lost consent."""
-        for transport in list(self.transports):
-            if transport.deadline() <= now:
-                transport.on_deadline(now)
+        if now < self._sweep_due:
+            due = [transport for transport in self._joining if transport.deadline() <= now]
+        else:
+            self._sweep_due = now + SWEEP_S
+            self._joining = {transport for transport in self._joining if transport.connected_at is None}
+            due = [transport for transport in self.transports if transport.deadline() <= now]
+        for transport in due:
+            transport.on_deadline(now)
 
 
 def _offload_works(sock: socket.socket) -> bool:

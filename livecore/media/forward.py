@@ -37,6 +37,8 @@ class Forwarder:
         self.wanted: Layer | None = None  # None while nothing is wanted (before DTLS, or paused)
         self.drops: Counters = Counter()
         self.switches = 0
+        self.epoch: Epoch[Layer] | None = None  # the current one; None before the first packet
+        self.deliver = sink.deliver
         self._sink = sink
 
     def want(self, layer: Layer | None) -> None:
@@ -47,6 +49,7 @@ class Forwarder:
         if layer is None:
             if self.current is not None and self in self.current.watchers:
                 self.current.watchers.remove(self)
+            self.numbering.pause()
             self.current = None
         elif layer is not self.current:
             layer.waiters.append(self)
@@ -54,17 +57,12 @@ class Forwarder:
     def leave(self) -> None:
         self.want(None)
 
-    def on_batch(self, layer: Layer, batch: Batch, now: float) -> None:
-        """Packets of the layer being watched."""
-        epoch = self.numbering.epochs[-1]
-        if batch.lowest < epoch.base:
-            later = batch.since(epoch.base)
-            self.drops[Drop.BEFORE_SWITCH] += len(batch.packets) - (len(later.packets) if later else 0)
-            if later is None:
-                return
-            batch = later
-        self.numbering.note(epoch, batch.highest, batch.newest)
-        self._sink.deliver(epoch, batch, now)
+    def on_late(self, batch: Batch, epoch: Epoch[Layer], now: float) -> None:
+        """Packets of the layer being watched, some of them from before the switch to it."""
+        later = batch.since(epoch.base)
+        self.drops[Drop.BEFORE_SWITCH] += len(batch.packets) - (len(later.packets) if later else 0)
+        if later is not None:
+            self.deliver(epoch, later, now)
 
     def on_wanted(self, layer: Layer, batch: Batch, now: float) -> bool:
         """Packets of the layer that is wanted and not yet watched. True when the switch has happened."""
@@ -80,8 +78,8 @@ class Forwarder:
         epoch = self.numbering.begin(layer, first)
         self.current = layer
         layer.watchers.append(self)
-        self.numbering.note(epoch, start.highest, start.newest)
-        self._sink.deliver(epoch, start, now)
+        self.epoch = epoch
+        self.deliver(epoch, start, now)
         return True
 
     def on_clock(self, now: float) -> None:
@@ -95,10 +93,18 @@ def flush(layer: Layer, now: float) -> int:
         return 0
     layer.pending = []
     batch = Batch(pending)
-    forwarded = 0
+    lowest = batch.lowest
+    layer.forwarded_highest = max(layer.forwarded_highest, batch.highest)
+    newest = layer.forwarded_newest
+    if newest is None or batch.newest.timestamp > newest.timestamp:
+        layer.forwarded_newest = batch.newest
     for forwarder in layer.watchers:
-        forwarder.on_batch(layer, batch, now)
-        forwarded += len(pending)
+        epoch = forwarder.epoch
+        if epoch is not None and lowest >= epoch.base:
+            forwarder.deliver(epoch, batch, now)
+        elif epoch is not None:
+            forwarder.on_late(batch, epoch, now)
+    forwarded = len(layer.watchers) * len(pending)
     if layer.waiters:
         layer.waiters = [f for f in layer.waiters if not f.on_wanted(layer, batch, now)]
     return forwarded

@@ -114,6 +114,11 @@ class Publication:
             layer.ssrc = ssrc
             self._by_ssrc[ssrc] = track, layer
 
+    @property
+    def layered(self) -> bool:
+        """Whether there is a choice of layers."""
+        return any(len(track.layers) > 1 for track in self.tracks.values())
+
     def layers(self) -> Iterator[tuple[Track, Layer]]:
         for track in self.tracks.values():
             for layer in track.layers.values():

@@ -36,14 +36,16 @@ class Resender:
     def __init__(self, across_switches: bool) -> None:
         self._across_switches = across_switches
         self._budget_bytes = float(BUDGET_BYTES)
+        self._octets = 0  # of media, when the budget was last looked at
         self._sent: OrderedDict[int, tuple[float, int]] = OrderedDict()  # incoming number and epoch → (when, how often)
 
-    def on_media(self, octets: int) -> None:
-        """Media was sent: the budget grows with it."""
-        self._budget_bytes = min(BUDGET_BYTES, self._budget_bytes + octets * SHARE)
+    def on_nack(self, lost: Sequence[int], numbering: Numbering[Layer], octets: int, now: float, drops: Counters) -> list[Resend]:
+        """What to send again now. Numbers not answered are counted by reason.
 
-    def on_nack(self, lost: Sequence[int], numbering: Numbering[Layer], now: float, drops: Counters) -> list[Resend]:
-        """What to send again now. Numbers not answered are counted by reason."""
+        `octets`: media sent so far in all; the budget grows with it.
+        """
+        self._budget_bytes = min(BUDGET_BYTES, self._budget_bytes + (octets - self._octets) * SHARE)
+        self._octets = octets
         resends: list[Resend] = []
         for wire in lost:
             located = numbering.locate(wire)

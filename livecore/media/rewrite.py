@@ -14,14 +14,22 @@ from livecore.media.receive import ClockReport
 EPOCH_LIMIT = 4
 
 
-class Clocked(Protocol):
-    """What a switch needs to know of a layer: its sender report, to compare its clock with another's."""
+class Source(Protocol):
+    """What numbering needs to know of a layer: its clock, and how far it has been forwarded to those who watch it."""
 
     @property
     def report(self) -> ClockReport | None: ...
 
+    @property
+    def forwarded_highest(self) -> int: ...
 
-SourceT = TypeVar("SourceT", bound=Clocked)
+    @property
+    def forwarded_newest(self) -> Packet | None:
+        """The forwarded packet with the highest timestamp; None before the first."""
+        ...
+
+
+SourceT = TypeVar("SourceT", bound=Source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,19 @@ class Numbering(Generic[SourceT]):
     def __init__(self, clock_hz: int, sequence: int, timestamp: int) -> None:
         self._clock_hz = clock_hz
         self.epochs: list[Epoch[SourceT]] = []
-        self.highest = (1 << 16) + sequence - 1
+        self._following: Epoch[SourceT] | None = None  # None while nothing is being sent
+        self._highest = (1 << 16) + sequence - 1
         self._first_timestamp = timestamp
         self._newest: Packet | None = None  # the packet with the highest timestamp so far, and its outgoing facts:
         self._timestamp = 0
         self._picture_id = 0
         self._tl0 = 0
+
+    @property
+    def highest(self) -> int:
+        """The highest outgoing sequence number, widened."""
+        self._catch_up()
+        return self._highest
 
     @property
     def epoch(self) -> Epoch[SourceT] | None:
@@ -64,6 +79,7 @@ class Numbering(Generic[SourceT]):
 
         The time between the two sources is that of their sender reports where both have one, else that of arrival.
         """
+        self._catch_up()
         before = self._newest
         if before is None or not self.epochs:
             timestamp = self._first_timestamp
@@ -83,20 +99,31 @@ class Numbering(Generic[SourceT]):
         epoch = Epoch(
             source,
             packet.sequence,
-            self.highest + 1 - packet.sequence,
+            self._highest + 1 - packet.sequence,
             timestamp - packet.timestamp,
             pictures & 0x7FFF,
             tl0 & 0xFF,
         )
         self.epochs.append(epoch)
         del self.epochs[:-EPOCH_LIMIT]
+        self._following = epoch
         return epoch
 
-    def note(self, epoch: Epoch[SourceT], highest: int, newest: Packet) -> None:
-        """What was sent under `epoch`: its highest incoming sequence, and its packet with the highest timestamp."""
-        out = highest + epoch.sequence_offset
-        if out > self.highest:
-            self.highest = out
+    def pause(self) -> None:
+        """Nothing more is sent under the current epoch."""
+        self._catch_up()
+        self._following = None
+
+    def _catch_up(self) -> None:
+        # All who watch a layer are sent the same of it: so the layer notes it once, and each numbering looks when it matters.
+        epoch = self._following
+        if epoch is None:
+            return
+        source = epoch.source
+        self._highest = max(self._highest, source.forwarded_highest + epoch.sequence_offset)
+        newest = source.forwarded_newest
+        if newest is None:
+            return
         timestamp = newest.timestamp + epoch.timestamp_offset
         if self._newest is None or timestamp > self._timestamp:
             self._newest, self._timestamp = newest, timestamp
@@ -107,7 +134,8 @@ class Numbering(Generic[SourceT]):
 
     def locate(self, wire: int) -> tuple[Epoch[SourceT], int] | None:
         """The epoch and incoming sequence number behind an outgoing wire number; None when it was never sent (or is gone)."""
-        out = self.highest - ((self.highest - wire) & 0xFFFF)
+        highest = self.highest
+        out = highest - ((highest - wire) & 0xFFFF)
         for epoch in reversed(self.epochs):
             sequence = out - epoch.sequence_offset
             if sequence >= epoch.base:

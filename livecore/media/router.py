@@ -32,7 +32,7 @@ from livecore.media.tap import RecordingTap, ToRecorder
 from livecore.media.transport import Certificate
 
 WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed
-VIEWER_TICK_S = 0.1
+VIEWER_TICK_S = 0.2
 # A viewer that asks while the publisher is connecting or away: soon enough to feel immediate, rare enough not to be a load.
 RETRY_AFTER_S = 2
 
@@ -240,8 +240,13 @@ class Router:
         if now >= self._viewers_due:
             self._viewers_due = now + VIEWER_TICK_S
             for published in self.published.values():
-                for viewer in published.viewers.values():
-                    viewer.on_tick(now)
+                # While somebody waits for a key frame, ask again: the throttle says how often.
+                for track, layer in published.publication.layers():
+                    if layer.waiters and track.kind == "video":
+                        published.publication.request_key(layer, now)
+                if published.publication.layered:
+                    for viewer in published.viewers.values():
+                        viewer.on_tick(now)
             for tap in self.taps.values():
                 tap.on_tick(now)
 

@@ -125,20 +125,17 @@ class ViewerSession(Session):
                 self.estimate_bps = message.bitrate_bps
 
     def on_tick(self, now: float) -> None:
-        """Every 100 ms or so: leave a dead layer, fit the estimate, ask again while nothing decodable has come."""
+        """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate."""
         for subscription in self.subscriptions:
             forwarder, track = subscription.forwarder, subscription.track
             wanted = forwarder.wanted
-            if wanted is None or track.kind != "video":
+            if wanted is None or len(track.layers) < 2:
                 continue
-            if len(track.layers) > 1:
-                current = forwarder.current.rid if forwarder.current else None
-                rid = layers.choose(track.offered(now), current, self.estimate_bps, self.wished)
-                if rid is not None and rid != wanted.rid:
-                    wanted = track.layers[rid]
-                    forwarder.want(wanted)
-            if wanted is not forwarder.current:
-                self.publication.request_key(wanted, now)
+            current = forwarder.current.rid if forwarder.current else None
+            rid = layers.choose(track.offered(now), current, self.estimate_bps, self.wished)
+            if rid is not None and rid != wanted.rid:
+                forwarder.want(track.layers[rid])
+                self.publication.request_key(track.layers[rid], now)
 
     def resume(self, now: float) -> None:
         """The publisher came back: go over to its new streams at their first key frame."""

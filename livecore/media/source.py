@@ -24,10 +24,11 @@ ALIVE_S = 1.0
 class Batch:
     """The packets of one layer that one drain of the socket brought, in order of arrival, and how each shape gets them."""
 
-    __slots__ = ("_keyed", "_runs", "highest", "lowest", "newest", "octets", "packets")
+    __slots__ = ("_keyed", "_runs", "count", "highest", "lowest", "newest", "octets", "packets")
 
     def __init__(self, packets: Sequence[Packet]) -> None:
         self.packets = packets
+        self.count = len(packets)
         first = packets[0]
         self.lowest = self.highest = first.sequence
         self.newest = first
@@ -115,6 +116,8 @@ class Layer:
         self.pending: list[Packet] = []  # received in this drain, not forwarded yet
         self.watchers: list[Forwarder] = []  # being sent this layer
         self.waiters: list[Forwarder] = []  # want it, and wait for its next key frame
+        self.forwarded_highest = -1
+        self.forwarded_newest: Packet | None = None
         self.last_at = float("-inf")
         self.bitrate_bps = 0
         self.counts: Counters = Counter()

@@ -59,20 +59,17 @@ class Subscription:
         shape = self._shape
         if shape is None:
             return
-        transport, ssrc = self._transport, self.ssrc
-        for run in batch.runs(shape):
-            transport.send_run(run, ssrc, epoch.sequence_offset, epoch.timestamp_offset, epoch.picture_offset, epoch.tl0_offset)
+        self._transport.send_runs(batch.runs(shape), self.ssrc, epoch)
         first = not self.packets
-        self.packets += len(batch.packets)
+        self.packets += batch.count
         self.octets += batch.octets
-        self._resender.on_media(batch.octets)
         if first:
             # Without a report right after the first packet, sound and picture drift apart for seconds.
             self.on_clock(now)
 
     def on_clock(self, now: float) -> None:
         """A sender report in the publisher's own clock, so that audio and video stay comparable."""
-        epoch = self.forwarder.numbering.epoch
+        epoch = self.forwarder.epoch
         if epoch is None or epoch.source.report is None or not self.packets:
             return
         report = epoch.source.report
@@ -91,7 +88,7 @@ class Subscription:
             self.round_trip_s = max(0.0, now - self._report_sent[1] - block.delay / 65536)
 
     def on_nack(self, lost: tuple[int, ...], now: float) -> None:
-        for resend in self._resender.on_nack(lost, self.forwarder.numbering, now, self.drops):
+        for resend in self._resender.on_nack(lost, self.forwarder.numbering, self.octets, now, self.drops):
             self.resent += 1
             self._transport.send_rtp(self._resent(resend))
 

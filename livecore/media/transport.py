@@ -16,7 +16,7 @@ from OpenSSL import SSL
 from pylibsrtp._binding import ffi, lib  # the C functions themselves: `Session.protect` copies twice and allocates
 
 from livecore.media.drops import Counters, Drop
-from livecore.media.wire import Run
+from livecore.media.wire import Offsets, Run
 
 # AES-128-GCM first: with AES instructions it costs a third of AES-CM with HMAC-SHA1.
 PROFILES = [SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80]
@@ -289,39 +289,32 @@ class Protector:
             return None
         return bytes(_view[: _length[0]])
 
-    def run(
-        self,
-        run: Run,
-        ssrc: int,
-        sequence_offset: int,
-        timestamp_offset: int,
-        picture_offset: int,
-        tl0_offset: int,
-        transport_sequence: int,
-    ) -> memoryview:
+    def run(self, run: Run, ssrc: int, offsets: Offsets, transport_sequence: int) -> memoryview:
         """Copy a run, patch its numbers, protect it in place. The view is valid until the next call of any Protector."""
-        plan: Any = run.plan
-        if plan is None:
-            plan = run.plan = [(s.offset + 2, _buffer + s.offset, s.length, s.sequence, s.timestamp) for s in run.segments]
-        view, session, protect, patch, length = _view, self._session, _protect, _patch, _length
-        size = len(run.template)
-        view[:size] = run.template
-        if picture_offset or tl0_offset:
-            _patch_pictures(run, picture_offset, tl0_offset)
+        planned: Any = run.plan
+        if planned is None:
+            segments = [(s.offset + 2, _buffer + s.offset, s.length, s.sequence, s.timestamp) for s in run.segments]
+            planned = run.plan = (_view[: len(run.template)], segments)
+        out: memoryview = planned[0]
+        out[:] = run.template
+        if offsets.picture_offset or offsets.tl0_offset:
+            _patch_pictures(run, offsets.picture_offset, offsets.tl0_offset)
         if run.transport_sequence_at:
             at = run.transport_sequence_at
             for segment in run.segments:
-                _patch16(view, segment.offset + at, transport_sequence & 0xFFFF)
+                _patch16(_view, segment.offset + at, transport_sequence & 0xFFFF)
                 transport_sequence += 1
+        session = self._session
+        sequence_offset, timestamp_offset = offsets.sequence_offset, offsets.timestamp_offset
         failed = 0
-        for offset, pointer, plain_bytes, sequence, timestamp in plan:
-            patch(view, offset, sequence + sequence_offset & 0xFFFF, timestamp + timestamp_offset & 0xFFFFFFFF, ssrc)
-            length[0] = plain_bytes
-            failed |= protect(session, pointer, length)
+        for offset, pointer, plain_bytes, sequence, timestamp in planned[1]:
+            _patch(out, offset, sequence + sequence_offset & 0xFFFF, timestamp + timestamp_offset & 0xFFFFFFFF, ssrc)
+            _length[0] = plain_bytes
+            failed |= _protect(session, pointer, _length)
         if failed:
             self._drops[Drop.PROTECT_FAILED] += 1
-            return view[:0]
-        return view[:size]
+            return _view[:0]
+        return out
 
 
 def _patch_pictures(run: Run, picture_offset: int, tl0_offset: int) -> None:

@@ -7,6 +7,7 @@ however many viewers there are. A run is one send with UDP segmentation offload:
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from livecore.media.extensions import Extension
 from livecore.media.packet import HEADER, Packet
@@ -76,6 +77,22 @@ class ShapeTable:
         if shape is None:
             shape = self._shapes[key] = Shape(key)
         return shape
+
+
+class Offsets(Protocol):
+    """What is added to a publisher's numbers for one viewer."""
+
+    @property
+    def sequence_offset(self) -> int: ...
+
+    @property
+    def timestamp_offset(self) -> int: ...
+
+    @property
+    def picture_offset(self) -> int: ...
+
+    @property
+    def tl0_offset(self) -> int: ...
 
 
 class Segment:
