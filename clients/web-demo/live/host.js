@@ -28,7 +28,14 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
     if (detail === "ended" && !here.signal.aborted) finish();
   });
   life.addEventListener("abort", () => publisher.stop());
-  await publisher.start();
+  try {
+    await publisher.start();
+  } catch (error) {
+    here.abort();
+    publisher.stop();
+    veil.remove();
+    throw error;
+  }
 
   const began = Date.now();
   let most = 0;

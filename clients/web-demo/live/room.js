@@ -17,7 +17,7 @@ const REACTIONS = ["❤️", "👏", "😂", "🔥"];
  * Answers the element of the room.
  */
 export function room(live, { life, onviewers, onended, extra = [] }) {
-  const lines = h("ul", { class: "lines", role: "log", "aria-label": t.live.chat, tabindex: "0" });
+  const lines = h("div", { class: "lines", role: "log", "aria-label": t.live.chat, tabindex: "0" });
   const shower = floats();
   const input = h("input", { class: "input", name: "line", maxlength: 300, placeholder: t.live.say, "aria-label": t.live.say, autocomplete: "off", enterkeyhint: "send" });
   const react = h("button", { class: "icon-button", type: "button", "aria-label": t.live.react }, icon("heart"));
@@ -32,7 +32,7 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
     if (seen.has(line.id)) return;
     seen.add(line.id);
     const low = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 60;
-    lines.append(h("li", {}, avatar({ username: line.sender }), h("span", { class: "said" }, h("span", { class: "who" }, line.sender), line.body)));
+    lines.append(h("div", { class: "line" }, avatar({ username: line.sender }), h("span", { class: "said" }, h("span", { class: "who" }, line.sender), line.body)));
     while (lines.children.length > LINES_KEPT) lines.firstElementChild.remove();
     if (low) lines.scrollTop = lines.scrollHeight;
   };

@@ -5,7 +5,7 @@ import { onceKey } from "../core/http.js";
 import { back } from "../core/router.js";
 import { account } from "../core/session.js";
 import { t } from "../core/text.js";
-import { complain, toast } from "../core/toast.js";
+import { complain } from "../core/toast.js";
 import { onAir } from "../live/host.js";
 import { camera, cameras, clockFace, stop } from "../media/source.js";
 import { nameOf } from "../parts/avatar.js";
@@ -57,14 +57,17 @@ export default function goLive({ life }) {
     {
       submit: t.nav.goLive,
       act: async ({ title, visibility, record }) => {
-        const live = await lives.create({ title: title.trim(), visibility, record }, onceKey());
+        await ready;
+        const live = await lives.create({ title: title.trim() || t.host.untitled(nameOf(account())), visibility, record }, onceKey());
         kept = true;
-        picture.querySelector(".host-set").remove();
+        panel.hidden = true;
         await onAir({ node, picture, preview, stream, live, life }).catch((error) => {
+          // Back to the choice, with the words of what went wrong.
           lives.end(live.id).catch(() => null);
-          toast(error.message, { bad: true });
+          panel.hidden = false;
           throw error;
         });
+        panel.remove();
       },
     },
     field("title", t.host.title, { maxlength: 100, placeholder: t.host.titlePlaceholder, autocomplete: "off" }),

@@ -44,6 +44,7 @@ export function friendButton(person, { compact = true } = {}) {
     } else if (standing === "none") {
       place.replaceChildren(act(t.people.add, async () => {
         const request = await people.ask(person.username);
+        justAsked.set(person.username, Date.now());
         toast(t.people.askedFor(nameOf(person)));
         draw(request?.status === "accepted" ? "friends" : "requested");
       }, { primary: true, icon: "userPlus", compact }));
@@ -53,7 +54,14 @@ export function friendButton(person, { compact = true } = {}) {
   return place;
 }
 
-export const standingOf = (person) => person.standing ?? "none";
+// A list that was asked for before a request went out comes after it and knows nothing of it: for a moment we know better.
+const KNOWN_BETTER_MS = 5000;
+const justAsked = new Map();
+
+export function standingOf(person) {
+  const asked = Date.now() - (justAsked.get(person.username) ?? 0) < KNOWN_BETTER_MS;
+  return asked && person.standing === "none" ? "requested" : (person.standing ?? "none");
+}
 
 export function personRow(person, { note = null, actions = null } = {}) {
   return h(
