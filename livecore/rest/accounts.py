@@ -1,9 +1,11 @@
 """Sign-up, confirmation of phone and mail, forgotten passwords."""
 
+import contextlib
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from livecore.accounts.contact import check_email, check_phone
 from livecore.accounts.devices import DeviceGiven
@@ -18,11 +20,24 @@ if TYPE_CHECKING:
 
 routes = Routes("accounts")
 
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 Username = Annotated[str, Field(max_length=64), AfterValidator(check_username)]
 Password = Annotated[str, Field(max_length=PASSWORD_MAX_CHARS * 4), AfterValidator(check_password)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(check_email)]
 Phone = Annotated[str, Field(max_length=40), AfterValidator(check_phone)]
 Name = Annotated[str, Field(max_length=400), AfterValidator(lambda value: check_line(value, NAME_LIMIT_CHARS))]
+
+
+def _day(value: object) -> date:
+    # A number of seconds or a time of day is no birthday, though it could be read as one.
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("is not a day such as 1990-05-17")
+
+
+BirthDate = Annotated[date, BeforeValidator(_day)]
 Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Login = Annotated[str, Field(min_length=1, max_length=320)]
 
@@ -50,7 +65,7 @@ class AccountNew(Body):
     name: Name
     email: Email
     phone: Phone
-    birth_date: Annotated[date, Field(strict=False)]
+    birth_date: BirthDate
     accept: Accept
     device: Device
 
