@@ -62,7 +62,7 @@ export default function watch({ params, life }) {
         life,
       );
     top.append(
-      h("a", { class: "by line-up", href: `/u/${live.owner.username}` }, avatar(live.owner, "small", { onAir: true })),
+      h("a", { class: "by line-up", href: `/u/${live.owner.username}`, "aria-label": nameOf(live.owner) }, avatar(live.owner, "small", { onAir: true })),
       h("div", { class: "grow clip" }, h("div", { class: "strong clip" }, live.title || t.live.of(nameOf(live.owner))), h("div", { class: "small clip" }, nameOf(live.owner))),
       iconButton("more", t.more, more),
       h(
