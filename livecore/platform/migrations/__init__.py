@@ -7,6 +7,7 @@ from the metadata. One transaction under a lock that other starting processes wa
 import asyncio
 import fcntl
 import os
+from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ _ADVISORY_LOCK = 0x6C697665636F7265
 
 
 def alembic_config(metadata: MetaData, connection: Connection | None = None) -> Config:
-    config = Config()
+    # Quiet: the log tells of an upgrade, the command of what it wrote.
+    config = Config(cmd_opts=Namespace(quiet=True))
     config.set_main_option("script_location", str(HERE))
     # Sorted by time, and readable in a listing.
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -77,7 +79,9 @@ def difference(connection: Connection, metadata: MetaData) -> list[object]:
 
 
 async def make_revision(db: SqlDatabase, metadata: MetaData, message: str) -> Path:
-    """Write the migration that leads from the newest one to the metadata; the database must be at the newest."""
+    """Write the migration that leads from the newest one to the metadata. `db` is an empty database to work in."""
+    if ScriptDirectory.from_config(alembic_config(metadata)).get_heads():
+        await migrate(db, metadata)
 
     def generate(connection: Connection) -> Path:
         script = command.revision(alembic_config(metadata, connection), message=message, autogenerate=True)

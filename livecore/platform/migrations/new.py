@@ -10,7 +10,7 @@ from pathlib import Path
 import livecore
 from livecore.data import metadata
 from livecore.platform.database import SqlDatabase, database_url
-from livecore.platform.migrations import make_revision, migrate
+from livecore.platform.migrations import make_revision
 
 
 def load_tables() -> None:
@@ -21,12 +21,11 @@ def load_tables() -> None:
 
 
 async def write(message: str) -> Path:
-    """In an empty database at the newest migration, compare and write."""
+    """Answers the file; it is to be read before it is committed."""
     load_tables()
     with tempfile.TemporaryDirectory() as directory:
         db = SqlDatabase(database_url("", Path(directory)))
         try:
-            await migrate(db, metadata)
             return await make_revision(db, metadata, message)
         finally:
             await db.close()

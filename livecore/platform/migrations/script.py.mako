@@ -1,3 +1,4 @@
+<%def name="steps(lines)">${"\n".join(line for line in (lines or "pass").splitlines() if not line.lstrip().startswith("# ###")).strip()}</%def>\
 """${message}
 
 Revises: ${down_revision or "nothing"}
@@ -14,8 +15,8 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${steps(upgrades)}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${steps(downgrades)}
