@@ -208,6 +208,7 @@ class _Point:
             with self.screen.stage(f"{len(pairs)} conversations", len(pairs)) as advance:
                 for number, (one, other) in enumerate(pairs):
                     body = {"kind": "direct", "members": [people[other].username]}
+                    await serving.befriend(http, people[one], people[other])
                     made = await serving.call(http, "POST", "/api/v1/conversations", body, token=people[one].access)
                     places[one].append(made["id"])
                     places[other].append(made["id"])

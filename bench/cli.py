@@ -186,3 +186,51 @@ def live_command(
         pin=pin,
     )
     _measure(lambda screen: live.run(options, screen), live.COLUMNS, json, plot, live.PLOT)
+
+
+@bench.command("store")
+def store_command(
+    database: Annotated[str, typer.Option(help="postgresql://… of an empty database; empty is SQLite in a temporary directory")] = "",
+    database_pid: Annotated[int, typer.Option(min=0, help="with --database: the database server's process, to count its CPU")] = 0,
+    conversations: Annotated[int, typer.Option(min=1, max=10_000, help="conversations that the messages are spread over")] = 100,
+    at_once: Annotated[str, typer.Option(help="messages that wait for their answer at the same time, comma-separated")] = "1,100",
+    seconds: Seconds = 3.0,
+    text_bytes: Annotated[int, typer.Option(min=1, max=10_000, help="size of a message's text [bytes]")] = 100,
+    receipts: Annotated[bool, typer.Option(help="confirm each message, so that its body is deleted and its key destroyed")] = True,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Messages accepted a second, durably; milliseconds and CPU of one."""
+    _needed()
+    from bench import loopback, store
+
+    if database:
+        try:
+            loopback.check_url(database)
+        except loopback.NotLoopback as exc:
+            raise typer.BadParameter(str(exc)) from exc
+    options = store.StoreOptions(
+        database_url=database,
+        database_pid=database_pid,
+        conversations=conversations,
+        at_once=[int(count) for count in numbers(at_once, 1, 10_000, "at-once")],
+        seconds=seconds,
+        text_bytes=text_bytes,
+        receipts=receipts,
+        pin=pin,
+    )
+    _measure(lambda screen: store.run(options, screen), store.COLUMNS, json, plot, store.PLOT)
+
+
+@bench.command("all")
+def all_command(
+    seconds: Seconds = 2.0,
+    out: Annotated[Path, typer.Option(help="directory for the reports (JSON) and plots (PNG)")] = RESULTS,
+    pin: Pin = True,
+) -> None:
+    """Short versions of each, one after the other."""
+    chat_command(seconds=seconds, members="50,500", pin=pin, json=out / "chat.json", plot=out / "chat.png")
+    chat_command(seconds=seconds, scenario="direct", members="10", rate="100", pin=pin, json=out / "direct.json", plot=out / "direct.png")
+    live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
+    store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")

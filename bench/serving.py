@@ -200,6 +200,12 @@ async def _code(server: Server, target: str) -> str:
     raise LoadFailed("no code was sent to an account that was just made")
 
 
+async def befriend(http: aiohttp.ClientSession, one: Person, other: Person) -> None:
+    """By default people take messages from friends alone."""
+    asked = await call(http, "POST", "/api/v1/friend-requests", {"username": other.username}, token=one.access, status=201)
+    await call(http, "POST", f"/api/v1/friend-requests/{asked['id']}/accept", token=other.access)
+
+
 async def call(http: aiohttp.ClientSession, method: str, path: str, body: Any = None, *, token: str = "", status: int | None = None) -> Any:
     """A REST call's JSON. Raises LoadFailed naming what the server answered instead."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
