@@ -4,9 +4,9 @@ A page continues strictly below the last entry that was looked at, by (at_ms, id
 lies above the walk, so no item comes twice and none that was there is missed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from livecore.ports import Audience, Directory, FeedEntry, FeedSource, Principal, Relations
 
@@ -73,33 +73,3 @@ class Feed:
             is_there = await self._directory.is_active(entry.owner_id)
             allowed[key] = is_there and await self._relations.allows(entry.owner_id, me, entry.visibility)
         return allowed[key]
-
-
-class LiveEntries:
-    """A `FeedSource` over lives that are on the air.
-
-    Args:
-        running: (viewer, limit, before) → rows of lives that the viewer may watch, newest first by (started_ms, id).
-    """
-
-    def __init__(self, running: Callable[[Principal, int, Position | None], Awaitable[Sequence[dict[str, Any]]]]) -> None:
-        self._running = running
-
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: Position | None, limit: int
-    ) -> Sequence[FeedEntry]:
-        """See `ports.FeedSource`."""
-        found: list[FeedEntry] = []
-        while True:
-            rows = await self._running(viewer, limit, before)
-            for row in rows:
-                before = (row["started_ms"], row["id"])
-                if row["owner_id"] in hidden or (owners is not None and row["owner_id"] not in owners):
-                    continue
-                if owners is None and row["visibility"] != "everyone":
-                    continue
-                found.append(FeedEntry("live", row["id"], row["owner_id"], row["started_ms"], row["visibility"]))
-                if len(found) == limit:
-                    return found
-            if len(rows) < limit:
-                return found

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from livecore.feed.service import Feed, LiveEntries
+from livecore.feed.service import Feed
 from livecore.ids import new_id
 from livecore.library.tables import video
 from livecore.ports import FeedEntry, Principal, TakedownTarget
@@ -114,16 +114,15 @@ async def test_a_cursor_works_for_the_list_and_the_person_that_got_it_only(serve
 
 
 class Lives:
-    """Rows as the service of lives gives them, newest first."""
+    """A source of items that were not stored: the port's promise in a few lines."""
 
-    def __init__(self, rows: list[tuple[int, str, str]]) -> None:
-        self.rows = [
-            {"started_ms": at, "id": i, "owner_id": owner, "visibility": "everyone"} for at, i, owner in sorted(rows, reverse=True)
-        ]
+    def __init__(self, entries: list[tuple[int, str, str]]) -> None:
+        self.entries = [FeedEntry("live", i, owner, at, "everyone") for at, i, owner in sorted(entries, reverse=True)]
 
-    async def __call__(self, viewer: Principal, limit: int, before: tuple[int, str] | None) -> list[dict[str, Any]]:
-        below = [row for row in self.rows if before is None or (row["started_ms"], row["id"]) < before]
-        return below[:limit]
+    async def newest(
+        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
+    ) -> list[FeedEntry]:
+        return [entry for entry in self.entries if before is None or (entry.at_ms, entry.id) < before][:limit]
 
 
 async def test_lives_and_videos_come_in_one_order_of_time(server: Server) -> None:
@@ -131,7 +130,7 @@ async def test_lives_and_videos_come_in_one_order_of_time(server: Server) -> Non
     videos = await seed(server, anna, 9)
     now_ms = server.app.clock.at_ms()
     lives = [(now_ms + 50, "f" * 32, anna.id), (now_ms - 8, "a" * 32, ben.id), (now_ms - 90_000, "0" * 32, anna.id)]
-    feed = Feed(server.app.relations, server.app.directory, [server.app.videos, LiveEntries(Lives(lives))])
+    feed = Feed(server.app.relations, server.app.directory, [server.app.videos, Lives(lives)])
     me = Principal(ben.id, "ben", "s", "d")
     seen: list[FeedEntry] = []
     before = None
