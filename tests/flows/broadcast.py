@@ -32,7 +32,7 @@ class Broadcast:
         self.peer = RtcPeer()
         self.session = ""  # the WHIP resource
         self._task: asyncio.Task[None] | None = None
-        self._sent = {"audio": 0, "video": 0}
+        self.sent = {"audio": 0, "video": 0}  # packets
 
     @property
     def id(self) -> str:
@@ -67,6 +67,11 @@ class Broadcast:
 
         await until(is_live, "the live to be on the air")
 
+    async def send_more(self, packets: int) -> None:
+        """Until so many more video packets have left: some 110 a second."""
+        goal = self.sent["video"] + packets
+        await until(lambda: self.sent["video"] >= goal, f"{packets} packets to be sent", 60)
+
     async def _send(self) -> None:
         video, audio = _coded(self.codec)
         loop = asyncio.get_running_loop()
@@ -85,14 +90,14 @@ class Broadcast:
                 kind = ("video", "audio")[packet.track]
                 numbers[kind] = packet.number + 1
                 self.peer.send_rtp(kind, packet.number & 0xFFFF, packet.timestamp, packet.payload, marker=packet.marker)
-                self._sent[kind] += 1
-                if self._sent[kind] % 50 == 1:
+                self.sent[kind] += 1
+                if self.sent[kind] % 50 == 1:
                     self._report(kind, packet)
             round_number += 1
 
     def _report(self, kind: str, packet: Sent) -> None:
         ntp = rtcp.ntp_from_unix(1_700_000_000 + packet.at)
-        self.peer.send_rtcp(rtcp.build_sender_report(rtcp.SenderReport(self.peer.ssrcs[kind], ntp, packet.timestamp, self._sent[kind], 0)))
+        self.peer.send_rtcp(rtcp.build_sender_report(rtcp.SenderReport(self.peer.ssrcs[kind], ntp, packet.timestamp, self.sent[kind], 0)))
 
     async def stop(self) -> None:
         """The connection breaks; nobody is told."""

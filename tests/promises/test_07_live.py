@@ -37,7 +37,7 @@ async def test_07_a_live_without_replay_leaves_no_video(start_server: StartServe
     server = await start_server(media=True)
     anna = await server.person("anna")
     broadcast = await Broadcast(anna, keep_replay=False).start()
-    await until(lambda: broadcast._sent["video"] > 60, "some pictures")
+    await broadcast.send_more(60)
     await broadcast.end()
     recordings = server.settings.recordings_dir
     await until(
