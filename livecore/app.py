@@ -293,6 +293,7 @@ class App:
     async def drain(self) -> None:
         """A stop was asked for: no new sessions, clients are told to come back, lives are finished."""
         self.draining = True
+        await self.gateway.drain()
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -47,6 +47,7 @@ class Presence:
         self._watchers: dict[str, set[str]] = {}  # account → sids
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writes: list[asyncio.Task[None]] = []
         self._endings: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -60,7 +61,7 @@ class Presence:
             timer.cancel()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._writes, return_exceptions=True)
 
     async def came(self, sid: str, principal: Principal) -> None:
         await self._count(principal.account_id, 1)
@@ -69,7 +70,9 @@ class Presence:
         self._unsubscribe(sid)
         await self._count(principal.account_id, -1)
         if not self._board.is_here(principal.account_id, self._clock.now()):
-            await self._note_seen(principal.account_id)
+            # In a task of its own: what ends the connection may be cut short, a transaction must not.
+            self._writes.append(asyncio.get_running_loop().create_task(self._note_seen(principal.account_id)))
+            self._writes = [task for task in self._writes if not task.done()]
 
     async def set_status(self, principal: Principal, status: str, text: str | None) -> None:
         self._board.set_status(principal.account_id, status, text)

@@ -31,7 +31,8 @@ class Expiry:
         self._writer = writer
         self._checkpoint = checkpoint
         self._ttl_ms = ttl_s * 1000
-        self._due: asyncio.Task[None] | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     @property
     def every_s(self) -> float:
@@ -63,11 +64,16 @@ class Expiry:
 
     async def on_deleted(self) -> None:
         """Bodies went: have the log that may still hold their bytes emptied soon."""
-        if self._due is None or self._due.done():
-            self._due = asyncio.get_running_loop().create_task(self._later())
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(CHECKPOINT_AFTER_S, self._begin_checkpoint)
 
-    async def _later(self) -> None:
-        await asyncio.sleep(CHECKPOINT_AFTER_S)
+    def _begin_checkpoint(self) -> None:
+        self._due = None
+        task = asyncio.get_running_loop().create_task(self._try_checkpoint())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _try_checkpoint(self) -> None:
         try:
             await self._checkpoint()
         except errors.Unavailable:
@@ -76,6 +82,6 @@ class Expiry:
     async def close(self) -> None:
         if self._due is not None:
             self._due.cancel()
-            await asyncio.gather(self._due, return_exceptions=True)
-            self._due = None
-            await self._checkpoint()
+            self._begin_checkpoint()
+        # Waited for and not cut off: a connection that is left in the middle is lost to the pool.
+        await asyncio.gather(*self._running)

@@ -79,8 +79,7 @@ class Hub:
             await end()
         if self._receipts_due is not None:
             self._receipts_due.cancel()
-        for task in list(self._tasks):
-            task.cancel()
+        # They read the store: waited for and not cut off, since a connection left in the middle is lost to the pool.
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def knows(self, account_id: str, username: str) -> None:

@@ -134,8 +134,6 @@ class LiveHub:
     async def close(self) -> None:
         for live_id in list(self._rooms):
             await self._forget(live_id)
-        for task in list(self._tasks):
-            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _room(self, live_id: str) -> _Room:

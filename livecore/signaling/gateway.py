@@ -53,6 +53,7 @@ class Gateway:
         self._services = services
         self._registry = services.registry
         self._tasks: set[asyncio.Task[None]] = set()
+        self.draining = False
         self._waiting: dict[str, Connection] = {}  # admitted, CONNECT not yet answered
         self._events = metrics.counter("socket_events", "Client events by name and outcome.", ("event", "outcome"))
         metrics.gauge("socket_connections", "Open Socket.IO connections.").set_function(lambda: len(self._registry))
@@ -72,11 +73,16 @@ class Gateway:
     def attach(self, application: web.Application) -> None:
         self.server.attach(application)
 
-    async def close(self) -> None:
+    async def drain(self) -> None:
+        """No new connections; those that are there end, and their clients come back to another process or later."""
+        self.draining = True
         for connection in self._registry.all():
             connection.link.cut("server_stopping")
-        for task in list(self._tasks):
-            task.cancel()
+        await self.server.settled()
+
+    async def close(self) -> None:
+        await self.drain()
+        # Events that are being answered may hold a transaction: they end by themselves.
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.shutdown()
 
@@ -85,6 +91,8 @@ class Gateway:
     async def admit(self, sid: str, link: EngineLink, environ: dict[str, Any], auth: Any) -> None:
         request = environ.get("aiohttp.request")
         address = client_address(request, self._settings.trusted_proxies) if isinstance(request, web.Request) else ""
+        if self.draining:
+            raise errors.Unavailable("The server is going down for a moment.")
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
             await self._limiter.hit("anonymous_per_address", address)

@@ -1,6 +1,7 @@
 """python-socketio kept as the protocol library: packets, namespaces, acknowledgements. What it does for each recipient and
 each event (a task, an encoding, a scan of all rooms) is done by the registry and the gateway instead."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -98,6 +99,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         task = self.start_background_task(_quietly, work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def settled(self) -> None:
+        """Wait for the ends that were begun."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     async def end(self, eio_sid: str) -> None:
         """Disconnect namespace "/" and the transport under it."""
