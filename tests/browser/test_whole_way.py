@@ -29,9 +29,10 @@ globalThis.RTCPeerConnection = class extends RTCPeerConnection {
 };"""
 
 
-async def _goes_live(host: Visitor, title: str) -> None:
+async def _goes_live(host: Visitor, title: str, camera: str = "clock") -> None:
     page = host.page
     await host.go("/live")
+    await page.get_by_label("Camera").select_option(camera)
     await page.get_by_label("What is it about?").fill(title)
     await page.get_by_role("button", name="Go live").click()
     await expect(page.get_by_role("button", name="End", exact=True)).to_be_visible()

@@ -1,12 +1,12 @@
 // Times as people say them. Servers send Unix milliseconds or ISO 8601 text; both are taken.
-import { language } from "./text.js";
+import { locale } from "./text.js";
 
-const clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
-const fullDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
-const full = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
-const weekday = new Intl.DateTimeFormat(language, { weekday: "long" });
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const fullDay = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 
 export const toDate = (value) => new Date(value);
 export const clockTime = (value) => clock.format(toDate(value));
@@ -40,10 +40,10 @@ export function span(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-const compact = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
 export const shortNumber = (number) => compact.format(number ?? 0);
 
-const sizes = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+const sizes = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 export function bytes(count) {
   if (count >= 1e9) return `${sizes.format(count / 1e9)} GB`;
   return count >= 1e6 ? `${sizes.format(count / 1e6)} MB` : `${sizes.format(Math.max(1, count / 1e3))} kB`;

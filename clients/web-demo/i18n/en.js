@@ -237,6 +237,7 @@ export const en = {
     connecting: "Connecting",
     waitingForHost: "Waiting for the host",
     comingBack: "The connection was lost. Coming back",
+    fit: "Show the whole picture",
     tapForSound: "Tap for sound",
     endedTitle: "The live has ended",
     endedText: (name) => `Thank you for being there with ${name}.`,

@@ -19,12 +19,19 @@ import { menu } from "../parts/sheet.js";
 export default function watch({ params, life }) {
   const video = h("video", { playsinline: true, autoplay: true, "aria-label": t.live.picture });
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.live.connecting }));
-  const frame = h("div", { class: "frame" }, video, h("div", { class: "shade" }));
+  // The picture fills the screen; a tap shows all of it.
+  const fit = h("button", { class: "tap", type: "button", "aria-label": t.live.fit, "aria-pressed": "false" });
+  const draw = (whole) => {
+    video.classList.toggle("fills", !whole);
+    fit.setAttribute("aria-pressed", String(whole));
+  };
+  fit.addEventListener("click", () => draw(fit.getAttribute("aria-pressed") === "false"));
+  draw(matchMedia("(min-width: 60rem)").matches);
+
+  const frame = h("div", { class: "frame" }, video, h("div", { class: "shade" }), fit);
   const top = h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/discover")));
   const picture = h("div", { class: "picture" }, frame, veil, top);
   const node = h("div", { class: "live-page on-picture" }, picture);
-  video.addEventListener("loadedmetadata", () => video.classList.toggle("fills", video.videoHeight > video.videoWidth));
-
   async function open() {
     const live = await lives.live(params.live);
     if (life.aborted) return;
