@@ -4,7 +4,6 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from livecore.media import forward, negotiate, sdp
 from livecore.media.connection import Transport, Wire
@@ -22,6 +21,7 @@ from livecore.media.control import (
     SessionClosed,
     StaleTag,
 )
+from livecore.media.demux import Demultiplexer
 from livecore.media.ice import IceLite
 from livecore.media.publication import Publication
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
@@ -35,16 +35,6 @@ WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed
 VIEWER_TICK_S = 0.2
 # A viewer that asks while the publisher is connecting or away: soon enough to feel immediate, rare enough not to be a load.
 RETRY_AFTER_S = 2
-
-
-class Peers(Wire, Protocol):
-    """The socket layer, as the router sees it."""
-
-    def add(self, transport: Transport) -> None: ...
-
-    def index(self, transport: Transport) -> None: ...
-
-    def remove(self, transport: Transport) -> None: ...
 
 
 class Published:
@@ -65,7 +55,8 @@ class Router:
         self,
         settings: WorkerSettings,
         certificate: Certificate,
-        peers: Peers,
+        peers: Demultiplexer,
+        wire: Wire,
         addresses: Sequence[tuple[str, int]],
         emit: Callable[[WorkerEvent], None],
         to_recorder: ToRecorder,
@@ -74,6 +65,7 @@ class Router:
         self._settings = settings
         self._certificate = certificate
         self._peers = peers
+        self._wire = wire
         self._addresses = addresses
         self._emit = emit
         self._to_recorder = to_recorder
@@ -342,7 +334,7 @@ class Router:
         ice = IceLite(now, consent_s=self._settings.consent_s, connect_s=self._settings.connect_s)
         setup = negotiate.setup_role(offer)
         session.remote_ufrag = offer.ufrag
-        session.transport = Transport(self._certificate, offer.fingerprints, ice, self._peers, session, dtls_client=setup == "active")
+        session.transport = Transport(self._certificate, offer.fingerprints, ice, self._wire, session, dtls_client=setup == "active")
         self._peers.add(session.transport)
         self.sessions[session.session_id] = session
         end = sdp.Endpoint(

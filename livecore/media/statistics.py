@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
 from livecore.media.publication import Track
 from livecore.media.router import Router
@@ -27,15 +28,15 @@ def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
     }
 
 
-def of_worker(router: Router, endpoint: Endpoint) -> dict[str, Any]:
+def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint) -> dict[str, Any]:
     return {
         "sessions": len(router.sessions),
         "publications": len(router.published),
         "recordings": len(router.taps),
-        "datagrams_received": endpoint.datagrams_received,
+        "datagrams_received": demux.received,
         "datagrams_sent": endpoint.datagrams_sent,
         "segmentation_offload": endpoint.offload,
-        "drops": _counts(endpoint.drops),
+        "drops": _counts(demux.drops + endpoint.drops),
     }
 
 

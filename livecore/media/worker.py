@@ -20,6 +20,7 @@ import uvloop
 
 from livecore.media import statistics
 from livecore.media.control import MediaError, event_to_message
+from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
 from livecore.media.recorder_link import RecorderLink
 from livecore.media.router import Router, WorkerEvent
@@ -44,7 +45,10 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.stopped = asyncio.Event()
-        self.endpoint = Endpoint(settings.udp_host, settings.udp_port, self._drained, self._backlog, settings.backlog_limit)
+        self.demux = Demultiplexer()
+        self.endpoint = Endpoint(
+            settings.udp_host, settings.udp_port, self.demux.on_datagram, self._drained, self._backlog, settings.backlog_limit
+        )
         hosts = settings.advertised_hosts or (self.endpoint.host,)
         self._link: RecorderLink | None = None
         if settings.recorder_socket is not None:
@@ -52,6 +56,7 @@ class Worker:
         self.router = Router(
             settings,
             generate_certificate(),
+            self.demux,
             self.endpoint,
             [(host, self.endpoint.port) for host in hosts],
             self._emit,
@@ -105,7 +110,7 @@ class Worker:
         now = time.monotonic()
         self._tick_handle = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self.router.on_tick(now)
-        self.endpoint.on_tick(now)
+        self.demux.on_tick(now)
         if now >= self._load_due:
             self._load_due = now + LOAD_INTERVAL_S
             self._tell_load(now)
@@ -192,7 +197,7 @@ class Worker:
             return statistics.of_live(router, m["live"], now)
         if kind == "worker_stats":
             return {
-                **statistics.of_worker(router, self.endpoint),
+                **statistics.of_worker(router, self.demux, self.endpoint),
                 "cpu_s": time.process_time(),
                 "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }

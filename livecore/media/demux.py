@@ -1,0 +1,101 @@
+"""Whose datagram is it: STUN, DTLS and SRTP told apart by the first byte (RFC 7983), the peer found by address or username."""
+
+from collections import Counter
+
+from livecore.media import stun
+from livecore.media.connection import SocketAddress, Transport
+from livecore.media.drops import Counters, Drop
+
+# Consent runs out after thirty seconds: connected peers are looked at this often.
+SWEEP_S = 0.5
+
+
+class Demultiplexer:
+    """All peers of a worker. `drops` counts what belongs to none of them."""
+
+    def __init__(self) -> None:
+        self.drops: Counters = Counter()
+        self.received = 0
+        self.transports: set[Transport] = set()
+        self._joining: set[Transport] = set()  # those in a handshake, whose deadlines are fractions of a second
+        self._sweep_due = 0.0
+        self._by_ufrag: dict[str, Transport] = {}
+        self._by_address: dict[SocketAddress, Transport] = {}
+
+    def add(self, transport: Transport) -> None:
+        self.transports.add(transport)
+        self._joining.add(transport)
+        self.index(transport)
+
+    def index(self, transport: Transport) -> None:
+        """Find this peer by its username fragments, also by a new one after an ICE restart."""
+        for ufrag in transport.ice.ufrags:
+            self._by_ufrag[ufrag] = transport
+
+    def remove(self, transport: Transport) -> None:
+        self.transports.discard(transport)
+        self._joining.discard(transport)
+        for ufrag in (
+            [u for u, t in self._by_ufrag.items() if t is transport] if transport.ice.previous else [transport.ice.credentials.ufrag]
+        ):
+            self._by_ufrag.pop(ufrag, None)
+        for address in transport.ice.addresses:
+            if self._by_address.get(address) is transport:
+                del self._by_address[address]
+
+    def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float) -> None:
+        """One datagram from the socket. Never raises for what it holds: it is acted on, or counted and dropped."""
+        self.received += 1
+        if not data:
+            self.drops[Drop.EMPTY] += 1
+            return
+        first = data[0]
+        if 127 < first < 192:
+            transport = self._by_address.get(source[:2])
+            if transport is None:
+                self.drops[Drop.UNKNOWN_ADDRESS] += 1
+            else:
+                transport.on_srtp(data, at, now)
+        elif first < 4:
+            self._on_stun(data, source, now)
+        elif 19 < first < 64:
+            transport = self._by_address.get(source[:2])
+            if transport is None:
+                self.drops[Drop.UNKNOWN_ADDRESS] += 1
+            else:
+                transport.on_dtls(data, now)
+        else:
+            self.drops[Drop.FIRST_BYTE] += 1
+
+    def _on_stun(self, data: bytes, source: SocketAddress, now: float) -> None:
+        try:
+            message = stun.parse(data)
+        except stun.StunError:
+            self.drops[Drop.STUN_MALFORMED] += 1
+            return
+        if message.type != stun.BINDING_REQUEST:
+            self.drops[Drop.STUN_NOT_REQUEST] += 1
+            return
+        ufrag = message.username.partition(":")[0]
+        transport = self._by_ufrag.get(ufrag)
+        if transport is None:
+            self.drops[Drop.STUN_UNKNOWN_USER] += 1
+            return
+        result = transport.on_check(message, source, now)
+        if result.drop is not None:
+            self.drops[result.drop] += 1
+        if result.added is not None:
+            self._by_address[result.added] = transport
+        for address in result.removed:
+            self._by_address.pop(address, None)
+
+    def on_tick(self, now: float) -> None:
+        """Handshake repeats, time-outs, lost consent."""
+        if now < self._sweep_due:
+            due = [transport for transport in self._joining if transport.deadline() <= now]
+        else:
+            self._sweep_due = now + SWEEP_S
+            self._joining = {transport for transport in self._joining if transport.connected_at is None}
+            due = [transport for transport in self.transports if transport.deadline() <= now]
+        for transport in due:
+            transport.on_deadline(now)

@@ -1,0 +1,159 @@
+"""Picture and sound over bad networks, in virtual time: thousands of packets through real DTLS and SRTP, from one seed."""
+
+from itertools import pairwise
+
+import pytest
+
+from livecore.media.control import PublicationDown, SessionClosed
+from tests.media.actors import Camera, Screen
+from tests.media.netem import Conditions
+from tests.media.virtual import VirtualPlane
+
+WIFI = Conditions(delay_s=0.02, jitter_s=0.01)
+
+
+def watch(plane: VirtualPlane, camera: Camera, screen: Screen, seconds: float) -> None:
+    def each(now: float) -> None:
+        camera.on_time(now)
+        screen.on_time(now)
+
+    plane.run(seconds, each)
+
+
+@pytest.mark.parametrize(
+    ("name", "conditions"),
+    [
+        ("ten in a hundred lost", Conditions(loss=0.10, delay_s=0.02)),
+        ("bursts", Conditions(loss=0.05, burst=6, delay_s=0.02)),
+        ("jitter and reordering", Conditions(delay_s=0.03, jitter_s=0.02, reorder=0.05)),
+        ("duplicates", Conditions(delay_s=0.02, duplicate=0.2)),
+    ],
+)
+def test_viewer_on_a_bad_path_sees_nearly_every_picture(name: str, conditions: Conditions) -> None:
+    plane = VirtualPlane(seed=3)
+    source = plane.publish()
+    viewer = plane.subscribe(up=WIFI, down=conditions)
+    camera, screen = Camera(source), Screen(viewer)
+    watch(plane, camera, screen, 10)
+    assert len(screen.shown) >= 280, name
+    assert screen.longest_freeze_s() < 0.5
+    pictures = [timestamp for _, _, timestamp in screen.shown]
+    assert pictures == sorted(pictures, key=lambda t: (t - pictures[0]) % (1 << 32))
+    assert viewer.drops["srtp_authentication"] == 0
+
+
+def test_publisher_on_a_bad_path_is_repaired_before_it_reaches_viewers() -> None:
+    plane = VirtualPlane(seed=4)
+    source = plane.publish(up=Conditions(loss=0.10, delay_s=0.02), down=Conditions(loss=0.02, delay_s=0.02))
+    viewer = plane.subscribe()
+    camera, screen = Camera(source), Screen(viewer)
+    watch(plane, camera, screen, 10)
+    assert source.up.lost > 80
+    assert len(screen.shown) >= 280
+    assert screen.longest_freeze_s() < 0.6
+
+
+def test_resends_stay_within_their_budget_on_a_narrow_path() -> None:
+    """A link at three quarters of the layer's rate: resends must not fill what is left of it."""
+    plane = VirtualPlane(seed=5)
+    source = plane.publish()
+    viewer = plane.subscribe(down=Conditions(delay_s=0.02, rate_bps=500_000))
+    camera, screen = Camera(source), Screen(viewer)
+    watch(plane, camera, screen, 10)
+    session = plane.router.sessions[viewer.session_id]
+    subscription = next(s for s in session.subscriptions if s.track.kind == "video")  # type: ignore[attr-defined]
+    assert viewer.down.lost > 100
+    assert subscription.resent * camera.size < 0.25 * subscription.octets + 60_000
+    assert subscription.drops["nack_over_budget"] > 0
+    sounds = len(screen.sounds)
+    assert sounds > 250
+
+
+def test_two_seconds_of_outage_are_over_within_half_a_second() -> None:
+    plane = VirtualPlane(seed=6)
+    source = plane.publish()
+    viewer = plane.subscribe()
+    camera, screen = Camera(source), Screen(viewer)
+    watch(plane, camera, screen, 2)
+    good, viewer.down.conditions = viewer.down.conditions, Conditions(loss=0.999, burst=1e9, delay_s=0.01)
+    watch(plane, camera, screen, 2)
+    viewer.down.conditions = good
+    viewer.down._losing = False
+    back = plane.now
+    watch(plane, camera, screen, 2)
+    after = [when for when, _, _ in screen.shown if when > back]
+    assert after
+    assert after[0] - back < 0.8
+    assert len(after) > 30
+
+
+def test_every_number_may_wrap() -> None:
+    """Sequence, timestamp and picture id begin just below their limits; the viewer's sequence wraps within the run."""
+    plane = VirtualPlane(seed=7)
+    source = plane.publish()
+    viewer = plane.subscribe(down=Conditions(loss=0.02, delay_s=0.02))
+    camera, screen = Camera(source, packets=20, size=100), Screen(viewer)
+    watch(plane, camera, screen, 100)
+    assert camera.sequence > 2 * 60_000
+    assert len(screen.shown) > 2950
+    assert viewer.drops["srtp_authentication"] == 0
+    assert viewer.drops["srtp_replay"] == 0
+
+
+def test_publisher_that_moves_to_another_network_is_followed() -> None:
+    plane = VirtualPlane(seed=8)
+    source = plane.publish()
+    viewer = plane.subscribe()
+    camera, screen = Camera(source), Screen(viewer)
+    watch(plane, camera, screen, 1)
+    plane.move(source)
+    source._check_at = 0.0
+    moved = plane.now
+    watch(plane, camera, screen, 1)
+    assert len([1 for when, _, _ in screen.shown if when > moved]) >= 27
+
+
+def test_publisher_out_of_reach_may_come_back_in_time() -> None:
+    plane = VirtualPlane(seed=9, resume_s=30.0)
+    source = plane.publish()
+    viewer = plane.subscribe()
+    screen = Screen(viewer)
+    watch(plane, Camera(source), screen, 2)
+    source.silent = True
+    plane.run(31)
+    assert [e.reason for e in plane.events if isinstance(e, PublicationDown)] == ["away"]
+    again = plane.publish()
+    before = len(screen.shown)
+    watch(plane, Camera(again, sequence=5, timestamp=77, picture_id=3), screen, 2)
+    assert len(screen.shown) - before >= 55
+    timestamps = [t for _, _, t in screen.shown]
+    steps = [(b - a) % (1 << 32) for a, b in pairwise(timestamps)]
+    assert max(steps) < 90_000 * 60
+    assert min(steps) > 0
+    plane.run(1)
+    assert not [e for e in plane.events if isinstance(e, SessionClosed) and e.session_id == viewer.session_id]
+
+
+def test_publisher_that_stays_away_is_gone_after_its_time() -> None:
+    plane = VirtualPlane(seed=10, resume_s=30.0)
+    source = plane.publish()
+    viewer = plane.subscribe()
+    source.silent = True
+    plane.run(31)
+    assert not viewer.closed
+    plane.run(30)
+    assert [e.reason for e in plane.events if isinstance(e, PublicationDown)] == ["away", "gone"]
+    assert viewer.closed
+
+
+def test_handshake_survives_loss() -> None:
+    for seed in range(8):
+        plane = VirtualPlane(seed=seed)
+        lossy = Conditions(loss=0.3, delay_s=0.02)
+        source = plane.peer(lossy, lossy)
+        source.up._random.seed(seed)
+        source.down._random.seed(seed + 100)
+        source.accept(plane.router.publish("live", "main", source.peer.offer_to_publish("vp8"), "vp8", None, plane.now))
+        began = plane.now
+        plane.until(lambda s=source, p=plane: s.connected and bool(p.router.ups()))  # type: ignore[misc]
+        assert plane.now - began < 4
