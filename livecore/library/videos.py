@@ -5,6 +5,7 @@ of audience holds in the very next one, whatever signed links are about.
 """
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,6 +58,9 @@ class Videos:
             errors.Unavailable: the store does not take it.
         """
         source = f"{facts['recording']}.{facts.get('part', 0)}"
+        if await self._by_source(source) is None and not await asyncio.to_thread(path.is_file):
+            # It was taken before, and its video has been deleted since.
+            raise FileNotFoundError(errno.ENOENT, "the recording is gone", path.name)
         row = await self._begin(owner_id, live_id, source, path, facts, visibility, title)
         if row["stored_ms"] is None:
             digest, size_bytes = await asyncio.to_thread(_digest, path)
@@ -95,8 +99,15 @@ class Videos:
                 await conn.execute(insert(video).values(**fresh))
         except IntegrityError:
             log.info("recording told again", live=live_id)
+        row = await self._by_source(source)
+        if row is None:
+            raise errors.Unavailable("The video was deleted while it came.")
+        return row
+
+    async def _by_source(self, source: str) -> Row | None:
         async with self._db.read() as conn:
-            return dict((await conn.execute(select(video).where(video.c.source == source))).mappings().one())
+            row = (await conn.execute(select(video).where(video.c.source == source))).mappings().one_or_none()
+        return None if row is None else dict(row)
 
     async def _stored(self, video_id: str, digest: str, size_bytes: int) -> None:
         async with self._db.write() as conn:

@@ -36,6 +36,8 @@ FINISH_TIMEOUT_S = 1200.0
 # Asking the file system for its free space is cheap, but not free.
 DISK_CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
+# A main process whose database was away for a moment could not take a file: it is told again.
+RETELL_INTERVAL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class RecorderSettings:
         reorder_wait_s: how long a missing packet is waited for: three round trips of a bad mobile network.
         resume_s: how long a recording stays open after its worker went away.
         idle_exit_s: with no connection for so long, the process finishes its files and ends.
+        retell_s: a finished file that nobody took is told again this often.
         reserve_bytes: recordings end when the disk has less than this free, so that the rest of the platform lives on.
         part_limit_s: a longer recording rotates into a next part.
     """
@@ -59,6 +62,7 @@ class RecorderSettings:
     reorder_wait_s: float = 0.5
     resume_s: float = 30.0
     idle_exit_s: float = 10.0
+    retell_s: float = RETELL_INTERVAL_S
     reserve_bytes: int = 256 << 20
     part_limit_s: float = 12 * 3600.0
 
@@ -101,6 +105,7 @@ class Recorder:
         self._stopping = asyncio.Event()
         self._disk_checked_at = 0.0
         self._purged_at = 0.0
+        self._told_at = 0.0  # when all that waits was last told
         self.drops: Counter[str] = Counter()
 
     async def run(self) -> int:
@@ -275,6 +280,10 @@ class Recorder:
             if self._directory.free_bytes() < self._settings.reserve_bytes:
                 for recording_id in list(self._running):
                     self._fail(recording_id, "disk_full")
+        if now - self._told_at > self._settings.retell_s:
+            self._told_at = now
+            for part in self._finished.values():
+                self._tell_mains(self._announcement(part))
         if now - self._purged_at > PURGE_INTERVAL_S:
             self._purged_at = now
             self._directory.purge(_at_ms())

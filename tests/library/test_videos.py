@@ -75,9 +75,8 @@ async def test_a_file_that_cannot_be_shown_fails_and_is_for_nobody_else(server: 
 
 async def test_a_stop_in_the_middle_of_keeping_is_made_good_at_the_next_telling(server: Server, anna: Person, tmp_path: Path) -> None:
     """The row is there, the object is not: as a kill between the two leaves it."""
-    told, gone, path = facts("vp8"), tmp_path / "gone.webm", tmp_path / "r.webm"
-    with pytest.raises(OSError, match="gone"):
-        await server.app.videos.create_from_recording(anna.id, new_id(), gone, told, "everyone", "Once")
+    told, path = facts("vp8"), tmp_path / "r.webm"
+    await server.app.videos._begin(anna.id, new_id(), f"{told['recording']}.0", path, told, "everyone", "Once")
     (seen,) = (await anna.get("/api/v1/me/videos")).json["items"]
     assert (seen["status"], seen["file"], seen["sha256"]) == ("processing", None, None)
     assert (await anna.get(f"/api/v1/videos/{seen['id']}/stream")).status == 409
@@ -88,6 +87,20 @@ async def test_a_stop_in_the_middle_of_keeping_is_made_good_at_the_next_telling(
         return bool((await anna.get(f"/api/v1/videos/{seen['id']}")).json["status"] == "ready")
 
     await until(is_ready, "the video")
+
+
+async def test_a_recording_that_is_told_after_its_video_was_deleted_does_not_come_back(
+    server: Server, anna: Person, tmp_path: Path
+) -> None:
+    path, told = tmp_path / "r.webm", facts("vp8")
+    path.write_bytes(recorded_bytes("vp8"))
+    video_id = await server.app.videos.create_from_recording(anna.id, new_id(), path, told, "everyone", "Once")
+    path.unlink()
+    assert await server.app.videos.create_from_recording(anna.id, new_id(), path, told, "everyone", "Once") == video_id
+    assert (await anna.delete(f"/api/v1/videos/{video_id}")).status == 204
+    with pytest.raises(FileNotFoundError):
+        await server.app.videos.create_from_recording(anna.id, new_id(), path, told, "everyone", "Once")
+    assert (await anna.get("/api/v1/me/videos")).json["items"] == []
 
 
 # -- who may see it

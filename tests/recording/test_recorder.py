@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from livecore.media.recorder import RecorderSettings, run
 sys.exit(run(RecorderSettings(socket_path=Path(sys.argv[1]), directory=Path(sys.argv[2]), idle_exit_s=float(sys.argv[3]),
-    resume_s=float(sys.argv[4]), reserve_bytes=int(sys.argv[5]))))
+    resume_s=float(sys.argv[4]), reserve_bytes=int(sys.argv[5]), retell_s=float(sys.argv[6]))))
 """
 SOUND = packetise.coded_audio(3.0)
 VIDEO = {codec: packetise.coded_video(codec, 3.0) for codec in ("vp8", "h264")}
@@ -40,13 +40,15 @@ class Desk:
         self.process: subprocess.Popen[bytes] | None = None
         self.connections: list[ipc.Connection] = []
 
-    async def start(self, idle_s: float = 60.0, resume_s: float = 30.0, reserve: int = 0, limit_bytes: int | None = None) -> None:
+    async def start(
+        self, idle_s: float = 60.0, resume_s: float = 30.0, reserve: int = 0, limit_bytes: int | None = None, retell_s: float = 60.0
+    ) -> None:
         def limited() -> None:
             if limit_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(self.socket), str(self.files), str(idle_s), str(resume_s), str(reserve)],
+            [sys.executable, "-c", PROGRAM, str(self.socket), str(self.files), str(idle_s), str(resume_s), str(reserve), str(retell_s)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -195,6 +197,17 @@ async def test_a_finished_recording_is_told_at_each_connection_until_it_is_taken
     third, told_last = await desk.connect("main")
     assert (await third.request({"t": "stats"}))["waiting"] == 0
     assert told_last == []
+
+
+async def test_a_file_that_was_not_taken_is_told_again_on_the_same_connection(desk: Desk) -> None:
+    await desk.start(retell_s=0.3)
+    main, told = await desk.connect("main")
+    worker, _ = await record(desk)
+    worker.send({"t": "close", "r": "rec1", "reason": "ended"})
+    await until(lambda: len(of_kind(told, "finished")) >= 3, "the third telling")
+    assert {message["recording"] for message in told} == {"rec1"}
+    main.send({"t": "taken", "recording": "rec1", "part": 0})
+    assert (await main.request({"t": "stats"}))["waiting"] == 0
 
 
 async def test_sigterm_finishes_what_runs_and_ends_with_status_0(desk: Desk) -> None:
