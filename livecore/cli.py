@@ -21,7 +21,12 @@ from livecore.errors import ConfigError, Problem
 from livecore.platform import logs
 from livecore.supervisor import Supervisor
 
-cli = typer.Typer(help="livecore: a real-time messaging and live-stream server.", no_args_is_help=True, add_completion=False)
+cli = typer.Typer(
+    help="livecore: a real-time messaging and live-stream server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 admin = typer.Typer(help="What an operator does by hand.", no_args_is_help=True)
 process = typer.Typer(hidden=True)
 cli.add_typer(admin, name="admin")

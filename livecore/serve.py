@@ -18,11 +18,14 @@ from aiohttp import web
 
 from livecore.app import App
 from livecore.config import Settings
+from livecore.errors import ConfigError
 from livecore.platform import logs
 from livecore.platform.tls import local_addresses, server_context
 
 log = structlog.get_logger("serve")
 
+# A main process that cannot bind its port or read its certificate will not be able to in a moment either.
+EXIT_CANNOT_SERVE = 3
 SETTINGS_VARIABLE = "LIVECORE_RESOLVED_SETTINGS"
 _PR_SET_PDEATHSIG = 1
 # The garbage collector's first threshold once everything lives: fan-out makes garbage in bursts, and a
@@ -121,11 +124,14 @@ def run_main(settings: Settings, index: int, ready_fd: int | None) -> int:
     logs.configure(settings)
     try:
         uvloop.run(_main(settings, index, ready_fd))
+    except ConfigError as exc:
+        log.error("cannot serve", reason=str(exc))
+        return EXIT_CANNOT_SERVE
     except OSError as exc:
         if exc.errno is None or not exc.strerror:
             raise
         log.error("cannot serve", host=settings.host, port=settings.port, reason=exc.strerror)
-        return 3
+        return EXIT_CANNOT_SERVE
     return 0
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from livecore.config import Settings
 from livecore.errors import ConfigError
-from livecore.serve import SETTINGS_VARIABLE
+from livecore.serve import EXIT_CANNOT_SERVE, SETTINGS_VARIABLE
 
 log = structlog.get_logger("supervisor")
 
@@ -30,8 +30,6 @@ HEALTHY_S = 10.0
 KILL_AFTER_S = 5.0
 # Opening a database, migrating it and connecting takes a second or two; a slow disk more.
 READY_TIMEOUT_S = 60.0
-# A main process that cannot bind its port will not be able to in a moment either.
-EXIT_CANNOT_SERVE = 3
 
 
 @dataclass

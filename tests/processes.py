@@ -34,7 +34,7 @@ class Program(Server):
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if settings.get('tls', 'off') == 'off' else 'https'}://127.0.0.1:{self.port}"
         self.environment = {
             "LIVECORE_DATA_DIR": str(data_dir),
             "LIVECORE_PORT": str(self.port),
@@ -60,7 +60,8 @@ class Program(Server):
                 sys.executable, "-m", "livecore", "serve", stdout=log, stderr=log, env=environment, start_new_session=True
             )
         if self._http is None:
-            self._http = aiohttp.ClientSession()
+            # The certificate of `--tls auto` is nobody's: tests that look at it bring a context of their own.
+            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=not self.url.startswith("https")))
         await until(self._serves, "livecore serve to answer", START_TIMEOUT_S)
 
     async def _serves(self) -> bool:
