@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from livecore.accounts.avatars import MEDIA_TYPES
 from livecore.accounts.controls import CONTROLS
@@ -59,9 +59,6 @@ class Leaving(Model):
 
 class SettingsView(Model):
     """`schema` is the JSON Schema of `values`: each control with its title, its group (`x-group`) and its default."""
-
-    # `schema` itself is a name of pydantic's own.
-    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
 
     json_schema: Annotated[dict[str, Any], Field(serialization_alias="schema")]
     values: dict[str, str | bool]

@@ -1,0 +1,260 @@
+"""30. Block: from the very next request, each way, nothing; unblocking restores; the other is not told.
+
+Each surface on which one person meets another is one function that says whether `viewer` finds `other` there. A new surface is
+added to the list of the kind of pair that meets on it.
+"""
+
+import io
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.library.recorded import keep
+from tests.people import Person
+from tests.rooms.talk import direct, group, say
+from tests.serving import Server
+from tests.waiting import until
+
+
+@dataclass
+class Scene:
+    """Two people and somebody whom both know, with what each has made."""
+
+    server: Server
+    cara: Person
+    directory: Path
+    avatars: dict[str, str]
+    lives: dict[str, str]
+    videos: dict[str, str]
+    group: str = ""
+
+
+Surface = Callable[[Scene, Person, Person], Awaitable[bool]]
+
+
+async def listed(viewer: Person, path: str, other: Person, **params: str) -> bool:
+    """Whether a list holds the other anywhere."""
+    answer = await viewer.get(path, params=params)
+    assert answer.status == 200, answer
+    return f'"{other.username}"'.encode() in answer.body
+
+
+async def profile(scene: Scene, viewer: Person, other: Person) -> bool:
+    answer = await viewer.get(f"/api/v1/users/{other.username}")
+    if answer.status == 404:
+        return False
+    # Who blocks somebody still reads the name that they block, to take it back; nothing else of them.
+    detail = ("name", "avatar", "phone", "status_message", "birthday", "last_seen", "gender", "age_info")
+    return any(answer.json[field] is not None for field in detail) or answer.json["standing"] not in ("none", "blocked")
+
+
+async def search_by_username(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/users", other, q=other.username[:3])
+
+
+async def search_by_name(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/users", other, q="Example")
+
+
+async def suggestions(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/discover/people", other)
+
+
+async def friend_request(scene: Scene, viewer: Person, other: Person) -> bool:
+    answer = await viewer.post("/api/v1/friend-requests", {"username": other.username})
+    if answer.status == 201:
+        assert (await viewer.delete(f"/api/v1/friend-requests/{answer.json['id']}")).status == 204
+    return answer.status == 201
+
+
+async def following(scene: Scene, viewer: Person, other: Person) -> bool:
+    answer = await viewer.put(f"/api/v1/follows/{other.username}")
+    return answer.status == 204 and await listed(viewer, "/api/v1/follows", other)
+
+
+async def friends(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/friends", other)
+
+
+async def friends_of_a_common_friend(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, f"/api/v1/users/{scene.cara.username}/friends", other)
+
+
+async def friends_of_the_other(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.get(f"/api/v1/users/{other.username}/friends")).status == 200
+
+
+async def picture(scene: Scene, viewer: Person, other: Person) -> bool:
+    """By the address that the viewer was given before."""
+    return (await scene.server.call("GET", scene.avatars[viewer.username])).status == 200
+
+
+async def live_page(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.get(f"/api/v1/lives/{scene.lives[other.username]}")).status == 200
+
+
+async def live_room(scene: Scene, viewer: Person, other: Person) -> bool:
+    listener = await viewer.connect()
+    try:
+        return bool((await listener.call("live:join", {"live": scene.lives[other.username]}))["ok"])
+    finally:
+        await listener.close()
+
+
+async def video_page(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.get(f"/api/v1/videos/{scene.videos[other.username]}")).status == 200
+
+
+async def video_download(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.get(f"/api/v1/videos/{scene.videos[other.username]}/download")).status == 200
+
+
+async def feed(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/feed", other, scope="discover")
+
+
+async def message(scene: Scene, viewer: Person, other: Person) -> bool:
+    """Whether what `viewer` writes arrives at `other`; the answer to a blocked writer is the ordinary one."""
+    conversation = scene.group or await direct(viewer, other)
+    writer, reader, third = await viewer.connect(), await other.connect(), await scene.cara.connect()
+    try:
+        count = len(reader.heard("message:new"))
+        await writer.call("message:send", {"conversation": conversation, "client_id": f"to {other.username} {id(writer)}", "body": "hello"})
+        # What comes after it in the same order shows that it was passed over, and not late.
+        if scene.group:
+            await say(third, conversation, f"after {id(writer)}")
+        else:
+            await say(third, await direct(scene.cara, other), f"after {id(writer)}")
+        await until(lambda: [new for new in reader.heard("message:new")[count:] if new["body"].startswith("after")], "the later message")
+        return any(new["body"] == "hello" for new in reader.heard("message:new")[count:])
+    finally:
+        for listener in (writer, reader, third):
+            await listener.close()
+
+
+FRIENDS: list[Surface] = [
+    profile,
+    search_by_username,
+    search_by_name,
+    friends,
+    friends_of_a_common_friend,
+    friends_of_the_other,
+    following,
+    picture,
+    live_page,
+    live_room,
+    video_page,
+    video_download,
+    feed,
+    message,
+]
+STRANGERS: list[Surface] = [profile, search_by_username, search_by_name, suggestions, friend_request, following, picture, live_page, feed]
+
+
+@pytest.fixture
+async def scene(server: Server, tmp_path: Path) -> Scene:
+    return Scene(server, await server.person("cara"), tmp_path, {}, {}, {})
+
+
+async def met(scene: Scene, name: str) -> Person:
+    """Somebody with a picture, a live and a video, and a friend of cara's."""
+    person = await scene.server.person(name)
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(out, "PNG")
+    headers = {"Content-Type": "image/png"}
+    put = await scene.server.call("PUT", "/api/v1/me/avatar", data=out.getvalue(), headers=headers, token=person.access)
+    assert put.status == 200, put
+    scene.lives[name] = (await person.post("/api/v1/lives", {"title": f"Live of {name}"})).json["id"]
+    scene.videos[name] = await keep(scene.server, person, scene.directory, title=f"Video of {name}")
+    await scene.server.befriend(scene.cara, person)
+    return person
+
+
+async def two(scene: Scene, *, are_friends: bool) -> tuple[Person, Person]:
+    anna, ben = await met(scene, "anna"), await met(scene, "ben")
+    if are_friends:
+        await scene.server.befriend(anna, ben)
+    for viewer, other in ((anna, ben), (ben, anna)):
+        scene.avatars[viewer.username] = (await viewer.get(f"/api/v1/users/{other.username}")).json["avatar"]
+    return anna, ben
+
+
+async def found(scene: Scene, surfaces: list[Surface], viewer: Person, other: Person) -> dict[str, bool]:
+    return {surface.__name__: await surface(scene, viewer, other) for surface in surfaces}
+
+
+@pytest.mark.parametrize("are_friends", [True, False])
+async def test_30_a_block_holds_on_every_surface_both_ways_and_unblocking_restores(scene: Scene, are_friends: bool) -> None:
+    anna, ben = await two(scene, are_friends=are_friends)
+    surfaces = FRIENDS if are_friends else STRANGERS
+    everything, nothing = {surface.__name__: True for surface in surfaces}, {surface.__name__: False for surface in surfaces}
+    for viewer, other in ((anna, ben), (ben, anna)):
+        assert await found(scene, surfaces, viewer, other) == everything, viewer.username
+
+    assert (await anna.put("/api/v1/blocks/ben")).status == 204
+    for viewer, other in ((ben, anna), (anna, ben)):
+        assert await found(scene, surfaces, viewer, other) == nothing, viewer.username
+    # The third one sees both.
+    assert await listed(scene.cara, "/api/v1/friends", anna)
+    assert await listed(scene.cara, "/api/v1/friends", ben)
+
+    assert (await anna.delete("/api/v1/blocks/ben")).status == 204
+    for viewer, other in ((anna, ben), (ben, anna)):
+        assert await found(scene, surfaces, viewer, other) == everything, viewer.username
+
+
+async def test_30_a_block_from_each_side_needs_both_to_be_taken_back(scene: Scene) -> None:
+    anna, ben = await two(scene, are_friends=True)
+    await anna.put("/api/v1/blocks/ben")
+    # Ben cannot see her, but may block her name all the same.
+    assert (await ben.put("/api/v1/blocks/anna")).status == 204
+    await anna.delete("/api/v1/blocks/ben")
+    assert not await profile(scene, anna, ben)
+    assert not await profile(scene, ben, anna)
+    await ben.delete("/api/v1/blocks/anna")
+    assert await profile(scene, anna, ben)
+    assert (await ben.get("/api/v1/users/anna")).json["standing"] == "friends"
+
+
+async def test_30_in_a_shared_group_what_the_other_writes_is_withheld(scene: Scene) -> None:
+    anna, ben = await two(scene, are_friends=True)
+    scene.group = await group(scene.cara, anna, ben)
+    assert await message(scene, ben, anna)
+    await anna.put("/api/v1/blocks/ben")
+    assert not await message(scene, ben, anna)
+    await anna.delete("/api/v1/blocks/ben")
+    assert await message(scene, ben, anna)
+
+
+async def test_30_the_other_is_not_told(scene: Scene) -> None:
+    anna, ben = await two(scene, are_friends=True)
+    listener = await ben.connect()
+    before = await ben.get("/api/v1/me/activity")
+    sent = len(scene.server.sent(ben.email))
+    await anna.put("/api/v1/blocks/ben")
+    # An event that does come shows that nothing came before it.
+    await scene.cara.post("/api/v1/conversations", {"kind": "group", "members": ["ben"], "title": "Bell"})
+    await until(lambda: listener.heard("conversation:new"), "the bell")
+    assert [name for name, _ in listener.events if name != "presence:update"] == ["conversation:new"]
+    assert (await ben.get("/api/v1/me/activity")).json == before.json
+    assert len(scene.server.sent(ben.email)) == sent
+    # To ben she is as somebody who does not exist.
+    gone, never = await ben.get("/api/v1/users/anna"), await ben.get("/api/v1/users/nobody.of.that.name")
+    assert [(answer.status, answer.type, answer.json["title"]) for answer in (gone, never)] == [(404, "not_found", never.json["title"])] * 2
+
+
+async def test_30_blocks_are_listed_for_the_one_who_made_them(scene: Scene) -> None:
+    anna, ben = await two(scene, are_friends=False)
+    for _ in range(2):
+        assert (await anna.put("/api/v1/blocks/ben")).status == 204
+    assert [entry["user"]["username"] for entry in (await anna.get("/api/v1/blocks")).json["items"]] == ["ben"]
+    assert (await anna.get("/api/v1/blocks/ben")).json["standing"] == "blocked"
+    assert (await ben.get("/api/v1/blocks")).json["items"] == []
+    assert (await ben.get("/api/v1/blocks/anna")).status == 404
+    assert (await anna.put("/api/v1/blocks/anna")).status == 409
+    assert (await anna.put("/api/v1/blocks/nobody")).status == 404
+    asked = await anna.post("/api/v1/friend-requests", {"username": "ben"})
+    assert (asked.status, asked.type) == (409, "you_block")
