@@ -105,8 +105,11 @@ class App:
         self.draining = False
         self._openapi: dict[str, Any] | None = None
 
-    async def start(self) -> web.Application:
-        """Connect the engines, bring the schema up to date, build the services, answer the HTTP application (not yet listening)."""
+    async def start(self, *, serving: bool = True) -> web.Application:
+        """Connect the engines, bring the schema up to date, build the services, answer the HTTP application (not yet listening).
+
+        Without `serving` no job is run and no media worker or recorder is spoken to: a command-line call beside a running server.
+        """
         settings = self.settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.db = SqlDatabase(database_url(settings.database_url, settings.data_dir))
@@ -135,9 +138,10 @@ class App:
         self._start_library()
         # -- trust and privacy
 
-        await self.jobs.start()
-        self._stack.push_async_callback(self.jobs.close)
-        await self._start_live_plane()
+        if serving:
+            await self.jobs.start()
+            self._stack.push_async_callback(self.jobs.close)
+            await self._start_live_plane()
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application[APP] = self
         mount(application, ROUTES)

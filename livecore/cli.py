@@ -1,6 +1,7 @@
 """The command line: `livecore serve | config | migrate | admin … | bench …`."""
 
 import asyncio
+import importlib
 import inspect
 import signal
 import sys
@@ -154,14 +155,14 @@ def config_command(flags: dict[str, Any]) -> None:
 def migrate_command(flags: dict[str, Any]) -> None:
     """Bring the database's schema up to date (serve does it too)."""
     from livecore import data
-    from livecore.app import load_tables
     from livecore.platform.database import SqlDatabase, database_url
     from livecore.platform.migrations import migrate
 
     settings = _settings(flags)
+    # Every table stands in the metadata once the services are imported.
+    importlib.import_module("livecore.app")
 
     async def work() -> int:
-        load_tables()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = SqlDatabase(database_url(settings.database_url, settings.data_dir))
         try:
