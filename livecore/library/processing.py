@@ -74,13 +74,18 @@ class Processing:
                 "width": poster.width,
                 "height": poster.height,
             }
-        await self._settle(
+        is_there = await self._settle(
             row["id"], status="ready", progress=1.0, published_ms=func.coalesce(video.c.published_ms, self._clock.at_ms()), **found
         )
+        if not is_there:
+            # Deleted while its poster was made: nobody else knows of that object.
+            await self._storage.delete_prefix(f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/")
 
-    async def _settle(self, video_id: str, **values: Any) -> None:
+    async def _settle(self, video_id: str, **values: Any) -> bool:
+        """Whether the video is still there."""
         async with self._db.write() as conn:
-            await conn.execute(update(video).where(video.c.id == video_id).values(**values, version=video.c.version + 1))
+            done = await conn.execute(update(video).where(video.c.id == video_id).values(**values, version=video.c.version + 1))
+        return bool(done.rowcount)
 
 
 @contextlib.asynccontextmanager

@@ -65,7 +65,9 @@ class Videos:
         if row["stored_ms"] is None:
             digest, size_bytes = await asyncio.to_thread(_digest, path)
             await self._storage.put(row["object_key"], path)
-            await self._stored(row["id"], digest, size_bytes)
+            if not await self._stored(row["id"], digest, size_bytes):
+                # Deleted while it came: nobody else knows of the object.
+                await self._storage.delete_prefix(f"{VIDEO_PREFIX.format(account=owner_id)}{row['id']}/")
         return str(row["id"])
 
     async def _begin(
@@ -109,14 +111,18 @@ class Videos:
             row = (await conn.execute(select(video).where(video.c.source == source))).mappings().one_or_none()
         return None if row is None else dict(row)
 
-    async def _stored(self, video_id: str, digest: str, size_bytes: int) -> None:
+    async def _stored(self, video_id: str, digest: str, size_bytes: int) -> bool:
+        """Whether the video is still there."""
         async with self._db.write() as conn:
             await conn.execute(
                 update(video)
                 .where(video.c.id == video_id, video.c.stored_ms.is_(None))
                 .values(sha256=digest, size_bytes=size_bytes, stored_ms=self._clock.at_ms(), progress=0.5)
             )
-            await self._jobs.enqueue(conn, PROCESS_JOB, {"video": video_id}, key=f"{PROCESS_JOB}:{video_id}")
+            is_there = (await conn.execute(select(video.c.id).where(video.c.id == video_id))).first() is not None
+            if is_there:
+                await self._jobs.enqueue(conn, PROCESS_JOB, {"video": video_id}, key=f"{PROCESS_JOB}:{video_id}")
+        return is_there
 
     # -- seeing
 
