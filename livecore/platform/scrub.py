@@ -54,7 +54,7 @@ DEPTH_LIMIT = 6
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # SQLAlchemy's and PostgreSQL's ways of repeating the values of a statement.
-    (re.compile(r"\[parameters: .*?\]\s*(?=\n|$|\(Background)", re.DOTALL), f"[parameters: {GONE}]"),
+    (re.compile(r"\[parameters:[^\n]*"), f"[parameters: {GONE}]"),
     (re.compile(r"(?m)^(DETAIL|CONTEXT):.*$"), rf"\1: {GONE}"),
     # Credentials in an address.
     (re.compile(r"(?<=://)[^/\s@'\"]+@"), f"{GONE}@"),
@@ -68,7 +68,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1\2{GONE}",
     ),
     (re.compile(r"(?i)\bcode(\s+(?:is\s+)?)\d{4,8}\b"), rf"code\1{GONE}"),
-    (re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"), "[mail]"),
+    (re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"), "[mail]"),
     # JSON web tokens, and other opaque secrets: 40 and more signs with both cases and digits.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), GONE),
     (
@@ -83,7 +83,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 def scrub_text(text: str) -> str:
     """The text without what looks like a secret or leads to a person."""
     if len(text) > VALUE_LIMIT:
-        text = text[:VALUE_LIMIT] + "…"
+        # Up to a space: half of an address is not seen as one.
+        text = text[:VALUE_LIMIT].rpartition(" ")[0] + " …"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
