@@ -1,0 +1,88 @@
+"""Layers: learned from rid, chosen for each viewer, switched at key frames without a seam."""
+
+from itertools import pairwise
+
+from livecore.media.sessions import ViewerSession
+from tests.media.actors import Camera, Screen
+from tests.media.netem import Conditions
+from tests.media.virtual import VirtualPeer, VirtualPlane
+
+
+def stage(seed: int, down: Conditions = Conditions(delay_s=0.02)) -> tuple[VirtualPlane, list[Camera], VirtualPeer, Screen]:
+    plane = VirtualPlane(seed=seed)
+    source = plane.publish(rids=["l", "m", "h"])
+    cameras = [
+        Camera(source, 1, 300, "l", ssrc=11, sequence=100, timestamp=5, picture_id=3),
+        Camera(source, 2, 700, "m", ssrc=12, sequence=60_000, timestamp=1 << 31, picture_id=0x7FF0, sound=False),
+        Camera(source, 5, 1000, "h", ssrc=13, sequence=30_000, timestamp=0xFFFFFF00, picture_id=900, sound=False),
+    ]
+    plane.run(2.5, lambda now: [camera.on_time(now) for camera in cameras])
+    viewer = plane.subscribe(down=down)
+    return plane, cameras, viewer, Screen(viewer)
+
+
+def watch(plane: VirtualPlane, cameras: list[Camera], screen: Screen, seconds: float) -> None:
+    def each(now: float) -> None:
+        for camera in cameras:
+            camera.on_time(now)
+        screen.on_time(now)
+
+    plane.run(seconds, each)
+
+
+def layer(plane: VirtualPlane, viewer: VirtualPeer) -> str | None:
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    current = next(s for s in session.subscriptions if s.track.kind == "video").forwarder.current
+    return current.rid if current else None
+
+
+def wish(plane: VirtualPlane, viewer: VirtualPeer, rid: str) -> None:
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    session.wished = rid
+
+
+def test_viewer_starts_with_the_best_layer() -> None:
+    plane, cameras, viewer, screen = stage(1)
+    watch(plane, cameras, screen, 1)
+    assert layer(plane, viewer) == "h"
+    assert len(screen.shown) >= 25
+
+
+def test_switching_back_and_forth_shows_one_picture_after_the_other() -> None:
+    plane, cameras, viewer, screen = stage(2)
+    for rid in ("l", "h", "m", "l", "h"):
+        wish(plane, viewer, rid)
+        watch(plane, cameras, screen, 1)
+        assert layer(plane, viewer) == rid
+    assert screen.longest_freeze_s() < 0.2
+    pictures = [picture for _, picture, _ in screen.shown]
+    assert all(b == a + 1 & 0x7FFF for a, b in pairwise(pictures))
+    steps = [(b - a) % (1 << 32) for (_, _, a), (_, _, b) in pairwise(screen.shown)]
+    # The three cameras share a clock: at a switch a picture may be left out, time never jumps.
+    assert max(steps) <= 4 * 3000
+    assert min(steps) > 0
+    assert viewer.drops["srtp_authentication"] == viewer.drops["srtp_replay"] == 0
+
+
+def test_layer_that_the_publisher_stops_is_left_within_two_seconds() -> None:
+    plane, cameras, viewer, screen = stage(3)
+    watch(plane, cameras, screen, 1)
+    cameras[2].running = False
+    stopped = plane.now
+    watch(plane, cameras, screen, 3)
+    assert layer(plane, viewer) == "m"
+    assert next(when for when, _, _ in screen.shown if when > stopped + 0.1) - stopped < 2
+    cameras[2].running = True
+    watch(plane, cameras, screen, 3)
+    assert layer(plane, viewer) == "h"
+
+
+def test_switching_under_loss() -> None:
+    plane, cameras, viewer, screen = stage(4, Conditions(loss=0.08, delay_s=0.02))
+    for rid in ("l", "h", "m", "h"):
+        wish(plane, viewer, rid)
+        watch(plane, cameras, screen, 2)
+    assert len(screen.shown) > 210
+    assert screen.longest_freeze_s() < 0.8
