@@ -35,6 +35,8 @@ async def _look(visitor: Visitor, name: str, path: str, text: str) -> None:
     await visitor.go(path)
     await expect(visitor.page.get_by_text(text).first).to_be_visible()
     await expect(visitor.page.locator(".bone")).to_have_count(0)
+    if name == "live":
+        await visitor.video_advances()
     await visitor.fits()
     await visitor.accessible()
     await visitor.picture(name)

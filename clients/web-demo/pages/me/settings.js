@@ -27,7 +27,7 @@ export default function settings() {
     return h(
       "div",
       { class: "setting" },
-      h("div", {}, h("label", { class: "strong", for: id }, label), schema.description && h("p", { class: "soft small", id: `${id}-why` }, schema.description)),
+      h("div", {}, h("label", { for: id }, label), schema.description && h("p", { class: "soft small", id: `${id}-why` }, schema.description)),
       control(id, name, schema, value, change),
     );
   };

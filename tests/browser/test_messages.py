@@ -1,0 +1,80 @@
+"""Messages in a browser: all tabs of a profile are one device, and neither a closed tab nor a lost server loses anything."""
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PHONE, Visitor
+from tests.conftest import StartProgram
+
+
+async def _two_friends(program: StartProgram, visitor: NewVisitor) -> tuple[Visitor, Visitor]:
+    serving = await program()
+    anna = await visitor(serving, "anna", size=PHONE)
+    ben = await visitor(serving, "ben", size=PHONE)
+    await anna.sign_up()
+    await ben.sign_up()
+    await anna.befriend(ben)
+    await ben.open_chat(anna)
+    await ben.write("First")
+    await expect(ben.page.get_by_label("Sent").or_(ben.page.get_by_label("Delivered"))).to_be_visible()
+    return anna, ben
+
+
+async def _has(page: Page, *texts: str) -> None:
+    await expect(page.locator(".bubble")).to_have_count(len(texts))
+    for number, text in enumerate(texts):
+        await expect(page.locator(".bubble").nth(number)).to_contain_text(text)
+
+
+async def test_all_tabs_of_a_profile_are_one_device(program: StartProgram, visitor: NewVisitor) -> None:
+    anna, ben = await _two_friends(program, visitor)
+    await anna.go("/messages")
+    await anna.page.locator(".talk-list .row-item").click()
+    await _has(anna.page, "First")
+    second = await anna.context.new_page()
+    sockets: list[str] = []
+    second.on("websocket", lambda socket: sockets.append(socket.url))
+    await second.goto(anna.page.url)
+    await _has(second, "First")
+    await ben.write("Second")
+    await _has(anna.page, "First", "Second")
+    await _has(second, "First", "Second")
+    # It spoke through the first one, which holds the connection, and takes over when that one goes.
+    assert not sockets
+    await second.get_by_role("textbox", name="Message").fill("From the other tab")
+    await second.get_by_role("button", name="Send").click()
+    await _has(ben.page, "First", "Second", "From the other tab")
+    await anna.page.close()
+    await ben.write("Fourth")
+    await _has(second, "First", "Second", "From the other tab", "Fourth")
+    assert len(sockets) == 1
+
+
+async def test_what_is_written_while_the_server_is_away_goes_out_when_it_is_back(program: StartProgram, visitor: NewVisitor) -> None:
+    anna, ben = await _two_friends(program, visitor)
+    await anna.open_chat(ben)
+    await _has(anna.page, "First")
+    await anna.serving.kill()
+    anna.forgive("ERR_CONNECTION", "WebSocket")
+    ben.forgive("ERR_CONNECTION", "WebSocket")
+    await expect(anna.page.get_by_text("Waiting for the connection")).to_be_visible()
+    await anna.write("Are you there?")
+    await expect(anna.page.get_by_label("Waiting to be sent")).to_be_visible()
+    await anna.serving.start()
+    await expect(anna.page.get_by_label("Waiting to be sent")).to_have_count(0)
+    await _has(ben.page, "First", "Are you there?")
+    await _has(anna.page, "First", "Are you there?")
+
+
+async def test_what_somebody_does_not_take_is_said_at_the_message(program: StartProgram, visitor: NewVisitor) -> None:
+    anna, ben = await _two_friends(program, visitor)
+    await anna.go("/people")
+    await anna.page.get_by_role("link", name="Ben Example").click()
+    await anna.page.get_by_role("button", name="More").click()
+    await anna.page.get_by_role("dialog").get_by_role("button", name="Remove friend").click()
+    await expect(anna.page.get_by_role("button", name="Add")).to_be_visible()
+    await ben.write("Still friends?")
+    bubble = ben.page.locator(".bubble", has_text="Still friends?")
+    await expect(bubble).to_contain_text("Only friends may write to this person")
+    await bubble.get_by_role("button", name="Remove").click()
+    await _has(ben.page, "First")
