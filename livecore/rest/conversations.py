@@ -13,7 +13,7 @@ routes = Routes("conversations")
 
 _CURSOR = "conversations"
 Username = Annotated[str, Field(min_length=1, max_length=40)]
-Title = Annotated[str, Field(min_length=1, max_length=120)]
+Title = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class MemberUser(Model):

@@ -28,7 +28,7 @@ def wire(item: Item, sender: str | None) -> dict[str, Any]:
     if item.kind == "message":
         return shown | {
             "id": item.id,
-            "client_id": item.client_id,
+            "client_id": content.get("client_id"),
             "body": content.get("body"),
             "attachments": content.get("attachments", []),
             "reply_to": content.get("reply_to"),

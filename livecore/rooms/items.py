@@ -18,7 +18,7 @@ class Draft:
     id: str
     account_id: str
     device_id: str
-    client_id: str | None
+    client_key: str | None  # what stands for the client's id; None for what is no message
     target_id: str | None
     content: bytes  # JSON, sealed before it is stored
     target_seq: int | None = None  # of a deletion: the target's number, whose row goes at once
@@ -59,7 +59,7 @@ class Item:
     id: str
     account_id: str
     device_id: str
-    client_id: str | None
+    client_key: str | None
     target_id: str | None
     sent_ms: int
     content: bytes

@@ -196,7 +196,7 @@ class Mailboxes:
             row.id,
             row.sender_id,
             row.sender_device,
-            row.client_id,
+            None,
             row.target_id,
             row.sent_ms,
             content,

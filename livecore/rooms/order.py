@@ -21,7 +21,7 @@ class Plan:
 def plan(drafts: Sequence[Draft], heads: Mapping[str, Head], known: Mapping[tuple[str, str], Sent], at_ms: int) -> Plan:
     """Give numbers in the order of arrival.
 
-    `known` holds what was sent before under (account, client_id). A draft is turned back with "version" when the members
+    `known` holds what was sent before under (account, client_key). A draft is turned back with "version" when the members
     changed since its rules were checked, with "scope" when its key is no longer the conversation's: it may be destroyed.
     """
     out = Plan()
@@ -31,8 +31,8 @@ def plan(drafts: Sequence[Draft], heads: Mapping[str, Head], known: Mapping[tupl
         if head is None:
             out.outcomes.append(None)
             continue
-        if draft.client_id is not None:
-            before = seen.get((draft.account_id, draft.client_id))
+        if draft.client_key is not None:
+            before = seen.get((draft.account_id, draft.client_key))
             if before is not None:
                 out.outcomes.append(before)
                 continue
@@ -44,8 +44,8 @@ def plan(drafts: Sequence[Draft], heads: Mapping[str, Head], known: Mapping[tupl
             continue
         seq = head.seq + 1
         sent = Sent(draft.conversation_id, draft.id, seq, at_ms)
-        if draft.client_id is not None:
-            seen[(draft.account_id, draft.client_id)] = sent
+        if draft.client_key is not None:
+            seen[(draft.account_id, draft.client_key)] = sent
         if draft.fresh:
             out.fresh_scopes[draft.scope] = draft.conversation_id
         out.heads[draft.conversation_id] = Head(seq, head.version, draft.scope, head.epoch)
@@ -61,7 +61,7 @@ def plan(drafts: Sequence[Draft], heads: Mapping[str, Head], known: Mapping[tupl
                     draft.id,
                     draft.account_id,
                     draft.device_id,
-                    draft.client_id,
+                    draft.client_key,
                     draft.target_id,
                     at_ms,
                     draft.content,

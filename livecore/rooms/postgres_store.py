@@ -11,16 +11,16 @@ T = TypeVar("T")
 # Locked in the order of their ids, so that two processes never wait for each other in a ring.
 _HEADS = "SELECT id, seq, version, scope, epoch FROM conversation WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE"
 _KNOWN = """
-SELECT s.account_id, s.client_id, s.conversation_id, s.message_id, s.seq, s.sent_ms
-FROM unnest($1::text[], $2::text[]) u(a, c) JOIN sent s ON s.account_id = u.a AND s.client_id = u.c
+SELECT s.account_id, s.client_key, s.conversation_id, s.message_id, s.seq, s.sent_ms
+FROM unnest($1::text[], $2::text[]) u(a, c) JOIN sent s ON s.account_id = u.a AND s.client_key = u.c
 """
 _INSERT = """
 WITH m AS (
-  INSERT INTO message (conversation_id, seq, id, kind, sender_id, sender_device, client_id, target_id, sent_ms, scope, sealed)
-  SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::bigint[], $10::text[], $11::bytea[])
+  INSERT INTO message (conversation_id, seq, id, kind, sender_id, sender_device, target_id, sent_ms, scope, sealed)
+  SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $8::text[], $9::bigint[],
+                       $10::text[], $11::bytea[])
 ), s AS (
-  INSERT INTO sent (account_id, client_id, conversation_id, message_id, seq, sent_ms)
+  INSERT INTO sent (account_id, client_key, conversation_id, message_id, seq, sent_ms)
   SELECT u.a, u.k, u.c, u.i, u.q, u.t
   FROM unnest($1::text[], $2::bigint[], $3::text[], $5::text[], $7::text[], $9::bigint[]) u(c, q, i, a, k, t) WHERE u.k IS NOT NULL
   ON CONFLICT DO NOTHING -- the same client id in two conversations at once: the first is remembered
@@ -94,7 +94,7 @@ class PostgresStore:
 async def _commit(connection: Any, batch: Batch, at_ms: int) -> Committed:
     wanted = sorted({draft.conversation_id for draft in batch.drafts} | {mark.conversation_id for mark in batch.marks})
     heads = {row[0]: Head(row[1], row[2], row[3], row[4]) for row in await connection.fetch(_HEADS, wanted)}
-    asked = [(draft.account_id, draft.client_id) for draft in batch.drafts if draft.client_id is not None]
+    asked = [(draft.account_id, draft.client_key) for draft in batch.drafts if draft.client_key is not None]
     known: dict[tuple[str, str], Sent] = {}
     if asked:
         rows = await connection.fetch(_KNOWN, [account for account, _ in asked], [client for _, client in asked])
@@ -138,7 +138,7 @@ async def _insert(connection: Any, batch: Batch, made: Plan, at_ms: int) -> None
         [item.kind for item in items],
         [item.account_id for item in items],
         [item.device_id for item in items],
-        [item.client_id for item in items],
+        [item.client_key for item in items],
         [item.target_id for item in items],
         [item.sent_ms for item in items],
         [draft.scope for draft in drafts],

@@ -66,18 +66,17 @@ class Messages:
 
         `lined` is set once the message has its place in the writer's line: what is sent after that comes after it.
         """
-        packed = pack(dict(content))
-        if len(packed) > self._settings.message_limit_bytes:
-            raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
+        self._check_length(content.get("body"))
+        packed = pack({**content, "client_id": client_id})
         try:
             await self._limiter.hit("message_per_account", principal.account_id)
             snapshot = await self._conversations.get(principal.account_id, conversation_id)
             if snapshot.kind == "broadcast":
-                await self._broadcast(principal, snapshot, client_id, packed)
-            return await self._put(principal, conversation_id, "message", packed, client_id=client_id, lined=lined)
+                await self._broadcast(principal, snapshot, client_id, content)
+            return await self._put(principal, conversation_id, "message", packed, client_key=_client_key(client_id), lined=lined)
         except (errors.Forbidden, errors.NotFound, errors.TooMany):
             # What was accepted once stays accepted, whatever changed since.
-            before = await self._sent_before(principal.account_id, client_id)
+            before = await self._sent_before(principal.account_id, _client_key(client_id))
             if before is None:
                 raise
             return before
@@ -91,9 +90,8 @@ class Messages:
 
     async def edit(self, principal: Principal, conversation_id: str, message_id: str, body: str) -> Sent:
         await self._limiter.hit("message_per_account", principal.account_id)
+        self._check_length(body)
         packed = pack({"body": body})
-        if len(packed) > self._settings.message_limit_bytes:
-            raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
         await self._own_target(principal, conversation_id, message_id)
         return await self._put(principal, conversation_id, "edited", packed, target_id=message_id)
 
@@ -124,6 +122,10 @@ class Messages:
     async def sync(self, principal: Principal, places: Mapping[str, Place]) -> dict[str, dict[str, Any]]:
         return await self._mailboxes.sync(principal, places)
 
+    def _check_length(self, body: str | None) -> None:
+        if body is not None and len(body.encode(errors="surrogatepass")) > self._settings.message_limit_bytes:
+            raise errors.TooLarge(f"At most {self._settings.message_limit_bytes} bytes.")
+
     async def _mark(self, mark: Mark) -> None:
         snapshot = await self._conversations.get(mark.account_id, mark.conversation_id)
         reached = await self._writer.mark(mark)
@@ -142,7 +144,7 @@ class Messages:
         kind: Kind,
         packed: bytes,
         *,
-        client_id: str | None = None,
+        client_key: str | None = None,
         target_id: str | None = None,
         target_seq: int | None = None,
         lined: asyncio.Event | None = None,
@@ -158,7 +160,7 @@ class Messages:
                 new_id(),
                 principal.account_id,
                 principal.device_id,
-                client_id,
+                client_key,
                 target_id,
                 packed,
                 target_seq,
@@ -196,22 +198,24 @@ class Messages:
             return frozenset([account for account in near if (await self._relations.between(me, account)).blocks_me])
         return frozenset()
 
-    async def _broadcast(self, principal: Principal, snapshot: Snapshot, client_id: str, packed: bytes) -> None:
+    async def _broadcast(self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any]) -> None:
         """A direct message to each recipient, each with a client id of its own, so that doing it again sends nothing twice."""
         for account, facts in snapshot.members.items():
             if facts.role != "recipient":
                 continue
             try:
                 conversation_id, _ = await self._conversations.direct(principal, account)
-                await self._put(principal, conversation_id, "message", packed, client_id=_share_id(client_id, account))
+                share_id = _share_id(client_id, account)
+                packed = pack({**content, "client_id": share_id})
+                await self._put(principal, conversation_id, "message", packed, client_key=_client_key(share_id))
             except (errors.Forbidden, errors.NotFound, errors.Gone):
                 continue  # a recipient who does not take messages from the sender gets none, and the sender is not told who
 
-    async def _sent_before(self, account_id: str, client_id: str) -> Sent | None:
+    async def _sent_before(self, account_id: str, client_key: str) -> Sent | None:
         columns = tables.sent.c
         query = select(columns.conversation_id, columns.message_id, columns.seq, columns.sent_ms)
         async with self._db.read() as conn:
-            row = (await conn.execute(query.where(columns.account_id == account_id, columns.client_id == client_id))).one_or_none()
+            row = (await conn.execute(query.where(columns.account_id == account_id, columns.client_key == client_key))).one_or_none()
         return Sent(*row) if row is not None else None
 
     async def _target(self, conversation_id: str, message_id: str) -> Any:
@@ -234,6 +238,10 @@ class Messages:
         if row.sent_ms < self._clock.at_ms() - EDIT_WINDOW_MS:
             raise errors.Forbidden("A message can be changed for a day.", type="too_late")
         return row
+
+
+def _client_key(client_id: str) -> str:
+    return hashlib.sha256(client_id.encode()).hexdigest()
 
 
 def _share_id(client_id: str, account_id: str) -> str:

@@ -46,14 +46,14 @@ def _commit(connection: sqlite3.Connection, batch: Batch, at_ms: int) -> Committ
     heads = _heads(connection, batch)
     known: dict[tuple[str, str], Sent] = {}
     for draft in batch.drafts:
-        if draft.client_id is None:
+        if draft.client_key is None:
             continue
         row = connection.execute(
-            "SELECT conversation_id, message_id, seq, sent_ms FROM sent WHERE account_id = ? AND client_id = ?",
-            (draft.account_id, draft.client_id),
+            "SELECT conversation_id, message_id, seq, sent_ms FROM sent WHERE account_id = ? AND client_key = ?",
+            (draft.account_id, draft.client_key),
         ).fetchone()
         if row is not None:
-            known[(draft.account_id, draft.client_id)] = Sent(*row)
+            known[(draft.account_id, draft.client_key)] = Sent(*row)
     made = plan(batch.drafts, heads, known, at_ms)
     if made.new:
         _insert(connection, batch, made, at_ms)
@@ -91,8 +91,8 @@ def _heads(connection: sqlite3.Connection, batch: Batch) -> dict[str, Head]:
 
 def _insert(connection: sqlite3.Connection, batch: Batch, made: Plan, at_ms: int) -> None:
     connection.executemany(
-        "INSERT INTO message (conversation_id, seq, id, kind, sender_id, sender_device, client_id, target_id, sent_ms, scope, sealed)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO message (conversation_id, seq, id, kind, sender_id, sender_device, target_id, sent_ms, scope, sealed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 item.conversation_id,
@@ -101,7 +101,6 @@ def _insert(connection: sqlite3.Connection, batch: Batch, made: Plan, at_ms: int
                 item.kind,
                 item.account_id,
                 item.device_id,
-                item.client_id,
                 item.target_id,
                 item.sent_ms,
                 batch.drafts[index].scope,
@@ -111,11 +110,11 @@ def _insert(connection: sqlite3.Connection, batch: Batch, made: Plan, at_ms: int
         ],
     )
     connection.executemany(
-        "INSERT INTO sent (account_id, client_id, conversation_id, message_id, seq, sent_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sent (account_id, client_key, conversation_id, message_id, seq, sent_ms) VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (item.account_id, item.client_id, item.conversation_id, item.id, item.seq, item.sent_ms)
+            (item.account_id, item.client_key, item.conversation_id, item.id, item.seq, item.sent_ms)
             for _, item in made.new
-            if item.client_id is not None
+            if item.client_key is not None
         ],
     )
     withheld = [(item.conversation_id, item.seq, account) for _, item in made.new for account in item.withheld]

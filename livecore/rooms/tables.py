@@ -97,7 +97,6 @@ message = Table(
     Column("kind", String(10), nullable=False),  # message, reaction, edited, deleted
     Column("sender_id", String(32), nullable=False, index=True),
     Column("sender_device", String(128), nullable=False),
-    Column("client_id", String(64)),  # NULL for what is not a message
     Column("target_id", String(32)),  # the message that a reaction, edit or deletion is about; else NULL
     Column("sent_ms", BigInteger, nullable=False),
     Column("scope", String(120), nullable=False),
@@ -118,7 +117,7 @@ sent = Table(
     "sent",
     metadata,
     Column("account_id", String(32), primary_key=True),
-    Column("client_id", String(64), primary_key=True),
+    Column("client_key", String(64), primary_key=True),  # a hash of the client's id: whatever that says, it is not kept
     Column("conversation_id", String(32), nullable=False),
     Column("message_id", String(32), nullable=False, index=True),
     Column("seq", BigInteger, nullable=False),

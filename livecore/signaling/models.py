@@ -14,13 +14,14 @@ def _check_id(value: str) -> str:
 
 
 Id = Annotated[str, StringConstraints(min_length=32, max_length=32), AfterValidator(_check_id)]
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Username = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 # A number that a bigint column takes; far more messages than any conversation sees.
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1, strict=True)]
 # The longest family emoji with skin tones has 35 code points.
 Emoji = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Body = Annotated[str, StringConstraints(max_length=16_384)]
+# The setting message_limit_bytes decides; this only bounds what is looked at.
+Body = Annotated[str, StringConstraints(max_length=262_144)]
 
 
 class Payload(BaseModel):
@@ -72,7 +73,7 @@ class MessageReact(Payload):
 class MessageEdit(Payload):
     conversation: Id
     id: Id
-    body: Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
+    body: Annotated[str, StringConstraints(min_length=1, max_length=262_144)]
 
 
 class MessageDelete(Payload):

@@ -228,10 +228,10 @@ async def test_a_message_too_long_or_empty_is_refused_and_takes_no_number(server
     anna, ben = await friends(server, "anna", "ben")
     talk = await direct(anna, ben)
     a = await anna.connect()
-    assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "x" * 20_000}) == "invalid"
-    assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "ü" * 16_000}) == "too_large"
+    assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "x" * 16_385}) == "too_large"
+    assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "ü" * 8_193}) == "too_large"
     assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "  "}) == "invalid"
     assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k"}) == "invalid"
     assert await refusal(a, "message:send", {"conversation": talk, "body": "x"}) == "invalid"
     assert await refusal(a, "message:send", {"conversation": "0" * 32, "client_id": "k", "body": "x"}) == "not_found"
-    assert (await say(a, talk, "first"))["seq"] == 1
+    assert (await say(a, talk, "x" * 16_384, "longest"))["seq"] == 1
