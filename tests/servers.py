@@ -301,3 +301,28 @@ def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     with urllib.request.urlopen(urllib.request.Request(f"{s3_server.endpoint}/{bucket}", method="PUT")) as answer:
         assert answer.status == 200
     return f"s3://{bucket}/some/prefix?endpoint={s3_server.endpoint}&region=us-east-1"
+
+
+# -- all of them at once
+
+
+@pytest.fixture
+def distributed(postgres_server: PostgresServer, redis_url: str, s3_url: str) -> Iterator[dict[str, str]]:
+    """Settings of a platform of many nodes: `await start_server(**distributed)`."""
+    data, keys = postgres_server.create(), postgres_server.create()
+    yield {
+        "database_url": postgres_server.url(data),
+        "keys_url": postgres_server.url(keys),
+        "redis_url": redis_url,
+        "storage_url": s3_url,
+    }
+    postgres_server.drop(data)
+    postgres_server.drop(keys)
+
+
+@pytest.fixture(autouse=True)
+def engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`LIVECORE_TEST_ENGINES=distributed`: every test whose settings name no engines runs on PostgreSQL, Redis and S3."""
+    if os.environ.get("LIVECORE_TEST_ENGINES") == "distributed" and "start_server" in request.fixturenames:
+        for name, value in request.getfixturevalue("distributed").items():
+            monkeypatch.setenv(f"LIVECORE_{name.upper()}", value)
