@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.visitor import DESKTOP, Size, Visitor
 from tests.processes import Program
@@ -24,6 +24,9 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# As long as `tests.waiting` waits: machines are busy with other tests.
+expect.set_options(timeout=20_000)
 
 NewVisitor = Callable[..., Awaitable[Visitor]]
 

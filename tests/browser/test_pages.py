@@ -48,7 +48,7 @@ async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dar
     mira = await visitor(serving, "mira", size=size, dark=dark)
     for name, (path, text) in OPEN_PAGES.items():
         await _look(mira, name, path, text)
-    await mira.sign_up()
+    await mira.arrive()
     for name, (path, text) in OWN_PAGES.items():
         await _look(mira, name, path, text)
 
@@ -56,7 +56,7 @@ async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dar
 async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgram, visitor: NewVisitor) -> None:
     serving = await program()
     mira = await visitor(serving, "mira_with_a_long_name_indeed", size=SMALL)
-    await mira.sign_up()
+    await mira.arrive()
     for path, text in [*OPEN_PAGES.values(), *OWN_PAGES.values()]:
         if path in ("/signup", "/signin", "/forgot"):
             continue
@@ -68,7 +68,7 @@ async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgra
 async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in_and_back(program: StartProgram, visitor: NewVisitor) -> None:
     serving = await program()
     mira = await visitor(serving, "mira", size=PHONE)
-    await mira.sign_up()
+    await mira.arrive()
     other = await visitor(serving, "other")
     other.username, other.password = mira.username, mira.password
     await other.sign_in()

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from tests.people import Person
 from tests.processes import Program
 from tests.waiting import until
 
@@ -108,6 +109,18 @@ class Visitor:
         await self.enter_code("phone", self.phone)
         await self.enter_code("email", self.email)
         await expect(page.locator("#nav")).to_be_visible()
+
+    async def arrive(self) -> Person:
+        """Be signed in without the forms, which `sign_up` drives: an account over REST, its session put where the demo keeps it."""
+        person = await self.serving.person(self.username)
+        account = (await person.get("/api/v1/me")).json
+        kept = {"livecore.session": json.dumps({"account": account, "refresh": person.refresh}), "livecore.device": person.device["id"]}
+        await self.page.goto("/policies")
+        await self.page.evaluate("(kept) => { for (const [key, value] of Object.entries(kept)) localStorage.setItem(key, value) }", kept)
+        self.name, self.password, self.person = account["name"], person.password, person
+        await self.page.goto("/discover")
+        await expect(self.page.locator("#nav")).to_be_visible()
+        return person
 
     async def enter_code(self, channel: str, target: str) -> None:
         card = self.page.locator(f"[data-channel={channel}]")

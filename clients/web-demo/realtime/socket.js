@@ -4,6 +4,8 @@ import { end, token } from "../core/session.js";
 import { vendor } from "../core/vendor.js";
 
 const ACK_TIMEOUT_MS = 10_000;
+// Short, so that a chat is soon back; spread by chance, so that a server that starts is not met by everybody at once.
+const LONGEST_PAUSE_MS = 5000;
 
 /** `on(name, data)` gets every event, and "connect" and "disconnect" of our own. */
 export async function connect(on) {
@@ -13,7 +15,7 @@ export async function connect(on) {
     transports: ["websocket"],
     auth: (give) => token().then((value) => give({ token: value }), () => give({ token: null })),
     reconnectionDelay: 500,
-    reconnectionDelayMax: 8000,
+    reconnectionDelayMax: LONGEST_PAUSE_MS,
   });
 
   socket.on("connect", () => on("connect"));
@@ -47,5 +49,5 @@ async function again(socket) {
   const fresh = await token({ renew: true }).catch(() => undefined);
   if (fresh === null) return end();
   // Undefined: the network is away; try at the pace of socket.io's longest wait.
-  setTimeout(() => socket.connect(), fresh ? 0 : 8000);
+  setTimeout(() => socket.connect(), fresh ? 0 : LONGEST_PAUSE_MS);
 }
