@@ -4,6 +4,13 @@ import { get, post } from "../core/http.js";
 export const policy = (kind) => get(`policies/${kind}`, { public: true });
 export const agent = () => get("ip/agent", { public: true });
 
+/** From the form's flat values to a claim; what is empty is left out, so that the answer names it. */
+export function asClaim({ work, target, good_faith, accuracy, signature, ...rest }) {
+  const given = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value));
+  const contact = given({ name: rest["contact.name"], email: rest["contact.email"], address: rest["contact.address"], phone: rest["contact.phone"] });
+  return { kind: "copyright", contact, ...given({ work, signature, good_faith, accuracy, target: target && { url: target } }) };
+}
+
 export const claim = (fields) => post("claims", fields, { public: true });
 export const claimStatus = (id, token) => get(`claims/${id}`, { public: true, query: { token } });
 export const report = ({ target, reason, details }) => post("reports", { target, reason, ...(details && { details }) });

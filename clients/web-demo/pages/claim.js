@@ -16,7 +16,7 @@ export default function claim({ query }) {
     "div",
     { class: "steps" },
     step(t.claim.work, field("work", t.claim.workLabel, { control: "textarea", hint: t.claim.workHint, maxlength: 4000 })),
-    step(t.claim.material, field("location", t.claim.materialLabel, { type: "url", value: query.get("target") ?? "", placeholder: `${location.origin}/video/…`, hint: t.claim.materialHint, maxlength: 500 })),
+    step(t.claim.material, field("target", t.claim.materialLabel, { type: "url", value: query.get("target") ?? "", placeholder: `${location.origin}/video/…`, hint: t.claim.materialHint, maxlength: 500 })),
     step(
       t.claim.contact,
       h("div", { class: "row" }, field("contact.name", t.claim.name, { autocomplete: "name", value: who?.name ?? "" }), field("contact.email", t.signUp.email, { type: "email", autocomplete: "email", value: who?.email ?? "" })),

@@ -78,8 +78,13 @@ export function form({ submit, act, class: name = "form", wide = true }, ...fiel
     const places = [...node.querySelectorAll(".field[data-field]")];
     const placed = places.filter((place) => error.of?.(place.dataset.field));
     for (const place of placed) mark(place, sentence(error.of(place.dataset.field)));
+    // An error about a whole group ("contact") stands at its first field.
+    for (const one of error.errors ?? []) {
+      const first = places.find((place) => place.dataset.field.startsWith(`${one.field}.`));
+      if (first && !placed.includes(first)) mark(first, sentence(one.reason)), placed.push(first);
+    }
     placed[0]?.querySelector("input, select, textarea")?.focus();
-    const rest = (error.errors ?? []).filter((one) => !places.some((place) => one.field === place.dataset.field || one.field.startsWith(`${place.dataset.field}.`)));
+    const rest = (error.errors ?? []).filter((one) => !places.some((place) => related(one.field, place.dataset.field)));
     if (placed.length && !rest.length) return;
     const words = rest.length ? rest.map((one) => `${one.field}: ${one.reason}`).join(". ") : error.message;
     general.replaceChildren(icon("warning"), h("span", {}, words));
@@ -89,6 +94,7 @@ export function form({ submit, act, class: name = "form", wide = true }, ...fiel
   return node;
 }
 
+const related = (one, other) => one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function valuesOf(node) {
