@@ -12,7 +12,6 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import ConnectionPool, Redis
@@ -49,8 +48,6 @@ class RedisBus:
     def __init__(self, redis_url: str, metrics: Metrics) -> None:
         self._metrics = BusMetrics(metrics)
         self._gaps = Gaps(self._metrics)
-        path = urlsplit(redis_url).path.strip("/")
-        self._prefix = f"livecore:{path or '0'}:"
         retry = Retry(NoBackoff(), 0)
         try:
             self._client = Redis.from_url(
@@ -62,6 +59,7 @@ class RedisBus:
             )
         except ValueError as exc:
             raise errors.ConfigError("redis_url: redis://host:port/number, rediss:// or unix:// is meant") from exc
+        self._prefix = f"livecore:{self._listening.connection_kwargs.get('db') or 0}:"
         self._mailboxes: dict[str, list[Mailbox]] = {}  # by topic as subscribed, patterns with their star
         self._confirmations: dict[str, deque[asyncio.Future[None]]] = {}  # one for each SUBSCRIBE that was sent, in order
         self._connection: Any = None  # None while the server is away
