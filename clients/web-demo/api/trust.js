@@ -2,6 +2,10 @@
 import { get, post } from "../core/http.js";
 
 export const policy = (kind) => get(`policies/${kind}`, { public: true });
+export const notices = (query) => get("me/notices", { query });
+export const readNotices = () => post("me/notices/read", {});
+export const counter = (claim, fields) => post(`claims/${claim}/counter-notice`, fields);
+
 export const agent = () => get("ip/agent", { public: true });
 
 /** From the form's flat values to a claim; what is empty is left out, so that the answer names it. */

@@ -8,7 +8,8 @@ const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 
-export const toDate = (value) => new Date(value);
+/** A day without a time ("2026-11-24") is that day wherever the reader is. */
+export const toDate = (value) => new Date(/^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00` : value);
 export const clockTime = (value) => clock.format(toDate(value));
 export const fullDate = (value) => fullDay.format(toDate(value));
 export const dateAndTime = (value) => full.format(toDate(value));

@@ -462,17 +462,36 @@ export const en = {
   },
 
   notices: {
+    title: "Notices",
+    emptyTitle: "No notices",
+    emptyText: "Decisions about your content, sign-ins and policy changes are told here.",
     request: (name) => `${name} would like to be your friend.`,
     accepted: (name) => `${name} and you are friends now.`,
-    takedown: {
-      title: "Content taken down",
-      text: () => "Something that you shared was taken down after a claim. You can answer with a counter-notice.",
-      bad: true,
-      stays: true,
-      href: () => "/me",
+    targets: { video: "A video of yours", live: "A live of yours", post: "A post of yours", comment: "A comment of yours", image: "An image of yours", profile_picture: "Your picture", profile_name: "Your profile name" },
+    // By kind: `text(data)`, and where it leads (`way`).
+    kinds: {
+      takedown: {
+        title: "Content taken down",
+        text: ({ target, ground }) => `${en.notices.targets[target.kind] ?? "Something of yours"} was taken down after a ${ground}.`,
+        way: "Answer it",
+      },
+      restored: { title: "Content is back", text: ({ target }) => `${en.notices.targets[target.kind] ?? "Something of yours"} is visible again.` },
+      warning: { title: "A warning", text: ({ reason }) => reason || "Something that you shared breaks the rules." },
+      policy_updated: { title: "A policy changes", text: ({ effective }) => `Please read what is new. It is in force from ${effective}.`, way: "Read it" },
+      new_sign_in: { title: "New sign-in", text: ({ device }) => `Your account was opened on ${device}.`, way: "Your devices" },
+      other: { title: "News about your account", text: () => "Something about your account has changed." },
     },
-    sign_in: { title: "New sign-in", text: (data) => `Your account was opened on ${data.device ?? "another device"}.`, href: () => "/me/devices" },
-    policy: { title: "A policy changes", text: () => "Please read what is new.", href: () => "/policies" },
-    other: { text: (data) => data.title ?? "There is news about your account.", href: () => null },
+  },
+
+  counter: {
+    title: "Counter-notice",
+    intro: "You think that this was taken down by mistake? With this statement you can have it restored. The claimant gets a copy of it, with your name and address.",
+    reach: "How you can be reached",
+    statements: "Your statements",
+    statement: "Under penalty of perjury: I believe in good faith that the material was removed by mistake or misidentification.",
+    consent: "I consent to the jurisdiction of the court of my district, and will accept service of process from the claimant.",
+    submit: "Send the counter-notice",
+    doneTitle: "We have your counter-notice",
+    doneText: "The claimant is told. Unless they go to court, the material can be restored after ten business days.",
   },
 };

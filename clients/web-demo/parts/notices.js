@@ -2,23 +2,34 @@
 import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
-import { on } from "../realtime/link.js";
 import * as history from "../messages/history.js";
 import { otherOf } from "../messages/list.js";
+import { on } from "../realtime/link.js";
 import { nameOf } from "./avatar.js";
+
+// Decisions about a person stay on the screen until they are closed.
+const STAYS = new Set(["takedown", "warning"]);
+
+const PLACES = {
+  takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
+  policy_updated: ({ policy }) => `/policies/${policy}`,
+  new_sign_in: () => "/me/devices",
+};
+
+/** What a notice says and where it leads: `{ title, text, href, way }`. */
+export function wordsOf({ kind, data }) {
+  const words = t.notices.kinds[kind] ?? t.notices.kinds.other;
+  const href = PLACES[kind]?.(data) ?? null;
+  return { title: words.title, text: words.text(data), href, way: href ? (words.way ?? t.look) : null };
+}
 
 export function startNotices() {
   on("notice", (notice) => {
-    const words = t.notices[notice.kind] ?? t.notices.other;
-    const data = notice.data ?? notice;
-    const href = words.href?.(data);
-    toast(data.text ?? words.text(data), { title: words.title, icon: "bell", bad: words.bad, stays: words.stays, action: href && { label: t.look, href } });
+    const { title, text } = wordsOf(notice);
+    toast(text, { title, icon: "bell", bad: STAYS.has(notice.kind), stays: STAYS.has(notice.kind), action: { label: t.look, href: "/me/notices" } });
   });
-  on("friend:request", (data) => {
-    const from = data.user ?? data.from ?? data;
-    toast(t.notices.request(nameOf(from)), { icon: "userPlus", action: { label: t.look, href: "/people?show=requests" } });
-  });
-  on("friend:accepted", (data) => toast(t.notices.accepted(nameOf(data.user ?? data)), { icon: "people", action: { label: t.look, href: "/people" } }));
+  on("friend:request", ({ user }) => toast(t.notices.request(nameOf(user)), { icon: "userPlus", action: { label: t.look, href: "/people?show=requests" } }));
+  on("friend:accepted", ({ user }) => toast(t.notices.accepted(nameOf(user)), { icon: "people", action: { label: t.look, href: "/people" } }));
   on("history:new", async ({ conversation, message }) => {
     if (location.pathname === `/messages/${conversation}` || location.pathname === "/messages" || !account()) return;
     const held = await history.conversation(conversation);
