@@ -3,11 +3,12 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, system, users, videos, whip
+from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, site, system, users, videos, whip
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
     system.routes,
+    site.routes,
     accounts.routes,
     sessions.routes,
     me.routes,
