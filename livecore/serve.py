@@ -18,7 +18,7 @@ from aiohttp import web
 
 from livecore.app import App
 from livecore.config import Settings
-from livecore.errors import ConfigError
+from livecore.errors import ConfigError, Unavailable
 from livecore.platform import logs
 from livecore.platform.tls import local_addresses, server_context
 
@@ -127,6 +127,10 @@ def run_main(settings: Settings, index: int, ready_fd: int | None) -> int:
     except ConfigError as exc:
         log.error("cannot serve", reason=str(exc))
         return EXIT_CANNOT_SERVE
+    except Unavailable as exc:
+        # An engine may be back in a moment: the supervisor tries again.
+        log.error("cannot serve yet", reason=str(exc))
+        return 1
     except OSError as exc:
         if exc.errno is None or not exc.strerror:
             raise
