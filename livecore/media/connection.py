@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from livecore.media import stun
 from livecore.media.drops import Counters, Drop
+from livecore.media.estimate import SendSideEstimator
 from livecore.media.ice import CheckResult, IceLite
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector
 from livecore.media.wire import Offsets, Run
@@ -59,6 +60,7 @@ class Transport:
         self.connected_at: float | None = None  # None before DTLS is done
         self.bytes_sent = 0
         self.transport_sequence = 0  # of the next packet under transport-wide feedback
+        self.estimator: SendSideEstimator | None = None  # None where the peer gives no transport-wide feedback
         self._certificate = certificate
         self._fingerprints = fingerprints
         self._dtls_client = dtls_client
@@ -147,6 +149,14 @@ class Transport:
         if sealed is not None:
             self._wire.send(sealed, self.address)
 
+    def next_transport_sequence(self, packet_bytes: int, now: float) -> int:
+        """The transport-wide number of one packet outside a run (as on the wire)."""
+        number = self.transport_sequence
+        if self.estimator is not None:
+            self.estimator.on_sent(number, 1, packet_bytes, now)
+        self.transport_sequence += 1
+        return number & 0xFFFF
+
     def send_rtp(self, packet: bytes) -> None:
         """One packet outside a run (a resend)."""
         if self._protector is None or self.state == "closed":
@@ -156,7 +166,7 @@ class Transport:
             self.bytes_sent += len(sealed)
             self._wire.send(sealed, self.address)
 
-    def send_runs(self, runs: Sequence[Run], ssrc: int, offsets: Offsets) -> None:
+    def send_runs(self, runs: Sequence[Run], ssrc: int, offsets: Offsets, now: float) -> None:
         """Runs of packets under this peer's numbers and keys."""
         protector = self._protector
         if protector is None or self.state == "closed":
@@ -165,6 +175,8 @@ class Transport:
         for run in runs:
             sealed = protector.run(run, ssrc, offsets, self.transport_sequence)
             if run.transport_sequence_at:
+                if self.estimator is not None:
+                    self.estimator.on_sent(self.transport_sequence, run.count, run.segment_bytes, now)
                 self.transport_sequence += run.count
             self.bytes_sent += len(sealed)
             send(sealed, run.segment_bytes, address)

@@ -48,3 +48,12 @@ def choose(layers: Sequence[Offered], current: str | None, estimate_bps: int | N
         if layer.bitrate_bps * (STEP_UP_HEADROOM if up else HEADROOM) <= estimate_bps:
             chosen = layer
     return chosen.rid
+
+
+def step_up_bps(layers: Sequence[Offered], current: str | None, wished: str | None = None) -> int | None:
+    """What the path has to carry before the next better layer is chosen; None when there is none to be wished for."""
+    alive = order([layer for layer in layers if layer.alive])
+    rids = [layer.rid for layer in alive]
+    if current not in rids or current == wished or current == rids[-1]:
+        return None
+    return int(alive[rids.index(current) + 1].bitrate_bps * STEP_UP_HEADROOM)

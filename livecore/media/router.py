@@ -22,6 +22,7 @@ from livecore.media.control import (
     StaleTag,
 )
 from livecore.media.demux import Demultiplexer
+from livecore.media.estimate import SendSideEstimator
 from livecore.media.ice import IceLite
 from livecore.media.publication import Publication
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
@@ -75,7 +76,8 @@ class Router:
         self.taps: dict[str, RecordingTap] = {}
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
-        self._viewers_due = 0.0
+        self._viewers_due = self._ticked_at = 0.0
+        self._probing: set[ViewerSession] = set()  # with a bandwidth probe under way
 
     # -- requests
 
@@ -109,12 +111,15 @@ class Router:
         self._check_room(new_publication=False)
         publication = published.publication
         formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
+        layered = publication.layered
         try:
-            sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered=False)
+            sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
         except negotiate.NoCommonCodec as exc:
             raise NoCommonCodec(str(exc)) from exc
         session = ViewerSession(self._session_id(), publication, account_id, self._session_closed)
         answer = self._open(session, offer, sections, now)
+        if any("transport-cc" in section.feedback for section in sections):
+            session.transport.estimator = SendSideEstimator()
         for section in sections:
             if section.codec is not None:
                 track = publication.tracks[section.offered.kind]
@@ -229,6 +234,9 @@ class Router:
             published.publication.on_tick(now)
             if published.away_since is not None and now - published.away_since > self._settings.resume_s:
                 self._end(published, "gone", now)
+        if self._probing:
+            self._probing = {viewer for viewer in self._probing if viewer.on_probe(now - self._ticked_at, now)}
+        self._ticked_at = now
         if now >= self._viewers_due:
             self._viewers_due = now + VIEWER_TICK_S
             for published in self.published.values():
@@ -237,8 +245,7 @@ class Router:
                     if layer.waiters and track.kind == "video":
                         published.publication.request_key(layer, now)
                 if published.publication.layered:
-                    for viewer in published.viewers.values():
-                        viewer.on_tick(now)
+                    self._probing |= {viewer for viewer in published.viewers.values() if viewer.on_tick(now)}
             for tap in self.taps.values():
                 tap.on_tick(now)
 
@@ -280,6 +287,7 @@ class Router:
         self._peers.remove(session.transport)
         published = self._published(session)
         if isinstance(session, ViewerSession):
+            self._probing.discard(session)
             for subscription in session.subscriptions:
                 subscription.leave()
             if published is not None:

@@ -10,6 +10,9 @@ from livecore.media.publication import Publication
 from livecore.media.sdp import AnswerSection
 from livecore.media.subscription import Subscription
 
+# A probe asks for a little more than the better layer needs: what it proves is rounded down.
+PROBE_MARGIN = 1.1
+
 ClosedCallback = Callable[["Session", str, float], None]
 
 
@@ -123,19 +126,43 @@ class ViewerSession(Session):
                     self.publication.request_key(subscription.forwarder.wanted, now)
             elif isinstance(message, rtcp.Remb):
                 self.estimate_bps = message.bitrate_bps
+            elif isinstance(message, rtcp.TransportFeedback) and self.transport.estimator is not None:
+                self.transport.estimator.on_feedback(message, now)
+                self.estimate_bps = self.transport.estimator.estimate_bps
 
-    def on_tick(self, now: float) -> None:
-        """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate."""
+    def on_tick(self, now: float) -> bool:
+        """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate.
+
+        True when a probe begins that asks for room for a better layer: then `on_probe` is called every 20 ms.
+        """
+        probing = False
         for subscription in self.subscriptions:
             forwarder, track = subscription.forwarder, subscription.track
             wanted = forwarder.wanted
             if wanted is None or len(track.layers) < 2:
                 continue
             current = forwarder.current.rid if forwarder.current else None
-            rid = layers.choose(track.offered(now), current, self.estimate_bps, self.wished)
+            offered = track.offered(now)
+            rid = layers.choose(offered, current, self.estimate_bps, self.wished)
             if rid is not None and rid != wanted.rid:
                 forwarder.want(track.layers[rid])
                 self.publication.request_key(track.layers[rid], now)
+            estimator = self.transport.estimator
+            needed_bps = layers.step_up_bps(offered, rid, self.wished)
+            if estimator is not None and needed_bps is not None and (self.estimate_bps or needed_bps) < needed_bps:
+                probing = estimator.start_probe(int(needed_bps * PROBE_MARGIN), now) or probing
+        return probing
+
+    def on_probe(self, interval_s: float, now: float) -> bool:
+        """Send a probe's next burst; False when it is over."""
+        estimator = self.transport.estimator
+        size_bytes = estimator.probe_bytes(interval_s, now) if estimator is not None else 0
+        if not size_bytes:
+            return False
+        for subscription in self.subscriptions:
+            if len(subscription.track.layers) > 1:
+                subscription.probe(size_bytes, now)
+        return True
 
     def resume(self, now: float) -> None:
         """The publisher came back: go over to its new streams at their first key frame."""

@@ -59,7 +59,7 @@ class Subscription:
         shape = self._shape
         if shape is None:
             return
-        self._transport.send_runs(batch.runs(shape), self.ssrc, epoch)
+        self._transport.send_runs(batch.runs(shape), self.ssrc, epoch, now)
         first = not self.packets
         self.packets += batch.count
         self.octets += batch.octets
@@ -90,9 +90,24 @@ class Subscription:
     def on_nack(self, lost: tuple[int, ...], now: float) -> None:
         for resend in self._resender.on_nack(lost, self.forwarder.numbering, self.octets, now, self.drops):
             self.resent += 1
-            self._transport.send_rtp(self._resent(resend))
+            self._transport.send_rtp(self._resent(resend, now))
 
-    def _resent(self, resend: Resend) -> bytes:
+    def probe(self, size_bytes: int, now: float) -> None:
+        """Send about so many bytes of copies of recent packets over RTX: to the viewer they are duplicates."""
+        epoch = self.forwarder.epoch
+        if epoch is None or not self.rtx_ssrc or self.forwarder.current is not epoch.source:
+            return
+        sequence = epoch.source.forwarded_highest
+        while size_bytes > 0 and sequence >= epoch.base:
+            packet = epoch.source.cache.get(sequence, now)
+            if packet is None:
+                return
+            out = sequence + epoch.sequence_offset & 0xFFFF
+            self._transport.send_rtp(self._resent(Resend(packet, epoch, out), now))
+            size_bytes -= len(packet.payload)
+            sequence -= 1
+
+    def _resent(self, resend: Resend, now: float) -> bytes:
         """Over RTX (RFC 4588), or else the very packet again: equal bytes under an equal nonce."""
         packet, epoch, sequence = resend
         assert self._shape is not None
@@ -107,8 +122,8 @@ class Subscription:
             _fill(header, self._rtx_sequence & 0xFFFF, timestamp, self.rtx_ssrc)
             if self._shape.transport_sequence_at:
                 at = self._shape.transport_sequence_at
-                header[at : at + 2] = (self._transport.transport_sequence & 0xFFFF).to_bytes(2, "big")
-                self._transport.transport_sequence += 1
+                size = len(header) + 2 + len(payload)
+                header[at : at + 2] = self._transport.next_transport_sequence(size, now).to_bytes(2, "big")
             return bytes(header) + sequence.to_bytes(2, "big") + bytes(payload)
         header = bytearray(self._shape.header(packet))
         _fill(header, sequence, timestamp, self.ssrc)

@@ -4,8 +4,13 @@ import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from bench.rtcpeer import TWCC_ID
 from livecore.media import rtcp
+from livecore.media.drops import Drop
+from livecore.media.extensions import Extension
+from livecore.media.packet import parse_header
 from livecore.media.sequence import Widener
+from livecore.media.twcc import TransportFeedbackBuilder
 from tests.media import payloads
 from tests.media.virtual import VirtualPeer
 
@@ -110,10 +115,15 @@ class Screen:
         self._next: int | None = None
         self._broken = True
         self._asked_key = 0.0
+        self._arrivals = TransportFeedbackBuilder()
+        self._feedback_at = 0.0
         peer.on_packet = self._packet
 
     def _packet(self, packet: bytes, now: float) -> None:
         first, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", packet)
+        header = parse_header(packet, {TWCC_ID: Extension.TRANSPORT_SEQUENCE})
+        if not isinstance(header, Drop) and header.transport_sequence is not None:
+            self._arrivals.add(header.transport_sequence, now)
         start = 12
         if first & 0x10:
             start += 4 + 4 * (packet[14] << 8 | packet[15])
@@ -135,6 +145,11 @@ class Screen:
             self._next = number
 
     def on_time(self, now: float) -> None:
+        if now >= self._feedback_at:
+            self._feedback_at = now + 0.05
+            feedback = self._arrivals.build(1, self._ssrc)
+            if feedback:
+                self.peer.send_rtcp(feedback)
         due = [n for n, (_, asked) in self._missing.items() if now - asked >= 0.06]
         if due and self._nacks:
             for number in due:

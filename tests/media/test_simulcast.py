@@ -86,3 +86,23 @@ def test_switching_under_loss() -> None:
         watch(plane, cameras, screen, 2)
     assert len(screen.shown) > 210
     assert screen.longest_freeze_s() < 0.8
+
+
+def test_viewer_on_a_narrow_path_gets_the_layer_that_fits_and_the_best_again_when_it_widens() -> None:
+    plane, cameras, viewer, screen = stage(5, Conditions(delay_s=0.02, rate_bps=700_000))
+    watch(plane, cameras, screen, 4)
+    assert layer(plane, viewer) == "m"
+    settled = plane.now
+    watch(plane, cameras, screen, 20)
+    on_m = [when for when, _, _ in screen.shown if when > settled + 1]
+    assert len(on_m) > 0.95 * 19 * 30
+    assert max(b - a for a, b in pairwise(on_m)) < 0.5
+    viewer.down.conditions = Conditions(delay_s=0.02, rate_bps=5_000_000)
+    widened = plane.now
+    while layer(plane, viewer) != "h":
+        watch(plane, cameras, screen, 0.1)
+        assert plane.now - widened < 35
+    before = len(screen.shown)
+    watch(plane, cameras, screen, 3)
+    assert layer(plane, viewer) == "h"
+    assert len(screen.shown) - before > 85
