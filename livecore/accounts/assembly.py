@@ -18,6 +18,7 @@ from livecore.accounts.registration import Registration
 from livecore.accounts.service import Accounts
 from livecore.accounts.sessions import LETTER_JOB, TIDY_EVERY_S, TIDY_JOB, Sessions
 from livecore.accounts.takedowns import ProfileTakedowns
+from livecore.accounts.two_factor import TwoFactor
 from livecore.accounts.verification import Verification
 from livecore.config import Settings
 from livecore.links import MediaLinks
@@ -59,6 +60,7 @@ class AccountParts:
         self.devices = DeviceList(of.db, of.clock, of.settings, of.neighbours)
         self.principals.on_seen = self.devices.note_seen
         self.codes = Codes(of.keys, of.jobs, of.clock, of.settings)
+        self.two_factor = TwoFactor(of.db, of.keys, of.clock, self.records, self.passwords, of.limiter, self.activity)
         self.sessions = Sessions(
             of.db,
             of.clock,
@@ -71,6 +73,7 @@ class AccountParts:
             of.limiter,
             self.activity,
             of.neighbours,
+            self.two_factor,
         )
         self.registration = Registration(
             of.db,
@@ -98,6 +101,7 @@ class AccountParts:
             self.principals,
             self.profiles,
             self.avatars,
+            self.preferences,
             self.sessions,
             self.verification,
             of.jobs,

@@ -99,5 +99,9 @@ class Preferences:
             if rows:
                 await conn.execute(tables.account_setting.insert(), rows)
             await self._activity.add(conn, account_id, "settings_changed", {"keys": sorted(values)})
+        await self.dropped(account_id)
+
+    async def dropped(self, account_id: str) -> None:
+        """What is kept of the account in memory is stale, in every process."""
         self.forget(account_id)
         await self._bus.publish(CHANGED_TOPIC, account_id.encode())

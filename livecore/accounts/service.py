@@ -15,6 +15,7 @@ from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.accounts.avatars import Avatars
 from livecore.accounts.passwords import Passwords
+from livecore.accounts.preferences import Preferences
 from livecore.accounts.principals import Principals
 from livecore.accounts.profiles import Profiles
 from livecore.accounts.records import Person, Records
@@ -42,6 +43,7 @@ class Accounts:
         principals: Principals,
         profiles: Profiles,
         avatars: Avatars,
+        preferences: Preferences,
         sessions: Sessions,
         verification: Verification,
         jobs: Jobs,
@@ -57,6 +59,7 @@ class Accounts:
         self._principals = principals
         self._profiles = profiles
         self._avatars = avatars
+        self._preferences = preferences
         self._sessions = sessions
         self._verification = verification
         self._jobs = jobs
@@ -127,6 +130,7 @@ class Accounts:
                     await conn.execute(tables.username_tombstone.insert().values(hash=grave, at_ms=self._clock.at_ms()))
         await self._avatars.erase(account_id)
         self._records.forget(account_id)
+        await self._preferences.dropped(account_id)
 
     # -- staff and policies
 

@@ -16,6 +16,7 @@ from livecore.accounts.devices import Arrival, DeviceGiven, DeviceList
 from livecore.accounts.passwords import Passwords
 from livecore.accounts.principals import Principals, token_hash
 from livecore.accounts.records import Records
+from livecore.accounts.two_factor import TwoFactor
 from livecore.config import Settings
 from livecore.ids import new_id
 from livecore.ports import Clock, Database, Jobs, Limiter, Neighbours, Principal
@@ -63,6 +64,7 @@ class Sessions:
         limiter: Limiter,
         activity: ActivityLog,
         neighbours: Neighbours,
+        two_factor: TwoFactor,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -75,11 +77,13 @@ class Sessions:
         self._limiter = limiter
         self._activity = activity
         self._neighbours = neighbours
+        self._two_factor = two_factor
 
     # -- opening
 
-    async def sign_in(self, login: str, password: str, device: DeviceGiven, address_class: str) -> Opened:
-        """Raises Unauthorised (type `wrong_login`; the same for a wrong password and an unknown name), Forbidden (`suspended`)."""
+    async def sign_in(self, login: str, password: str, device: DeviceGiven, address_class: str, code: str | None = None) -> Opened:
+        """Raises Unauthorised (`wrong_login`, the same for a wrong password and an unknown name; `second_factor`, `wrong_code`),
+        Forbidden (`suspended`)."""
         login = login.strip()
         await self._limiter.hit("sign_in_per_login", login.casefold())
         row = await self._records.row_by_login(login)
@@ -91,6 +95,7 @@ class Sessions:
             raise errors.Unauthorised("This name and password do not belong together.", type="wrong_login")
         if row.state == "suspended":
             raise errors.Forbidden("This account is suspended.", type="suspended")
+        await self._two_factor.check(row.id, code)
         rehashed = await self._passwords.hash(password) if self._passwords.is_weaker(row.password_hash) else None
         async with self._db.write() as conn:
             opened = await self._admit(conn, row, device, address_class, rehashed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, delete, or_, select, text, update
+from sqlalchemy import and_, delete, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
@@ -213,6 +213,23 @@ class People:
         who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
         event = "friend:request" if effect is Effect.ASKED else "friend:accepted"
         await self._neighbours.signals.to_account(other, event, {"id": view.id, "user": who, "at": self._clock.at_ms()})
+
+    async def erase(self, account_id: str) -> None:
+        """Keeps the promise of `ports.Eraser`: the rows are deleted as declared; here everybody concerned forgets them at once."""
+        friendship, block = tables.friendship.c, tables.block.c
+        async with self._db.write() as conn:
+            query: Any = union(
+                select(friendship.friend_id).where(friendship.account_id == account_id),
+                select(block.blocked_id).where(block.blocker_id == account_id),
+                select(block.blocker_id).where(block.blocked_id == account_id),
+            )
+            others = list((await conn.execute(query)).scalars())
+            for column in (friendship.account_id, friendship.friend_id):
+                await conn.execute(delete(tables.friendship).where(column == account_id))
+            for column in (block.blocker_id, block.blocked_id):
+                await conn.execute(delete(tables.block).where(column == account_id))
+        for start in range(0, len(others), 100):
+            await self._relations.changed(account_id, *others[start : start + 100])
 
     # -- lists
 

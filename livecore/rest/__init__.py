@@ -3,7 +3,7 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, site, system, users, videos, whip
+from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, site, system, two_factor, users, videos, whip
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
@@ -11,6 +11,7 @@ ROUTES: list[Routes] = [
     site.routes,
     accounts.routes,
     sessions.routes,
+    two_factor.routes,
     me.routes,
     users.routes,
     people.routes,

@@ -19,11 +19,13 @@ GivenPassword = Annotated[str, Field(min_length=1, max_length=PASSWORD_MAX_CHARS
 
 
 class SignIn(Body):
-    """`login` is the username, the mail address or the phone number."""
+    """`login` is the username, the mail address or the phone number; `code` is of the app, or a recovery code, where a second factor is
+    on."""
 
     login: Login
     password: GivenPassword
     device: Device
+    code: Annotated[str, Field(min_length=6, max_length=20)] | None = None
 
 
 class Refresh(Body):
@@ -54,8 +56,12 @@ async def _signed_in(app: "App", account_id: str, tokens: Tokens, status: int) -
 
 @routes.post("/api/v1/sessions", auth="none", body=SignIn, ok=(201, SignedIn), errors=(401, 403), rate="sign_in_per_address")
 async def sign_in(call: Call, body: SignIn) -> Reply:
-    """Sign in on a device. 401 `wrong_login` does not say which of the two was wrong; 403 `suspended`."""
-    opened = await call.app.sessions.sign_in(body.login, body.password, body.device.given(), call.address_class)
+    """Sign in on a device.
+
+    401 `wrong_login` does not say which of the two was wrong; 401 `second_factor` asks for `code`, 401 `wrong_code` refuses it;
+    403 `suspended`. Signing in to an account that waits to be deleted keeps it.
+    """
+    opened = await call.app.sessions.sign_in(body.login, body.password, body.device.given(), call.address_class, body.code)
     return await _signed_in(call.app, opened.account_id, opened.tokens, 201)
 
 
