@@ -116,6 +116,7 @@ class AccountParts:
 
     async def _tidy(self, job: Job) -> None:
         await self.sessions.tidy()
+        await self.accounts.drop_unconfirmed()
 
     async def start(self) -> list[Callable[[], Awaitable[None]]]:
         await self._jobs.every(TIDY_JOB, TIDY_EVERY_S)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
@@ -27,6 +27,8 @@ from livecore.ports import Clock, Database, Jobs, Keys, Neighbours, Principal
 log = structlog.get_logger("accounts")
 
 ROLES = ("support", "moderator", "legal", "admin")
+# Accounts dropped in one go, each in a transaction of its own.
+UNCONFIRMED_BATCH = 200
 # What PATCH /me changes at once; mail and phone change when the new one is confirmed.
 TEXT_COLUMNS = ("name", "profile_name", "gender", "age_info", "status_message")
 
@@ -131,6 +133,26 @@ class Accounts:
         await self._avatars.erase(account_id)
         self._records.forget(account_id)
         await self._preferences.dropped(account_id)
+
+    async def drop_unconfirmed(self) -> None:
+        """Accounts that never confirmed phone and mail are erased, so that nobody keeps another's address from being used."""
+        erasures = self._neighbours.erasures
+        if erasures is None:
+            return
+        columns = tables.account.c
+        before_ms = self._clock.at_ms() - self._settings.unconfirmed_s * 1000
+        query = select(columns.id).where(
+            columns.state == "active",
+            columns.created_ms < before_ms,
+            or_(columns.email_verified_ms.is_(None), columns.phone_verified_ms.is_(None)),
+        )
+        async with self._db.read() as conn:
+            stale = (await conn.execute(query.limit(UNCONFIRMED_BATCH))).scalars().all()
+        for account_id in stale:
+            async with self._db.write() as conn:
+                await self.close(conn, account_id)
+                await erasures.schedule(conn, account_id, self._clock.at_ms())
+            await self.end_sessions(account_id, "unconfirmed")
 
     # -- staff and policies
 
