@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import NewVisitor
-from tests.browser.visitor import PHONE, Visitor
+from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.conftest import StartProgram
 from tests.waiting import until
 
@@ -69,7 +69,7 @@ async def test_two_people_and_a_live(program: StartProgram, visitor: NewVisitor)
     await expect(anna.page.get_by_label("Is typing")).to_be_visible()
     await ben.page.get_by_role("button", name="Send").click()
     await expect(anna.page.locator(".bubble", has_text="With the dog")).to_be_visible()
-    await anna.picture("chat")
+    await anna.picture("chat", also=DESKTOP)
 
     # The history lives on the device: a reload brings all of it back, in order, once.
     await anna.page.reload()
@@ -78,6 +78,8 @@ async def test_two_people_and_a_live(program: StartProgram, visitor: NewVisitor)
     # One goes live, the other finds it, sees and hears it, and says something.
     await _goes_live(anna, "Sunday on the water")
     await ben.go("/discover")
+    await expect(ben.page.locator(".live-tile")).to_be_visible()
+    await ben.picture("discover-live")
     await ben.page.locator(".live-tile", has_text="Sunday on the water").click()
     await ben.video_advances(".live-page video")
     await _hears_and_sees(ben.page)
@@ -91,8 +93,8 @@ async def test_two_people_and_a_live(program: StartProgram, visitor: NewVisitor)
     await ben.page.get_by_role("button", name="Send a reaction").click()
     await expect(anna.page.locator(".floats span").first).to_be_attached()
     await expect(anna.page.locator(".health dd").first).to_contain_text("kb/s")
-    await ben.picture("watch")
-    await anna.picture("host")
+    await ben.picture("watch", also=DESKTOP)
+    await anna.picture("host", also=DESKTOP)
     await ben.accessible()
     await anna.accessible()
 
@@ -102,6 +104,7 @@ async def test_two_people_and_a_live(program: StartProgram, visitor: NewVisitor)
     await expect(anna.page.get_by_role("heading", name="That was your live")).to_be_visible()
     await expect(ben.page.get_by_role("heading", name="The live has ended")).to_be_visible()
     video = await _replay_of(anna, "Sunday on the water")
+    await anna.picture("me-videos")
 
     # In the feed of the friend it plays, can be liked, spoken about and kept.
     await ben.go("/")
@@ -115,7 +118,9 @@ async def test_two_people_and_a_live(program: StartProgram, visitor: NewVisitor)
     await sheet.get_by_label("Say something kind").fill("The dog!")
     await sheet.get_by_role("button", name="Send").click()
     await expect(sheet.get_by_text("The dog!")).to_be_visible()
+    await ben.picture("comments")
     await sheet.get_by_role("button", name="Close").click()
+    await ben.picture("feed", also=DESKTOP)
     await slide.get_by_role("button", name="More").click()
     async with ben.page.expect_download() as waiting:
         await ben.page.get_by_role("dialog").get_by_role("link", name="Download").click()

@@ -183,12 +183,20 @@ class Visitor:
 
     # -- what it looks like
 
-    async def picture(self, name: str) -> None:
-        """Save what is on the screen to docs/pictures when LIVECORE_PICTURES=1."""
+    async def picture(self, name: str, *, also: Size | None = None) -> None:
+        """Save what is on the screen to docs/pictures when LIVECORE_PICTURES=1; `also` in another size of the window."""
         if os.environ.get("LIVECORE_PICTURES") != "1":
             return
         PICTURES.mkdir(parents=True, exist_ok=True)
-        path = PICTURES / f"{name}-{self.size.name}.png"
+        await self._shoot(name, self.size)
+        if also is not None:
+            await self.page.set_viewport_size({"width": also.width, "height": also.height})
+            await self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            await self._shoot(name, also)
+            await self.page.set_viewport_size({"width": self.size.width, "height": self.size.height})
+
+    async def _shoot(self, name: str, size: Size) -> None:
+        path = PICTURES / f"{name}-{size.name}.png"
         data = await self.page.screenshot(animations="disabled")
         if len(data) > PICTURE_LIMIT_BYTES:
             path = path.with_suffix(".jpg")

@@ -53,6 +53,6 @@ export const setSettings = (changes, of) => patch("me/settings", changes, { of }
 export const sessions = () => get("me/sessions");
 export const signOut = () => remove("me/session");
 export const endSession = (id) => remove(`me/sessions/${id}`);
-export const requestExport = () => post("me/exports", {});
+export const requestExport = () => post("me/exports");
 export const getExport = (id) => get(`me/exports/${id}`);
 export const deleteMe = (password) => request("DELETE", "me", { body: { password } }).then((response) => response.json());

@@ -17,9 +17,12 @@ export function asClaim({ work, target, good_faith, accuracy, signature, ...rest
 
 export const claim = (fields) => post("claims", fields, { public: true });
 export const claimStatus = (id, token) => get(`claims/${id}`, { public: true, query: { token } });
-export const report = ({ target, reason, details }) => post("reports", { target, reason, ...(details && { details }) });
+export const confirmClaim = (id, code) => post(`claims/${id}/confirm`, { code }, { public: true });
+export const report = ({ target, reason, details, block }) => post("reports", { target, reason, block, ...(details && { details }) });
 
-export const claims = (state) => get("admin/claims", { query: { state } });
+export const claims = () => get("admin/claims");
 export const claimForStaff = (id) => get(`admin/claims/${id}`);
-export const decide = (id, decision) => post(`admin/claims/${id}/decide`, decision);
-export const reports = (state) => get("admin/reports", { query: { state } });
+export const decide = (id, decision) => post(`admin/claims/${id}/decision`, decision);
+export const reports = () => get("admin/reports");
+export const reportForStaff = (id) => get(`admin/reports/${id}`);
+export const decideReport = (id, decision) => post(`admin/reports/${id}/decision`, decision);

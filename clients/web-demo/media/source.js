@@ -47,7 +47,8 @@ export function clockFace(label) {
 function paint(pen, { width, height }, seconds, label) {
   const turn = seconds * 0.3;
   const sky = pen.createLinearGradient(0, 0, width * Math.abs(Math.cos(turn / 3)), height);
-  sky.addColorStop(0, "#0b3b35");
+  sky.addColorStop(0, "#12685a");
+  sky.addColorStop(0.6, "#0e3d4d");
   sky.addColorStop(1, "#0b0e10");
   pen.fillStyle = sky;
   pen.fillRect(0, 0, width, height);
@@ -70,7 +71,7 @@ function paint(pen, { width, height }, seconds, label) {
   pen.fill();
 
   pen.textAlign = "center";
-  pen.font = "700 118px system-ui, sans-serif";
+  pen.font = "700 96px system-ui, sans-serif";
   pen.fillText(new Date().toLocaleTimeString([], { hour12: false }), x, y + 40);
   pen.font = "500 34px system-ui, sans-serif";
   pen.fillStyle = "rgb(255 255 255 / 70%)";

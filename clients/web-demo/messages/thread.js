@@ -36,7 +36,7 @@ export function thread(id, { life }) {
     const other = otherOf(conversation);
     menu(nameOf(other), [
       { icon: "me", label: t.messages.profile, href: `/u/${other.username}` },
-      { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", id: other.id ?? other.username }, { person: other.username, life }) },
+      { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", username: other.username }, { person: other.username, life }) },
     ], life);
   });
   const node = h(

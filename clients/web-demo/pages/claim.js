@@ -37,7 +37,7 @@ export default function claim({ query }) {
 }
 
 function receipt(place, made, values) {
-  const path = `/claim/${made.id}?token=${encodeURIComponent(made.receipt)}`;
+  const path = `/claim/${made.id}?token=${encodeURIComponent(made.token)}`;
   place.replaceChildren(
     h(
       "div",
@@ -55,13 +55,12 @@ function receipt(place, made, values) {
 
 /** The mail address is confirmed by a code before anybody acts on the claim. */
 function confirmation(made, values) {
-  if (made.state !== "unconfirmed" && made.state !== "waiting") return "";
   return h(
     "div",
     { class: "card pad stack" },
     h("h2", {}, t.claim.confirmTitle),
     h("p", { class: "soft" }, t.claim.confirmText(values["contact.email"])),
-    form({ submit: t.verify.confirm, act: async ({ code }, node) => (await trust.confirmClaim(made, code.trim()), node.replaceWith(h("span", { class: "tag good" }, icon("check"), t.verify.confirmed))) }, field("code", t.verify.code, { inputmode: "numeric", autocomplete: "one-time-code", maxlength: 6 })),
+    form({ submit: t.verify.confirm, act: async ({ code }, node) => (await trust.confirmClaim(made.id, code.trim()), node.replaceWith(h("span", { class: "tag good" }, icon("check"), t.verify.confirmed))) }, field("code", t.verify.code, { inputmode: "numeric", autocomplete: "one-time-code", maxlength: 6 })),
   );
 }
 

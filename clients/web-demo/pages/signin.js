@@ -9,6 +9,8 @@ import { field, form } from "../parts/field.js";
 const safe = (next) => (next?.startsWith("/") && !next.startsWith("//") ? next : "/");
 
 export default function signIn({ query }) {
+  const factor = field("code", t.signIn.factor, { inputmode: "numeric", autocomplete: "one-time-code", maxlength: 20, hint: t.signIn.factorHint });
+  factor.hidden = true;
   const node = enter(
     t.signIn.title,
     t.signIn.intro,
@@ -16,13 +18,23 @@ export default function signIn({ query }) {
       {
         submit: t.signIn.submit,
         act: async (fields) => {
-          const who = await accounts.signIn(fields);
+          const who = await accounts.signIn(fields).catch((error) => {
+            // The password was right: the second factor is asked for beside it.
+            if (error.type === "second_factor" && factor.hidden) {
+              factor.hidden = false;
+              factor.querySelector("input").focus();
+              return null;
+            }
+            throw error;
+          });
+          if (!who) return;
           const verified = who.email_verified !== false && who.phone_verified !== false;
           go(verified ? safe(query.get("next")) : "/verify", { replace: true });
         },
       },
       field("login", t.signIn.login, { autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true }),
       field("password", t.signUp.password, { type: "password", autocomplete: "current-password", required: true }),
+      factor,
       h("p", {}, h("a", { href: "/forgot" }, t.signIn.forgot)),
     ),
     h("p", { class: "swap" }, t.signIn.none, " ", h("a", { href: "/signup" }, t.signUp.title)),

@@ -53,7 +53,7 @@ export default function user({ params, life }) {
       [
         standingOf(person) === "friends" && { icon: "people", label: t.people.remove, onclick: async () => (await people.unfriend(person.username), open()) },
         { icon: "block", label: t.people.block, onclick: () => block(person) },
-        { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", id: person.id ?? person.username }, { person: person.username, life }) },
+        { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", username: person.username }, { person: person.username, life }) },
         { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.href)}` },
       ],
       life,

@@ -2,11 +2,11 @@
 import { h } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
-import { trust, people } from "../api/index.js";
+import { trust } from "../api/index.js";
 import { check, field, form, select } from "./field.js";
 import { sheet } from "./sheet.js";
 
-/** `target`: { kind: "video" | "user" | "message" | "live", id }; `person`: the username that could be blocked. */
+/** `target`: { kind: "video" | "live", id } or { kind: "user", username }; `person`: the username that could be blocked. */
 export function report(target, { person = null, life = null } = {}) {
   const node = sheet(
     t.report.title,
@@ -14,8 +14,7 @@ export function report(target, { person = null, life = null } = {}) {
       {
         submit: t.report.send,
         act: async ({ reason, details, block }) => {
-          await trust.report({ target, reason, details });
-          if (block) await people.block(person);
+          await trust.report({ target, reason, details, block: Boolean(block) });
           node.close();
           toast(block ? t.report.sentAndBlocked(person) : t.report.sent);
         },

@@ -21,22 +21,21 @@ export default function data({ life }) {
 
   async function follow() {
     let job = await accounts.requestExport();
-    const pending = () => !["ready", "done", "failed", "expired"].includes(job.status ?? job.state);
+    const pending = () => job.state === "waiting";
     while (pending() && !life.aborted) {
       fill(state, h("div", { class: "note" }, icon("clock", 20), h("span", { role: "status" }, t.data.making)));
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       job = await accounts.getExport(job.id);
     }
     if (life.aborted) return;
-    if ((job.status ?? job.state) === "failed") return fill(state, h("div", { class: "note bad" }, icon("warning", 20), h("span", {}, t.data.failed)));
-    const link = job.download ?? job.url ?? job.link;
+    if (job.state !== "ready") return fill(state, h("div", { class: "note bad" }, icon("warning", 20), h("span", {}, t.data.failed)));
     fill(
       state,
       h(
         "div",
         { class: "card between" },
         h("div", {}, h("div", { class: "strong" }, t.data.ready), h("div", { class: "soft small" }, [job.size_bytes && bytes(job.size_bytes), job.expires_at && t.data.until(dateAndTime(job.expires_at))].filter(Boolean).join(" · "))),
-        h("a", { class: "button primary", href: link, download: "" }, t.feed.download),
+        h("a", { class: "button primary", href: job.download, download: "" }, t.feed.download),
       ),
     );
   }

@@ -14,7 +14,8 @@ export default function staffClaim({ params }) {
 
   async function open() {
     const one = await trust.claimForStaff(params.item);
-    const details = flat(one.details ?? one);
+    const lines = (object) => h("dl", { class: "facts" }, flat(object).flatMap(([name, value]) => [h("dt", {}, t.staff.fields[name] ?? name.replaceAll("_", " ")), h("dd", {}, value)]));
+    const decisions = t.staff.decisions[one.state];
     fill(
       place,
       h(
@@ -23,10 +24,12 @@ export default function staffClaim({ params }) {
         h("div", { class: "between" }, h("h2", {}, t.claim.kinds[one.kind] ?? one.kind), stateTag(one.state)),
         h("p", { class: "soft small" }, t.staff.received(dateAndTime(one.received_at), one.channel)),
         one.target?.id && one.target.kind === "video" && h("p", {}, h("a", { href: `/video/${one.target.id}` }, t.staff.openTarget)),
-        h("dl", { class: "facts" }, details.flatMap(([name, value]) => [h("dt", {}, t.staff.fields[name] ?? name.replaceAll("_", " ")), h("dd", {}, value)])),
+        one.details && lines(one.details),
+        one.counter_notice && h("h3", {}, t.staff.counter),
+        one.counter_notice && lines(one.counter_notice),
       ),
-      one.decidable === false || ["upheld", "rejected", "withdrawn", "closed"].includes(one.state)
-        ? h("section", { class: "card pad stack" }, h("h2", {}, t.staff.decided), h("p", {}, t.claim.statesText[one.state] ?? ""))
+      !decisions
+        ? h("section", { class: "card pad stack" }, h("h2", {}, t.claim.states[one.state]), h("p", {}, t.claim.statesText[one.state] ?? ""))
         : h(
             "section",
             { class: "card pad stack" },
@@ -40,7 +43,7 @@ export default function staffClaim({ params }) {
                   await open();
                 },
               },
-              select("decision", t.staff.decision, Object.entries(t.staff.decisions)),
+              select("decision", t.staff.decision, Object.entries(decisions)),
               field("reason", t.staff.reason, { control: "textarea", maxlength: 2000, hint: t.staff.reasonHint }),
             ),
           ),

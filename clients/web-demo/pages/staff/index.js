@@ -1,4 +1,4 @@
-import { trust } from "../../api/index.js";
+import { accounts, trust } from "../../api/index.js";
 import { fill, h } from "../../core/dom.js";
 import { t } from "../../core/text.js";
 import { ago } from "../../core/times.js";
@@ -6,26 +6,52 @@ import { empty } from "../../parts/empty.js";
 import { head } from "../../parts/head.js";
 import { rowBones } from "../../parts/skeleton.js";
 
+// Who may see which queue; the server decides, this only saves a refusal.
+const QUEUES = { claims: ["legal", "admin"], reports: ["moderator", "admin"] };
+const WAITING = ["open", "received", "countered"];
+
 /** The queues: claims that wait for a decision, and reports. */
 export default function staff({ params }) {
   const place = h("div", {}, rowBones(5));
-  const section = params.section ?? "claims";
-  const tab = (name) => h("a", { href: `/staff/${name}`, "aria-current": name === section ? "page" : null }, t.staff.tabs[name]);
-  const tabs = h("nav", { class: "tabs", "aria-label": t.nav.staff }, tab("claims"), tab("reports"));
+  const tabs = h("nav", { class: "tabs", "aria-label": t.nav.staff });
 
-  const table = (heads, rows) => h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": t.staff.tabs[section] }, h("table", { class: "queue" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows)));
-  const row = (href, ...cells) => h("tr", {}, h("td", {}, h("a", { class: "strong", href }, cells[0])), cells.slice(1).map((cell) => h("td", {}, cell)));
-
-  const ready = (async () => {
+  async function open() {
+    // A role may be newer than the last sign-in of this browser.
+    const { staff: roles } = await accounts.me();
+    const allowed = Object.keys(QUEUES).filter((name) => QUEUES[name].some((role) => roles.includes(role)));
+    const section = params.section ?? allowed[0];
+    fill(tabs, allowed.map((name) => h("a", { href: `/staff/${name}`, "aria-current": name === section ? "page" : null }, t.staff.tabs[name])));
+    tabs.hidden = !allowed.length;
+    if (!section) return fill(place, empty("gavel", t.staff.noneTitle, t.staff.noSection));
     const { items } = section === "claims" ? await trust.claims() : await trust.reports();
     if (!items.length) return fill(place, empty("check", t.staff.noneTitle, t.staff.noneText));
-    if (section === "claims") {
-      fill(place, table([t.staff.claim, t.staff.about, t.staff.state, t.staff.age], items.map((one) => row(`/staff/claims/${one.id}`, t.claim.kinds[one.kind] ?? one.kind, t.staff.kinds[one.target?.kind] ?? "", stateTag(one.state), ago(one.received_at)))));
-    } else {
-      fill(place, table([t.staff.report, t.staff.count, t.staff.state, t.staff.age], items.map((one) => row(`/staff/reports/${one.id}`, t.staff.kinds[one.target.kind] ?? one.target.kind, one.reports, stateTag(one.state), ago(one.opened_at)))));
-    }
-  })();
-  return { title: t.nav.staff, node: h("div", { class: "page" }, head(t.nav.staff, { up: "/me" }), h("div", { class: "column wide" }, tabs, place)), ready };
+    fill(place, section === "claims" ? claims(items) : reports(items));
+  }
+  return { title: t.nav.staff, node: h("div", { class: "page" }, head(t.nav.staff, { up: "/me" }), h("div", { class: "column wide" }, tabs, place)), ready: open() };
 }
 
-export const stateTag = (state) => h("span", { class: ["tag", ["open", "received", "countered"].includes(state) ? "warning" : state === "upheld" ? "bad" : ""] }, t.claim.states[state] ?? state);
+const claims = (items) =>
+  table(
+    t.staff.tabs.claims,
+    [t.staff.claim, t.staff.about, t.staff.state, t.staff.age],
+    items.map((one) => [`/staff/claims/${one.id}`, t.claim.kinds[one.kind], t.staff.kinds[one.target?.kind] ?? "", stateTag(one.state), ago(one.received_at)]),
+  );
+
+const reports = (items) =>
+  table(
+    t.staff.tabs.reports,
+    [t.staff.report, t.staff.count, t.staff.state, t.staff.age],
+    items.map((one) => [`/staff/reports/${one.id}`, t.staff.kinds[one.target.kind], one.reports, stateTag(one.state), ago(one.opened_at)]),
+  );
+
+/** `rows`: where each leads, then its cells. */
+function table(label, heads, rows) {
+  const row = ([href, first, ...rest]) => h("tr", {}, h("td", {}, h("a", { class: "strong", href }, first)), rest.map((cell) => h("td", {}, cell)));
+  return h(
+    "div",
+    { class: "scroll-x", tabindex: "0", role: "group", "aria-label": label },
+    h("table", { class: "queue" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows.map(row))),
+  );
+}
+
+export const stateTag = (state) => h("span", { class: ["tag", WAITING.includes(state) ? "warning" : state === "upheld" ? "bad" : ""] }, t.claim.states[state] ?? state);

@@ -13,9 +13,9 @@ export default function staffReport({ params }) {
   const place = h("div", { class: "column wide pair" }, textBones(8));
 
   async function open() {
-    const one = await trust.reportForStaff(params.item);
+    const { case: one, reports } = await trust.reportForStaff(params.item);
     const said = (report) =>
-      h("li", {}, h("div", { class: "row-item" }, h("div", { class: "body" }, h("div", { class: "strong" }, t.report.reasons[report.reason] ?? report.reason), report.text && h("p", {}, report.text), h("div", { class: "soft small" }, dateAndTime(report.created_at ?? report.at)))));
+      h("li", {}, h("div", { class: "row-item" }, h("div", { class: "body" }, h("div", { class: "strong" }, t.report.reasons[report.reason] ?? report.reason), report.details && h("p", {}, report.details), (report.evidence ?? []).map((copy) => h("blockquote", { class: "receipt" }, copy.sender && `${copy.sender}: `, copy.text)), h("div", { class: "soft small" }, dateAndTime(report.created_at)))));
     fill(
       place,
       h(
@@ -23,7 +23,7 @@ export default function staffReport({ params }) {
         { class: "card pad stack" },
         h("div", { class: "between" }, h("h2", {}, t.staff.kinds[one.target.kind] ?? one.target.kind), stateTag(one.state)),
         one.target.kind === "video" && h("p", {}, h("a", { href: `/video/${one.target.id}` }, t.staff.openTarget)),
-        h("ul", { class: "rows" }, (one.items ?? one.details ?? []).map(said)),
+        h("ul", { class: "rows" }, reports.map(said)),
       ),
       one.state === "open"
         ? h(
