@@ -323,6 +323,7 @@ def distributed(postgres_server: PostgresServer, redis_url: str, s3_url: str) ->
 @pytest.fixture(autouse=True)
 def engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """`LIVECORE_TEST_ENGINES=distributed`: every test whose settings name no engines runs on PostgreSQL, Redis and S3."""
-    if os.environ.get("LIVECORE_TEST_ENGINES") == "distributed" and "start_server" in request.fixturenames:
+    wanted = os.environ.get("LIVECORE_TEST_ENGINES") == "distributed" and request.node.get_closest_marker("embedded") is None
+    if wanted and "start_server" in request.fixturenames:
         for name, value in request.getfixturevalue("distributed").items():
             monkeypatch.setenv(f"LIVECORE_{name.upper()}", value)

@@ -48,6 +48,7 @@ async def test_17_a_refusal_leaves_no_trace(server: Server, capfd: pytest.Captur
             assert trace.encode() not in data, (place, trace)
 
 
+@pytest.mark.embedded
 async def test_17_the_keys_made_for_a_refusal_are_none(server: Server) -> None:
     path = server.settings.data_dir / "keys.sqlite"
     await server.person("adult", verify=False)

@@ -67,6 +67,7 @@ async def exchange(people: list[Person], sockets: list[Listener]) -> None:
         await received(socket, team, 1)
 
 
+@pytest.mark.embedded
 async def test_83_after_the_last_acknowledgement_no_table_file_or_log_holds_the_text(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], start_server: StartServer
 ) -> None:
@@ -86,6 +87,7 @@ async def test_83_after_the_last_acknowledgement_no_table_file_or_log_holds_the_
     assert MARKER not in out + err
 
 
+@pytest.mark.embedded
 async def test_83_what_lay_in_files_cannot_be_unsealed_with_what_is_left(tmp_path: Path, start_server: StartServer) -> None:
     """A copy of every file taken while the message was held, against every key that is left after its delivery."""
     data = tmp_path / "data"
