@@ -45,7 +45,7 @@ class Track:
         """New streams of a publisher that came back: its numbers start anew, the forwarders stay."""
         self.codec, self.mid = codec, mid
         names = list(rids) or [""]
-        self.layers = {rid: Layer(rid, rank, codec.clock_hz) for rank, rid in enumerate(names)}
+        self.layers = {rid: Layer(rid, rank, codec.clock_hz, self.kind == "video") for rank, rid in enumerate(names)}
 
     def offered(self, now: float) -> list[layers.Offered]:
         return [layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now)) for layer in self.layers.values()]
@@ -181,6 +181,7 @@ class Publication:
             layer.key_frames.satisfied()
         if not layer.pending:
             self._outbox.layers.append(layer)
+            layer.pending_since = at
         layer.pending.append(packet)
         self._outbox.cost += len(layer.watchers)
 

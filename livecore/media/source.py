@@ -101,11 +101,15 @@ class Outbox:
         layers, self.layers, self.cost = self.layers, [], 0
         return layers
 
+    def keep(self, layer: Layer) -> None:
+        """Not yet: the layer's pending packets go with the next `take`."""
+        self.layers.append(layer)
+
 
 class Layer:
     """One incoming stream: `rid` is its simulcast name, "" for the only one."""
 
-    def __init__(self, rid: str, rank: int, clock_hz: int) -> None:
+    def __init__(self, rid: str, rank: int, clock_hz: int, framed: bool) -> None:
         self.rid = rid
         self.rank = rank  # place in the publisher's offer
         self.ssrc: int | None = None  # None until a packet or the offer told it
@@ -113,7 +117,9 @@ class Layer:
         self.receiver = Receiver(clock_hz)
         self.cache = PacketCache()
         self.key_frames = KeyFrameThrottle()
-        self.pending: list[Packet] = []  # received in this drain, not forwarded yet
+        self.framed = framed  # video: the marker ends a frame
+        self.pending: list[Packet] = []  # received and not forwarded yet
+        self.pending_since = 0.0  # arrival of the first of them
         self.watchers: list[Forwarder] = []  # being sent this layer
         self.waiters: list[Forwarder] = []  # want it, and wait for its next key frame
         self.forwarded_highest = -1

@@ -68,6 +68,7 @@ class Worker:
         self._orphaned_at: float | None = time.monotonic()  # None while a main process is connected
         self._load_due = 0.0
         self._cpu_before = (time.monotonic(), time.process_time())
+        self._flush_handle: asyncio.TimerHandle | None = None  # set while part of a frame is held
         self._tick_handle: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -85,6 +86,8 @@ class Worker:
         log.info("media_worker_stopping", index=self.settings.index, reason=reason)
         if self._tick_handle is not None:
             self._tick_handle.cancel()
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
         self.router.close(reason, time.monotonic())
         if self._link is not None:
             await self._link.close()
@@ -101,7 +104,13 @@ class Worker:
     # -- media
 
     def _drained(self, now: float) -> None:
-        self.router.flush(now)
+        held_until = self.router.flush(now)
+        if held_until is not None and self._flush_handle is None:
+            self._flush_handle = asyncio.get_running_loop().call_later(max(0.0, held_until - now), self._flush_held)
+
+    def _flush_held(self) -> None:
+        self._flush_handle = None
+        self._drained(time.monotonic())
 
     def _backlog(self) -> int:
         return self.router.outbox.cost
