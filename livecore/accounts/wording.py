@@ -9,6 +9,7 @@ STATUS_LIMIT_CHARS = 140
 
 # Joiners that scripts and emoji need; every other invisible character only misleads (bidirectional overrides among them).
 _ALLOWED_INVISIBLE = frozenset("\u200c\u200d")
+_APOSTROPHES = frozenset("'’ʼ`")
 
 
 def check_line(value: str, limit_chars: int) -> str:
@@ -24,6 +25,7 @@ def check_line(value: str, limit_chars: int) -> str:
 
 
 def name_words(name: str) -> list[str]:
-    """The words of a name as they are searched for: folded, accents removed."""
+    """The words of a name as they are searched for: folded, without accents and apostrophes, parted at every other mark."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
-    return ["".join(char for char in word if char.isalnum()) for word in plain.split()]
+    joined = "".join(char for char in plain if char not in _APOSTROPHES)
+    return "".join(char if char.isalnum() else " " for char in joined).split()

@@ -117,9 +117,9 @@ async def test_search_finds_the_beginnings_of_words_and_nothing_else(server: Ser
     async def found(text: str) -> list[str]:
         return [person["username"] for person in (await anna.get("/api/v1/users", params={"q": text})).json["items"]]
 
-    for text in ("zoe", "ZOË", "zoe.l", "@zoe", "anderson", "Anders", "zoe and", "andersonlake zo"):
+    for text in ("zoe", "ZOË", "zoe.l", "@zoe", "anderson", "Anders", "zoe and", "lake", "anderson-la zo"):
         assert await found(text) == ["zoe.lake"], text
-    for text in ("oe", "lake", "zoe x", "%%", "_____", "zoe.lakes", "andersonlakes"):
+    for text in ("oe", "ake", "zoe x", "%%", "_____", "zoe.lakes", "andersonlake"):
         assert await found(text) == [], text
     assert await found("bo li") == ["someone"]
     assert (await anna.get("/api/v1/users", params={"q": "z"})).status == 422
