@@ -60,14 +60,10 @@ class Gateway:
         self.server = SocketServer(
             self,
             metrics,
-            async_mode="aiohttp",
             ping_interval=settings.ping_interval_s,
             ping_timeout=settings.ping_timeout_s,
             max_http_buffer_size=FRAME_LIMIT_BYTES,
-            http_compression=False,
-            # Tokens travel in the CONNECT packet, never in a cookie, so another origin gains nothing by connecting.
-            cors_allowed_origins="*",
-            cors_credentials=False,
+            buffer_bytes=settings.socket_buffer_bytes,
         )
 
     def attach(self, application: web.Application) -> None:

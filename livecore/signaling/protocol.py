@@ -6,15 +6,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-import engineio
 import msgpack
 import socketio
-from engineio import packet as engine_packet
 from socketio import exceptions, msgpack_packet, packet
 
 from livecore.errors import Problem
 from livecore.platform.metrics import Metrics
 from livecore.signaling.encoding import Encoded, Json
+from livecore.signaling.engine.packets import MESSAGE, Packet
+from livecore.signaling.engine.server import EngineServer
+
+# Of one packet: each may be as large as a frame, and all wait in memory for the last.
+ATTACHMENTS_LIMIT = 10
+# A connection that opens a transport and then says nothing holds a slot for this long.
+CONNECT_TIMEOUT_S = 45.0
 
 # What the library would log about a client's bytes is counted here instead.
 _quiet = logging.getLogger("livecore.socketio.quiet")
@@ -58,42 +63,110 @@ class Handlers(Protocol):
 class EngineLink:
     """One Engine.IO connection as the registry sees it."""
 
-    __slots__ = ("_engine", "_server", "eio_sid", "is_msgpack")
+    __slots__ = ("_server", "eio_sid", "is_msgpack")
 
     def __init__(self, server: "SocketServer", eio_sid: str, is_msgpack: bool) -> None:
         self._server = server
-        self._engine = server.eio
         self.eio_sid = eio_sid
         self.is_msgpack = is_msgpack
 
     def send(self, encoded: Encoded) -> None:
-        socket = self._engine.sockets.get(self.eio_sid)
-        if socket is None or socket.closed:
+        session = self._server.eio.sockets.get(self.eio_sid)
+        if session is None:
             return
-        if socket.queue.qsize() >= self._server.queue_limit:
-            self.cut("too_slow")
-            return
-        socket.queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, encoded.binary if self.is_msgpack else encoded.text))
+        if session.ws is not None:
+            session.ws.write(encoded.binary_frame if self.is_msgpack else encoded.text_frame)
+        else:
+            session.hold(Packet(MESSAGE, encoded.binary if self.is_msgpack else encoded.text))
 
     def cut(self, reason: str) -> None:
         self._server.count("cut", reason)
         self._server.spawn(self._server.end(self.eio_sid))
 
 
-class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
-    """Namespace "/" alone. `queue_limit` is in packets."""
+class EngineBackedServer(socketio.AsyncServer):  # type: ignore[misc]
+    """python-socketio over our own transport, with what the protocol's own suite asks of a server: a connection that speaks
+    no Socket.IO in time is closed, so is one whose packets are none, and an unknown namespace is refused in its words."""
 
-    queue_limit = 4096
-
-    def __init__(self, handlers: Handlers, metrics: Metrics, **options: Any) -> None:
-        super().__init__(serializer=JsonPacket, logger=_quiet, engineio_logger=_quiet, namespaces=["/"], **options)
-        self._gateway = handlers
-        self._dropped = metrics.counter("socket_dropped", "Packets and connections that were dropped.", ("what", "reason"))
-        self._msgpack: set[str] = set()
-        self._running: set[Any] = set()
+    def __init__(
+        self, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, on_count: Callable[[str, str], None] | None = None, **options: Any
+    ) -> None:
+        super().__init__(serializer=JsonPacket, logger=_quiet, on_count=on_count, **options)
+        self._connect_timeout_s = connect_timeout_s
+        self._on_count = on_count
+        self._knocking: dict[str, asyncio.TimerHandle] = {}  # connections without a namespace yet
 
     def count(self, what: str, reason: str) -> None:
-        self._dropped.labels(what, reason).inc()
+        if self._on_count is not None:
+            self._on_count(what, reason)
+
+    def _engineio_server_class(self) -> Any:
+        return EngineServer
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self._knocking[eio_sid] = asyncio.get_running_loop().call_later(self._connect_timeout_s, self._too_late, eio_sid)
+
+    def _too_late(self, eio_sid: str) -> None:
+        session = self.eio.sockets.get(eio_sid)
+        if self._knocking.pop(eio_sid, None) is not None and session is not None:
+            self.count("cut", "connect_timeout")
+            self.eio.end(session, self.reason.SERVER_DISCONNECT)
+
+    def _came_in(self, eio_sid: str) -> None:
+        timer = self._knocking.pop(eio_sid, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await self._message(eio_sid, data)
+        except MALFORMED:
+            self.count("packet", "malformed")
+            await self.eio.disconnect(eio_sid)
+
+    async def _message(self, eio_sid: str, data: Any) -> None:
+        if isinstance(data, bytes) and eio_sid not in self._binary_packet:
+            raise ValueError("bytes that belong to no packet")
+        if isinstance(data, str) and eio_sid in self._binary_packet:
+            raise ValueError("text where an attachment belongs")
+        await super()._handle_eio_message(eio_sid, data)
+        waiting = self._binary_packet.get(eio_sid)
+        if waiting is not None and waiting.attachment_count > ATTACHMENTS_LIMIT:
+            raise ValueError("too many attachments")
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        name = namespace or "/"
+        if self.namespaces != "*" and name not in self.namespaces and name not in self.handlers and name not in self.namespace_handlers:
+            refused = self.packet_class(packet.CONNECT_ERROR, data={"message": "Invalid namespace"}, namespace=name)
+            await self._send_packet(eio_sid, refused)
+            return
+        if self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            raise ValueError("connected to this namespace already")
+        await super()._handle_connect(eio_sid, namespace, data)
+        if self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            self._came_in(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event is a list that begins with its name")
+        await super()._handle_event(eio_sid, namespace, id, data)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._came_in(eio_sid)
+        self._binary_packet.pop(eio_sid, None)
+        await super()._handle_eio_disconnect(eio_sid, reason)
+
+
+class SocketServer(EngineBackedServer):
+    """The gateway's: namespace "/" alone."""
+
+    def __init__(self, handlers: Handlers, metrics: Metrics, **options: Any) -> None:
+        dropped = metrics.counter("socket_dropped", "Packets and connections that were dropped.", ("what", "reason"))
+        super().__init__(namespaces=["/"], on_count=lambda what, reason: dropped.labels(what, reason).inc(), **options)
+        self._gateway = handlers
+        self._msgpack: set[str] = set()
+        self._running: set[Any] = set()
 
     def spawn(self, work: Any) -> None:
         task = self.start_background_task(_quietly, work)
@@ -112,24 +185,18 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await self.disconnect(sid)
         await self.eio.disconnect(eio_sid)
 
-    # -- from the library
-
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         if eio_sid in self._msgpack:
             pkt = MsgpackPacket(pkt.packet_type, data=pkt.data, namespace=pkt.namespace or "/", id=pkt.id)
         await super()._send_packet(eio_sid, pkt)
 
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        try:
-            if isinstance(data, bytes) and eio_sid not in self._binary_packet:
-                await self._binary_message(eio_sid, data)
-            elif eio_sid in self._msgpack:
-                raise ValueError("text from a msgpack client")
-            else:
-                await super()._handle_eio_message(eio_sid, data)
-        except MALFORMED:
-            self.count("packet", "malformed")
-            await self.eio.disconnect(eio_sid)
+    async def _message(self, eio_sid: str, data: Any) -> None:
+        if isinstance(data, bytes) and eio_sid not in self._binary_packet:
+            await self._binary_message(eio_sid, data)
+        elif eio_sid in self._msgpack:
+            raise ValueError("text from a msgpack client")
+        else:
+            await super()._message(eio_sid, data)
 
     async def _binary_message(self, eio_sid: str, data: bytes) -> None:
         """A packet of the msgpack parser; the first one, a CONNECT, makes the client one that speaks it."""
@@ -155,12 +222,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await self._gateway.connected(sid)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event is a list that begins with its name")
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         if sid is None or not self.manager.is_connected(sid, namespace or "/"):
             self.count("packet", "not_connected")
             return
-        if not isinstance(data, list) or not data or not isinstance(data[0], str):
-            raise ValueError("an event is a list that begins with its name")
 
         async def answer(result: Any) -> None:
             await self._send_packet(eio_sid, self.packet_class(packet.ACK, namespace="/", id=id, data=[result]))
@@ -177,14 +244,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
                 raise exceptions.ConnectionRefusedError(problem.title, problem.document()) from None
         elif event == "disconnect":
             await self._gateway.gone(args[0], str(args[1]) if len(args) > 1 else "")
-        return None
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
         self._msgpack.discard(eio_sid)
-
-    def _engineio_server_class(self) -> Any:
-        return engineio.AsyncServer
 
 
 async def _quietly(work: Awaitable[None]) -> None:

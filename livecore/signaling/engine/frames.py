@@ -1,0 +1,124 @@
+"""WebSocket frames (RFC 6455), the server's side. Pure: bytes in, messages out; no extension, so RSV bits are errors."""
+
+import codecs
+import struct
+from dataclasses import dataclass
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, BAD_TEXT, POLICY, TOO_BIG = 1000, 1001, 1002, 1007, 1008, 1009
+_CONTROL_LIMIT_BYTES = 125
+_LENGTH_CODES = {126: 2, 127: 8}
+# A message in more pieces than its bytes would need is made to cost more than it carries.
+_FRAGMENTS_LIMIT = 1024
+
+
+class BadFrame(ValueError):
+    """`code` is the close code (RFC 6455, 7.4.1) that the connection ends with."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A whole message or a control frame; text is decoded."""
+
+    opcode: int
+    data: str | bytes
+
+
+def frame(data: bytes, opcode: int = TEXT) -> bytes:
+    """One unmasked frame."""
+    size = len(data)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + data
+    if size < 65536:
+        return struct.pack("!BBH", 0x80 | opcode, 126, size) + data
+    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + data
+
+
+def close_frame(code: int) -> bytes:
+    return frame(struct.pack("!H", code), CLOSE)
+
+
+def unmask(data: bytes, mask: bytes) -> bytes:
+    size = len(data)
+    if not size:
+        return b""
+    key = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
+
+
+class FrameReader:
+    """`feed` answers the messages that are complete. Raises BadFrame; the reader is of no use afterwards."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._buffer = bytearray()
+        self._need = 2  # bytes below which nothing can be read
+        self._parts: list[bytes] = []
+        self._opcode: int | None = None  # of a message whose end has not come
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Message]:
+        self._buffer += data
+        messages: list[Message] = []
+        while len(self._buffer) >= self._need:
+            message = self._next()
+            if message is not None:
+                messages.append(message)
+        return messages
+
+    def _next(self) -> Message | None:
+        buffer = self._buffer
+        first, second = buffer[0], buffer[1]
+        final, opcode, size = first & 0x80, first & 0x0F, second & 0x7F
+        if first & 0x70:
+            raise BadFrame(PROTOCOL_ERROR, "a reserved bit is set")
+        if not second & 0x80:
+            raise BadFrame(PROTOCOL_ERROR, "a client's frame is masked")
+        if opcode >= CLOSE and (not final or size > _CONTROL_LIMIT_BYTES):
+            raise BadFrame(PROTOCOL_ERROR, "a control frame is short and whole")
+        if opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
+            raise BadFrame(PROTOCOL_ERROR, "an unknown opcode")
+        extra = _LENGTH_CODES.get(size, 0)
+        head = 2 + extra + 4
+        if len(buffer) < head:
+            self._need = head
+            return None
+        if extra:
+            size = int.from_bytes(buffer[2 : 2 + extra], "big")
+        if opcode < CLOSE and self._size + size > self._limit_bytes:
+            raise BadFrame(TOO_BIG, "the message is too large")
+        if len(buffer) < head + size:
+            self._need = head + size
+            return None
+        payload = unmask(bytes(buffer[head : head + size]), bytes(buffer[head - 4 : head]))
+        del buffer[: head + size]
+        self._need = 2
+        if opcode >= CLOSE:
+            return Message(opcode, payload)
+        return self._join(opcode, bool(final), payload)
+
+    def _join(self, opcode: int, final: bool, payload: bytes) -> Message | None:
+        if (opcode == CONTINUATION) != (self._opcode is not None):
+            raise BadFrame(PROTOCOL_ERROR, "fragments out of order")
+        if self._opcode is None:
+            self._opcode = opcode
+        if not final or self._parts:
+            self._parts.append(payload)
+            self._size += len(payload)
+            if len(self._parts) > _FRAGMENTS_LIMIT:
+                raise BadFrame(POLICY, "too many fragments")
+            if not final:
+                return None
+            payload = b"".join(self._parts)
+            self._parts = []
+        whole, self._opcode, self._size = self._opcode, None, 0
+        if whole == BINARY:
+            return Message(BINARY, payload)
+        try:
+            return Message(TEXT, codecs.decode(payload, "utf-8", "strict"))
+        except UnicodeDecodeError as exc:
+            raise BadFrame(BAD_TEXT, "not UTF-8") from exc

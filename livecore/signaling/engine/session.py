@@ -1,0 +1,143 @@
+"""One Engine.IO session over whichever transport it has: what is waiting to go out, and what came in, with bounds."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from livecore.signaling.engine import frames, packets
+from livecore.signaling.engine.packets import Packet
+
+if TYPE_CHECKING:
+    from livecore.signaling.engine.server import EngineServer
+    from livecore.signaling.engine.websocket import WebSocketProtocol
+
+# Messages that were read and not yet handled; a client that sends faster than it is served is cut off.
+INBOX_LIMIT = 1024
+# A polling client's packets while no poll is there; the bound in bytes is the server's setting.
+PACKET_COST_BYTES = 64
+
+
+class Session:
+    """`environ` is what the protocol library is given at the connect. `reason` is set when it has ended."""
+
+    __slots__ = (
+        "awaiting_pong",
+        "closed",
+        "environ",
+        "held",
+        "held_bytes",
+        "inbox",
+        "poll",
+        "posting",
+        "probe",
+        "pumping",
+        "server",
+        "sid",
+        "ws",
+    )
+
+    def __init__(self, server: "EngineServer", sid: str, environ: dict[str, Any]) -> None:
+        self.server = server
+        self.sid = sid
+        self.environ = environ
+        self.held: list[Packet] = []
+        self.held_bytes = 0
+        self.poll: asyncio.Future[list[Packet]] | None = None  # a poll that waits for packets
+        self.posting = False
+        self.ws: WebSocketProtocol | None = None  # the transport once it is a WebSocket
+        self.probe: WebSocketProtocol | None = None  # one that asks to take over
+        self.inbox: deque[str | bytes] = deque()
+        self.pumping = False
+        self.awaiting_pong = False
+        self.closed = False
+
+    # -- out
+
+    def send_frame(self, ready: bytes, packet: Packet) -> None:
+        """`ready` is the packet as a WebSocket frame, made once for many."""
+        if self.ws is not None:
+            self.ws.write(ready)
+        else:
+            self.hold(packet)
+
+    def send(self, packet: Packet) -> None:
+        if self.closed:
+            return
+        if self.ws is not None:
+            self.ws.write(as_frame(packet))
+        else:
+            self.hold(packet)
+
+    def hold(self, packet: Packet) -> None:
+        """For a poll: now if one waits, else until it comes. While a WebSocket is taking over everything waits for it."""
+        if self.closed:
+            return
+        self.held.append(packet)
+        self.held_bytes += len(packet.data) + PACKET_COST_BYTES
+        if self.held_bytes > self.server.buffer_bytes:
+            self.server.cut(self, "too_slow")
+        elif self.probe is None:
+            self.answer_poll()
+
+    def take_held(self) -> list[Packet]:
+        """What one poll carries: as much as the payload limit that was announced allows."""
+        taken: list[Packet] = []
+        size = 0
+        for packet in self.held:
+            size += len(packet.data) * (4 if isinstance(packet.data, bytes) else 3) // 3 + 4
+            if taken and size > self.server.payload_bytes:
+                break
+            taken.append(packet)
+        del self.held[: len(taken)]
+        self.held_bytes -= sum(len(packet.data) + PACKET_COST_BYTES for packet in taken)
+        return taken
+
+    def answer_poll(self, only: Packet | None = None) -> None:
+        poll = self.poll
+        if poll is None or poll.done() or (only is None and not self.held):
+            return
+        self.poll = None
+        poll.set_result([only] if only is not None else self.take_held())
+
+    def take_over(self) -> None:
+        """The WebSocket that probed is the transport from now on; what was held leaves first."""
+        self.ws, self.probe = self.probe, None
+        self.answer_poll(Packet(packets.NOOP))
+        assert self.ws is not None
+        held, self.held, self.held_bytes = self.held, [], 0
+        for packet in held:
+            if packet.type != packets.NOOP:
+                self.ws.write(as_frame(packet))
+
+    # -- in
+
+    def take(self, packet: Packet) -> None:
+        """One packet of the client, over either transport. Raises BadPacket for one that has no place here."""
+        if packet.type == packets.MESSAGE:
+            if len(self.inbox) >= INBOX_LIMIT:
+                self.server.cut(self, "too_fast")
+                return
+            self.inbox.append(packet.data)
+            if not self.pumping:
+                self.pumping = True
+                self.server.spawn(self._pump())
+        elif packet.type == packets.PONG:
+            self.awaiting_pong = False
+        elif packet.type == packets.CLOSE:
+            self.server.end(self, self.server.reason.CLIENT_DISCONNECT)
+        else:
+            raise packets.BadPacket("a packet out of place")
+
+    async def _pump(self) -> None:
+        """Messages one after the other, as the protocol library expects them."""
+        try:
+            while self.inbox and not self.closed:
+                await self.server.trigger_message(self, self.inbox.popleft())
+        finally:
+            self.pumping = False
+
+
+def as_frame(packet: Packet) -> bytes:
+    if isinstance(packet.data, bytes):
+        return frames.frame(packet.data, frames.BINARY)
+    return frames.frame((packet.type + packet.data).encode(errors="replace"))

@@ -1,0 +1,1 @@
+"""What the protocols' own suites are run against."""
