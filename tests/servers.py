@@ -308,7 +308,7 @@ def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def distributed(postgres_server: PostgresServer, redis_url: str, s3_url: str) -> Iterator[dict[str, str]]:
-    """Settings of a platform of many nodes: `await start_server(**distributed)`."""
+    """Settings of a platform of many nodes: `await start_server(**distributed)`. Asked for before `start_server`, it outlives it."""
     data, keys = postgres_server.create(), postgres_server.create()
     yield {
         "database_url": postgres_server.url(data),

@@ -39,7 +39,7 @@ async def test_a_server_with_its_embedded_engines_is_ready(server: Server) -> No
 
 
 @pytest.mark.redis
-async def test_a_server_without_its_redis_says_so_and_recovers(start_server: StartServer, own_redis: RedisServer) -> None:
+async def test_a_server_without_its_redis_says_so_and_recovers(own_redis: RedisServer, start_server: StartServer) -> None:
     server = await start_server(redis_url=own_redis.url())
     assert (await readyz(server))[0] == 200
     await own_redis.kill()
@@ -53,7 +53,7 @@ async def test_a_server_without_its_redis_says_so_and_recovers(start_server: Sta
 
 
 @pytest.mark.postgres
-async def test_a_server_without_its_postgres_says_so_and_recovers(start_server: StartServer, postgres_own: PostgresServer) -> None:
+async def test_a_server_without_its_postgres_says_so_and_recovers(postgres_own: PostgresServer, start_server: StartServer) -> None:
     server = await start_server(database_url=postgres_own.url(postgres_own.create()), keys_url=postgres_own.url(postgres_own.create()))
     assert (await readyz(server))[0] == 200
     await asyncio.to_thread(postgres_own.process.kill)
