@@ -24,7 +24,7 @@ route("/messages/{conversation}", page("messages"), { nav: "messages", bare: tru
 route("/people", page("people"), { nav: "me" });
 route("/u/{username}", page("user"), { nav: "discover" });
 route("/me", page("me/index"), { nav: "me" });
-for (const section of ["profile", "settings", "devices", "password", "data", "notices", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
+for (const section of ["profile", "settings", "devices", "password", "two-factor", "data", "notices", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
 route("/policies", page("policies"), { open: true });
 route("/policies/{kind}", page("policy"), { open: true });
 route("/claim", page("claim"), { open: true });

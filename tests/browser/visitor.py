@@ -69,6 +69,8 @@ class Visitor:
         one = cls(context, page, serving, username, number, size)
         page.on("console", one._said)
         page.on("pageerror", lambda error: one.complaints.append(f"page error: {error}"))
+        # "Leave the page?", which a host on the air is asked.
+        page.on("dialog", lambda dialog: dialog.accept())
         page.on("request", lambda request: one._asked(request.url))
         return one
 

@@ -48,6 +48,11 @@ export async function removeAvatar() {
   return me();
 }
 
+export const twoFactor = () => get("me/two-factor");
+export const enrolTwoFactor = (password) => post("me/two-factor", { password });
+export const confirmTwoFactor = (code) => post("me/two-factor/confirm", { code });
+export const dropTwoFactor = (password) => request("DELETE", "me/two-factor", { body: { password } });
+
 export const settings = () => get("me/settings");
 export const setSettings = (changes, of) => patch("me/settings", changes, { of });
 export const sessions = () => get("me/sessions");

@@ -9,4 +9,4 @@ export const create = (fields, once) => post("lives", fields, { once }).then(asL
 export const now = () => get("lives").then(page);
 export const live = (id) => get(`lives/${id}`).then(asLive);
 export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
-export const end = (id) => post(`lives/${id}/end`).then(asLive);
+export const end = (id) => post(`lives/${id}/end`, undefined, { keepalive: true }).then(asLive);

@@ -20,14 +20,14 @@ async function send(method, path, options, renew) {
   if (options.once) headers.set("Idempotency-Key", options.once);
   const url = new URL(path.startsWith("/") ? path : `${BASE}/${path}`, location.origin);
   for (const [name, value] of Object.entries(options.query ?? {})) if (value) url.searchParams.set(name, value);
-  return fetch(url, { method, headers, body, signal: options.signal }).catch((error) => {
+  return fetch(url, { method, headers, body, signal: options.signal, keepalive: options.keepalive }).catch((error) => {
     throw error.name === "AbortError" ? error : offline();
   });
 }
 
 /**
  * One request. `path` is below `/api/v1/`, or absolute when it begins with a slash.
- * Options: body, query, headers, once (idempotency key), public (no token), signal.
+ * Options: body, query, headers, once (idempotency key), public (no token), signal, keepalive (outlives the page).
  * Answers the Response; throws a Problem for 4xx, 5xx and a network that is away.
  */
 export async function request(method, path, options = {}) {

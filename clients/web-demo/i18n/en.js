@@ -356,6 +356,20 @@ export const en = {
     done: "Your password is changed.",
   },
 
+  twoFactor: {
+    title: "Second factor",
+    intro: "With a second factor, signing in takes your password and a code of an app on your phone.",
+    begin: "Set it up",
+    enter: "Put this secret into your authenticator app, then enter the code that it shows.",
+    openApp: "Open in the app",
+    keep: "Keep these codes somewhere safe. Each works once instead of a code of the app, and they are not shown again.",
+    kept: "I have kept them",
+    on: "On",
+    left: (count) => `${many(count, "recovery code", "recovery codes")} left`,
+    off: "Switch it off",
+    isOff: "The second factor is off.",
+  },
+
   data: {
     exportTitle: "Take your data with you",
     exportText: "Everything that we hold about you, as one file: your profile, settings, friends, videos and more.",

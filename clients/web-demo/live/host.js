@@ -1,6 +1,6 @@
 // The host on air: publishing, the room, how the line is, and the end with the way to the replay.
 import { lives } from "../api/index.js";
-import { h } from "../core/dom.js";
+import { h, listen } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { shortNumber, span } from "../core/times.js";
@@ -19,7 +19,6 @@ import { room } from "./room.js";
 export async function onAir({ node, picture, preview, stream, live, life }) {
   const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream });
   const here = new AbortController();
-  life.addEventListener("abort", () => here.abort());
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner" }), h("p", { role: "status" }, t.host.starting));
   picture.append(veil);
   publisher.addEventListener("state", ({ detail }) => {
@@ -72,6 +71,18 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
   node.classList.remove("setting-up");
 
   let finished = false;
+  // Only this page can publish with this token: a host who goes elsewhere ends the live, and is asked before closing the page.
+  const leaveQuietly = () => {
+    if (finished) return;
+    finished = true;
+    here.abort();
+    publisher.stop();
+    lives.end(live.id).catch(() => null);
+  };
+  listen(window, "beforeunload", (event) => event.preventDefault(), here.signal);
+  listen(window, "pagehide", leaveQuietly, here.signal);
+  life.addEventListener("abort", leaveQuietly);
+
   async function finish() {
     if (finished) return;
     finished = true;
