@@ -119,7 +119,9 @@ class StoredObject:
 class Storage(Protocol):
     """Objects by key (`videos/…`): written whole or not at all, read by range, listed by prefix.
 
-    A missing key raises `KeyError`. Keys are slash-separated words of `[A-Za-z0-9._-]`; others raise ValueError.
+    A missing key raises `KeyError`. Keys are slash-separated words of `[A-Za-z0-9._-]`; others raise ValueError. A prefix is
+    of whole words: `videos/1` is not the beginning of `videos/10`. A key is not at the same time the beginning of others.
+    A range past the end is clipped, an empty one gives nothing. A store that is away or full raises `errors.Unavailable`.
     """
 
     async def put(self, key: str, data: bytes | Path | AsyncIterator[bytes]) -> StoredObject:
@@ -137,7 +139,8 @@ class Storage(Protocol):
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]: ...
 
-    async def delete_prefix(self, prefix: str) -> int: ...
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete every object below; answers how many there were. An empty prefix raises ValueError."""
 
     def local_path(self, key: str) -> Path | None:
         """The file behind a key where there is one, so that the kernel may send it; None on a remote store."""
@@ -153,7 +156,11 @@ class Job:
 
 class Jobs(Protocol):
     """Work that outlives a process. Claimed with a lease, retried with back-off, resumed after a kill: a handler runs
-    at least once and must bear being run again. Payloads hold ids, never personal values."""
+    at least once and must bear being run again. Payloads hold ids, never personal values.
+
+    A job begins at once in the process that made it, and within a second or so in another. After `attempts` failures it is
+    given up: it stays a week for an operator to see, and its key is free. What `every` made is never given up.
+    """
 
     def handle(self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300) -> None:
         """Register the handler of a kind; before `start`."""
@@ -161,7 +168,8 @@ class Jobs(Protocol):
     async def enqueue(
         self, conn: AsyncConnection, kind: str, payload: Mapping[str, Any], *, key: str | None = None, delay_ms: int = 0
     ) -> str | None:
-        """Part of the caller's transaction. `key`: at most one job of that key waits or runs (None answered if so)."""
+        """Part of the caller's transaction. `key`: at most one job of that key waits or runs (None answered if so): while it runs
+        too, so a handler that wants to go on later enqueues under another key or none, or raises to be tried again."""
 
     async def every(self, kind: str, interval_s: float) -> None:
         """Have `kind` run once per interval on one of the processes."""
@@ -199,8 +207,8 @@ class SmsSender(Protocol):
 class Limiter(Protocol):
     """Moving-window limits, shared by all processes of a platform when Redis is configured.
 
-    `hit` counts and raises `errors.TooMany` when `rule` (a name in `config.Limits`, such as "sign_in_per_address") is exhausted
-    for `who`. `who` is kept as a keyed hash only.
+    `hit` counts and raises `errors.TooMany` when `rule` (a name in `config.RATES`, such as "sign_in_per_address") is exhausted
+    for `who`; a refused hit is not counted. `who` is kept as a keyed hash only. When Redis is away each process counts alone.
     """
 
     async def hit(self, rule: str, who: str, cost: int = 1) -> None: ...
