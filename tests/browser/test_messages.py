@@ -76,3 +76,24 @@ async def test_what_somebody_does_not_take_is_said_at_the_message(program: Start
     await expect(bubble).to_contain_text("Only friends may write to this person")
     await bubble.get_by_role("button", name="Remove").click()
     await _has(ben.page, "First")
+
+
+async def test_a_stranger_asks_and_is_accepted(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    anna = await visitor(serving, "anna", size=PHONE)
+    ben = await visitor(serving, "ben", size=PHONE)
+    person = await anna.arrive()
+    await ben.arrive()
+    answer = await person.patch("/api/v1/me/settings", {"who_can_message": "everyone"})
+    assert answer.status == 200, answer
+    answer = await (ben.person).post("/api/v1/conversations", {"kind": "direct", "members": ["anna"]})
+    await ben.go(f"/messages/{answer.json['id']}")
+    await expect(ben.page.get_by_text("your message waits until it is accepted")).to_be_visible()
+    await ben.write("May I?")
+    await anna.go("/messages")
+    await anna.page.locator(".talk-list .row-item", has_text="May I?").click()
+    await expect(anna.page.get_by_text("Take the message?")).to_be_visible()
+    await expect(anna.page.get_by_role("textbox", name="Message")).to_be_hidden()
+    await anna.page.get_by_role("button", name="Accept").click()
+    await anna.write("You may")
+    await _has(ben.page, "May I?", "You may")

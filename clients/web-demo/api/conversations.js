@@ -1,5 +1,5 @@
 // Conversations: who talks with whom. The messages themselves come over the link and live in messages/history.js.
-import { get, post } from "../core/http.js";
+import { get, patch, post } from "../core/http.js";
 import { keepConversations } from "../messages/history.js";
 
 export async function list() {
@@ -12,6 +12,12 @@ export async function one(id) {
   const found = await get(`conversations/${id}`);
   await keepConversations([found]);
   return found;
+}
+
+/** To a stranger who asks: "accept" or "decline". */
+export async function answer(id, request) {
+  const found = await patch(`conversations/${id}`, { request });
+  if (found) await keepConversations([found]);
 }
 
 /** The one conversation with that person, made where there is none. */

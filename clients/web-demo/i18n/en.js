@@ -307,6 +307,12 @@ export const en = {
     profile: "Profile",
     offline: "Waiting for the connection. What you write is sent when it is back.",
     lost: "Some messages before this could not be delivered to this device: it was away too long, or they expired.",
+    requests: {
+      asked: "This person is not your friend. Take the message?",
+      waiting: "You are not friends: your message waits until it is accepted.",
+      accept: "Accept",
+      decline: "Decline",
+    },
     marks: { waiting: "Waiting to be sent", sent: "Sent", delivered: "Delivered", read: "Read" },
   },
 

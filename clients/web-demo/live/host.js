@@ -5,6 +5,7 @@ import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { shortNumber, span } from "../core/times.js";
 import { complain } from "../core/toast.js";
+import { on } from "../realtime/link.js";
 import { Chart } from "../media/chart.js";
 import { measure } from "../media/measure.js";
 import { Publisher } from "../media/whip.js";
@@ -97,7 +98,10 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
     top.replaceChildren(h("span", { class: "grow" }), h("a", { class: "icon-button", href: "/", "aria-label": t.close }, icon("close")));
     veil.hidden = false;
     veil.className = "veil";
-    veil.replaceChildren(afterwards(ended, seconds, most));
+    const show = (done) => veil.replaceChildren(afterwards(done, seconds, most));
+    show(ended);
+    // The recording becomes a video a moment after the end.
+    on("live:ended", (data) => data.live === live.id && data.video_id && show({ ...ended, video_id: data.video_id }), life);
   }
   quit.addEventListener("click", async () => {
     if (await confirm(t.host.endTitle, t.host.endText, { agree: t.host.end, danger: true })) finish().catch(complain);

@@ -9,6 +9,7 @@ import { complain } from "../core/toast.js";
 import { emit, linkState, on } from "../realtime/link.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { iconButton } from "../parts/head.js";
+import { act } from "../parts/person.js";
 import { menu } from "../parts/sheet.js";
 import { report } from "../parts/report.js";
 import * as history from "./history.js";
@@ -30,6 +31,7 @@ export function thread(id, { life }) {
   list.style.display = "contents";
   const dots = h("div", { class: "typing", role: "status", "aria-label": t.messages.typing, hidden: true }, h("i", {}), h("i", {}), h("i", {}));
   const offline = h("div", { class: "offline-line", role: "status", hidden: true }, t.messages.offline);
+  const asked = h("div", { class: "asked", hidden: true });
   const { node: compose, focus } = writer(id, life);
   flow.append(list, dots);
   const actions = iconButton("more", t.more, () => {
@@ -44,6 +46,7 @@ export function thread(id, { life }) {
     { class: "talk-chat" },
     h("header", { class: "page-head" }, iconButton("back", t.back, () => back("/messages"), { class: "icon-button up" }), title, actions),
     offline,
+    asked,
     flow,
     compose,
   );
@@ -60,6 +63,20 @@ export function thread(id, { life }) {
     if (!found.length) fill(list, h("p", { class: "day" }, t.messages.first));
     if (follow) flow.scrollTop = flow.scrollHeight;
     if (!document.hidden) await markRead(id);
+  }
+
+  /** Somebody who is no friend yet: their first message waits for a yes, and so does one's own. */
+  function drawRequest() {
+    const state = conversation.request;
+    asked.hidden = !state;
+    compose.hidden = state === "asked";
+    const answer = (word, options) => act(t.messages.requests[word], async () => {
+      await api.answer(id, word);
+      if (word === "decline") return back("/messages");
+      conversation = await api.one(id);
+      drawRequest();
+    }, options);
+    fill(asked, h("p", {}, t.messages.requests[state]), state === "asked" && h("div", { class: "line-up" }, answer("decline"), answer("accept", { primary: true })));
   }
 
   flow.addEventListener("scroll", async () => {
@@ -95,6 +112,9 @@ export function thread(id, { life }) {
     const link = h("a", { class: "with", href: other.username ? `/u/${other.username}` : null }, avatar(other), h("div", { class: "clip" }, h("h1", { class: "clip" }, nameOf(other)), other.username && h("div", { class: "soft small clip" }, `@${other.username}`)));
     title.replaceWith(link);
     await refresh();
+    drawRequest();
+    // What is kept may be old: the other one may have answered meanwhile.
+    api.one(id).then((now) => ((conversation = { ...conversation, ...now }), drawRequest()), () => null);
     if (matchMedia("(min-width: 60rem)").matches) focus();
     offline.hidden = linkState() === "on";
   })();
