@@ -7,6 +7,7 @@ from livecore.accounts.activity import ActivityLog
 from livecore.accounts.avatars import Avatars
 from livecore.accounts.codes import SEND_JOB, Codes
 from livecore.accounts.devices import DeviceList
+from livecore.accounts.name_index import NameIndex
 from livecore.accounts.passwords import Passwords
 from livecore.accounts.post import Post
 from livecore.accounts.preferences import Preferences
@@ -54,7 +55,8 @@ class AccountParts:
         self.records = Records(of.db, of.keys)
         self.preferences = Preferences(of.db, of.bus, of.clock, self.activity, shared=of.shared)
         self.avatars = Avatars(of.db, of.storage, of.clock, of.settings, of.links, self.activity)
-        self.profiles = Profiles(of.db, of.keys, self.records, self.preferences, of.relations, self.avatars)
+        self.names = NameIndex(of.db, of.keys)
+        self.profiles = Profiles(of.db, self.records, self.preferences, of.relations, self.avatars, self.names)
         self.passwords = Passwords(of.settings)
         self.principals = Principals(of.db, of.bus, of.clock, shared=of.shared)
         self.devices = DeviceList(of.db, of.clock, of.settings, of.neighbours)
@@ -83,7 +85,7 @@ class AccountParts:
             self.passwords,
             self.codes,
             self.sessions,
-            self.profiles,
+            self.names,
             self.activity,
             of.neighbours,
         )
@@ -99,7 +101,7 @@ class AccountParts:
             self.records,
             self.passwords,
             self.principals,
-            self.profiles,
+            self.names,
             self.avatars,
             self.preferences,
             self.sessions,

@@ -7,28 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 
 from livecore import errors
 from livecore.accounts import tables
 from livecore.accounts.avatars import Avatars
 from livecore.accounts.controls import CONTROLS
+from livecore.accounts.name_index import NameIndex
 from livecore.accounts.preferences import Preferences
 from livecore.accounts.records import Person, Records
 from livecore.accounts.usernames import folded
 from livecore.accounts.wording import name_words
-from livecore.ports import Database, Keys, PersonCard, Relation, Relations
+from livecore.ports import Database, PersonCard, Relation, Relations
 
-# The beginnings of a name's words that are found: one letter finds too many, eleven no fewer than ten.
-PREFIX_MIN_CHARS = 2
-PREFIX_MAX_CHARS = 10
-WORDS_LIMIT = 6
 # Rows looked at for one page before it is given out shorter than asked: those who hide themselves take up room.
 SEARCH_ROUNDS = 4
-_TOKEN_BYTES = 16
-# Above every character that a folded username has.
-_PAST_PREFIX = "~"
 
 
 @dataclass(frozen=True)
@@ -53,10 +46,10 @@ class ProfileView:
 
 class Profiles:
     def __init__(
-        self, db: Database, keys: Keys, records: Records, preferences: Preferences, relations: Relations, avatars: Avatars
+        self, db: Database, records: Records, preferences: Preferences, relations: Relations, avatars: Avatars, names: NameIndex
     ) -> None:
         self._db = db
-        self._keys = keys
+        self._names = names
         self._records = records
         self._preferences = preferences
         self._relations = relations
@@ -176,25 +169,13 @@ class Profiles:
 
     # -- finding people
 
-    def _name_token(self, prefix: str) -> bytes:
-        return self._keys.blind("name-prefix", prefix)[:_TOKEN_BYTES]
-
-    async def index_name(self, conn: AsyncConnection, account_id: str, names: Sequence[str]) -> None:
-        """Part of the caller's transaction: these names, and no others, find the account."""
-        await conn.execute(delete(tables.account_name_prefix).where(tables.account_name_prefix.c.account_id == account_id))
-        words = [word for name in names for word in name_words(name)[:WORDS_LIMIT]]
-        prefixes = {word[:size] for word in words for size in range(PREFIX_MIN_CHARS, min(len(word), PREFIX_MAX_CHARS) + 1)}
-        if prefixes:
-            rows = [{"token": self._name_token(prefix), "account_id": account_id} for prefix in sorted(prefixes)]
-            await conn.execute(tables.account_name_prefix.insert(), rows)
-
     async def search(self, viewer: str, text: str, after: str | None, limit: int) -> tuple[list[PersonCard], str | None]:
         """People whose username, or a word of whose name, begins so; by username. The second value continues the list."""
         blocked = await self._relations.blocked_either_way(viewer)
         found: list[PersonCard] = []
         position = after
         for _ in range(SEARCH_ROUNDS):
-            rows = await self._candidates(text, position, limit + 1)
+            rows = await self._names.candidates(text, position, limit + 1)
             people = await self._records.many(row.id for row in rows)
             settings = await self._preferences.many(people)
             shown = [
@@ -216,26 +197,8 @@ class Profiles:
                 return found, None
         return found, position
 
-    async def _candidates(self, text: str, after: str | None, limit: int) -> Sequence[Any]:
-        columns, prefix = tables.account.c, tables.account_name_prefix.c
-        start = folded(text.removeprefix("@"))
-        conditions: list[Any] = []
-        if start and start.isascii():
-            conditions.append((columns.folded >= start) & (columns.folded < start + _PAST_PREFIX))
-        words = [word for word in name_words(text) if len(word) >= PREFIX_MIN_CHARS]
-        if words:
-            token = self._name_token(words[0][:PREFIX_MAX_CHARS])
-            conditions.append(columns.id.in_(select(prefix.account_id).where(prefix.token == token)))
-        if not conditions:
-            return ()
-        query = select(columns.id, columns.folded).where(columns.state == "active", or_(*conditions))
-        if after is not None:
-            query = query.where(columns.folded > after)
-        async with self._db.read() as conn:
-            return (await conn.execute(query.order_by(columns.folded).limit(limit))).all()
-
     async def _is_findable(self, person: Person, viewer: str, text: str, settings: dict[str, Any]) -> bool:
-        if not await self._sees(person, viewer, "discoverable_by_name", settings):
+        if not person.is_active or not await self._sees(person, viewer, "discoverable_by_name", settings):
             return False
         if folded(person.username).startswith(folded(text.removeprefix("@"))):
             return True

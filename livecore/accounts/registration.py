@@ -16,8 +16,8 @@ from livecore.accounts.activity import ActivityLog
 from livecore.accounts.birth import day_of, is_adult, is_plausible
 from livecore.accounts.codes import Codes
 from livecore.accounts.devices import DeviceGiven
+from livecore.accounts.name_index import NameIndex
 from livecore.accounts.passwords import Passwords
-from livecore.accounts.profiles import Profiles
 from livecore.accounts.records import Records, scope
 from livecore.accounts.sessions import Opened, Sessions
 from livecore.accounts.usernames import RESERVED, folded, skeleton
@@ -84,7 +84,7 @@ class Registration:
         passwords: Passwords,
         codes: Codes,
         sessions: Sessions,
-        profiles: Profiles,
+        names: NameIndex,
         activity: ActivityLog,
         neighbours: Neighbours,
     ) -> None:
@@ -95,7 +95,7 @@ class Registration:
         self._passwords = passwords
         self._codes = codes
         self._sessions = sessions
-        self._profiles = profiles
+        self._names = names
         self._activity = activity
         self._neighbours = neighbours
 
@@ -174,7 +174,7 @@ class Registration:
                 **sealed,
             )
         )
-        await self._profiles.index_name(conn, account_id, [wanted.name])
+        await self._names.write(conn, account_id, wanted.username, [wanted.name])
         if self._neighbours.policies is not None:
             await self._neighbours.policies.record_acceptance(conn, account_id, versions, "sign_up")
         await self._codes.issue(conn, account_id, "phone")

@@ -14,10 +14,10 @@ from livecore import errors
 from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.accounts.avatars import Avatars
+from livecore.accounts.name_index import NameIndex
 from livecore.accounts.passwords import Passwords
 from livecore.accounts.preferences import Preferences
 from livecore.accounts.principals import Principals
-from livecore.accounts.profiles import Profiles
 from livecore.accounts.records import Person, Records
 from livecore.accounts.sessions import LETTER_JOB, Sessions
 from livecore.accounts.verification import CHANNELS, Verification
@@ -43,7 +43,7 @@ class Accounts:
         records: Records,
         passwords: Passwords,
         principals: Principals,
-        profiles: Profiles,
+        names: NameIndex,
         avatars: Avatars,
         preferences: Preferences,
         sessions: Sessions,
@@ -59,7 +59,7 @@ class Accounts:
         self._records = records
         self._passwords = passwords
         self._principals = principals
-        self._profiles = profiles
+        self._names = names
         self._avatars = avatars
         self._preferences = preferences
         self._sessions = sessions
@@ -89,7 +89,7 @@ class Accounts:
                 values: dict[str, Any] = {**sealed, "version": columns.version + 1}
                 if (await conn.execute(statement.values(values))).rowcount == 0:
                     raise errors.StaleTag()
-                await self._profiles.index_name(conn, account_id, [name for name in names if name])
+                await self._names.write(conn, account_id, person.username, [name for name in names if name])
                 await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted(texts)})
         for channel in CHANNELS:
             value = changes.get(channel)

@@ -55,7 +55,8 @@ account_name_prefix = Table(
     "account_name_prefix",
     metadata,
     Column("token", LargeBinary(16), primary_key=True),
-    Column("account_id", String(32), primary_key=True),
+    Column("folded", _Ascii, primary_key=True),  # of the username, which never changes: one range of the key is one list
+    Column("account_id", String(32), nullable=False),
     Index("ix_account_name_prefix_account", "account_id"),
     info=personal(
         subject="account_id",
