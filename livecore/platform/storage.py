@@ -5,6 +5,7 @@ credentials from the usual `AWS_…` variables.
 """
 
 import asyncio
+import builtins
 import contextlib
 import os
 import re
@@ -30,6 +31,8 @@ CHUNK_BYTES = 256 * 1024
 # S3 takes parts from 5 MiB; this many are in flight for one upload.
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
+# S3 deletes up to a thousand objects in one request.
+DELETE_BATCH = 1000
 # A file that is being put is written to more often than this; an older one belongs to nobody.
 STAGED_S = 86_400.0
 # Callers wait: a store that is away is said to be away, and jobs try again.
@@ -120,9 +123,17 @@ class ObjectStorage:
         if not _check_prefix(prefix):
             raise ValueError("an empty prefix would delete everything")
         keys = [stored.key async for stored in self.list(prefix)]
-        for key in keys:
-            await self.delete(key)
+        for start in range(0, len(keys), DELETE_BATCH):
+            await self._delete_many(keys[start : start + DELETE_BATCH])
         return len(keys)
+
+    async def _delete_many(self, keys: builtins.list[str]) -> None:
+        try:
+            await obstore.delete_async(self._store, keys)
+        except FileNotFoundError:
+            return  # somebody else was faster
+        except BaseError as exc:
+            raise _unavailable(exc) from exc
 
     def local_path(self, key: str) -> Path | None:
         check_key(key)
@@ -200,6 +211,10 @@ class LocalStorage(ObjectStorage):
     async def delete(self, key: str) -> None:
         check_key(key)
         await asyncio.to_thread(self._remove, self._root / key)
+
+    async def _delete_many(self, keys: builtins.list[str]) -> None:
+        for key in keys:
+            await self.delete(key)
 
     def _remove(self, target: Path) -> None:
         try:
