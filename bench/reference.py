@@ -1,6 +1,6 @@
 """The tables of the documents, made from the declarations themselves: `python -m bench.reference` writes them.
 
-docs/rest.md is whole; in docs/operations.md what stands between `<!-- made: NAME -->` and `<!-- end -->` is. A test says when
+docs/rest.md and docs/decisions/README.md are whole; in docs/operations.md what stands between `<!-- made: NAME -->` and `<!-- end -->` is. A test says when
 they are out of date, and names this command.
 """
 
@@ -113,6 +113,14 @@ def rest() -> str:
     return "\n".join(parts)
 
 
+def decisions() -> str:
+    parts = ["# Decisions\n\nWhat was decided, why, and what it costs.\n"]
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        title = path.read_text().splitlines()[0].lstrip("# ").strip()
+        parts.append(f"- [{title}]({path.name})")
+    return "\n".join(parts) + "\n"
+
+
 SECTIONS = {"settings": settings, "rates": rates, "metrics": metrics, "commands": commands}
 
 
@@ -128,7 +136,7 @@ def with_sections(text: str) -> str:
 def documents() -> dict[Path, str]:
     """Each document that is made in whole or in part, and what it should hold now."""
     operations = DOCS / "operations.md"
-    return {DOCS / "rest.md": rest(), operations: with_sections(operations.read_text())}
+    return {DOCS / "rest.md": rest(), DOCS / "decisions" / "README.md": decisions(), operations: with_sections(operations.read_text())}
 
 
 def main(_arguments: list[Any]) -> int:
