@@ -44,7 +44,7 @@ class _Remote:
         self.connection: ipc.Connection | None = None
         self.load: dict[str, float] = {}
         self.lives: set[str] = set()
-        self.up: dict[tuple[str, str], PublicationUp] = {}
+        self.up: dict[tuple[str, str], PublicationUp] = {}  # also those whose publisher is away for a moment
         self.greeted = asyncio.Event()
 
 
@@ -151,6 +151,10 @@ class MediaPlane:
     async def close_session(self, session_id: str, reason: str) -> None:
         """End a session; a publisher's ends its publication. Raises NoSuchSession."""
         await self._ask(self._of_session(session_id), {"t": "close_session", "session": session_id, "reason": reason})
+
+    async def prefer_layer(self, session_id: str, rid: str | None) -> None:
+        """What a viewer asks for: no better layer than this one; None leaves it to what its path carries. Raises NoSuchSession."""
+        await self._ask(self._of_session(session_id), {"t": "prefer_layer", "session": session_id, "rid": rid})
 
     async def end_live(self, live_id: str) -> None:
         """End every publication of a live, and with them its viewers' sessions and its recordings."""
@@ -271,9 +275,15 @@ class MediaPlane:
         if isinstance(event, PublicationUp):
             remote.lives.add(event.live_id)
             remote.up[event.live_id, event.publication_id] = event
-        elif isinstance(event, PublicationDown):
-            remote.up.pop((event.live_id, event.publication_id), None)
+        elif isinstance(event, PublicationDown) and event.reason != "away":
+            self._on_down(remote, event)
         self._tell(event)
+
+    def _on_down(self, remote: _Remote, event: PublicationDown) -> None:
+        """The live's last publication frees it from its worker."""
+        remote.up.pop((event.live_id, event.publication_id), None)
+        if not any(live_id == event.live_id for live_id, _ in remote.up):
+            remote.lives.discard(event.live_id)
 
     def _gone(self, remote: _Remote) -> None:
         lives, remote.lives = tuple(sorted(remote.lives)), set()

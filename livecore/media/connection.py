@@ -88,6 +88,10 @@ class Transport:
             self._send_all(self._dtls.start(now))
         return result
 
+    def checked_from(self, address: stun.Address, since: float) -> bool:
+        """Whether a valid check has come from this address since then."""
+        return self.ice.addresses.get(address, float("-inf")) > since
+
     def on_dtls(self, datagram: bytes, now: float) -> None:
         if self._dtls is None or self.state == "closed":
             return

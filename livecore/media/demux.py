@@ -8,6 +8,8 @@ from livecore.media.drops import Counters, Drop
 
 # Consent runs out after thirty seconds: connected peers are looked at this often.
 SWEEP_S = 0.5
+# Browsers check every two or three seconds; an address without a check for longer may be another peer's now.
+ADDRESS_HELD_S = 6.0
 
 
 class Demultiplexer:
@@ -20,6 +22,7 @@ class Demultiplexer:
         self._joining: set[Transport] = set()  # those in a handshake, whose deadlines are fractions of a second
         self._sweep_due = 0.0
         self._by_ufrag: dict[str, Transport] = {}
+        self._ufrags: dict[Transport, set[str]] = {}  # every fragment a peer has had, until it goes
         self._by_address: dict[SocketAddress, Transport] = {}
 
     def add(self, transport: Transport) -> None:
@@ -31,14 +34,13 @@ class Demultiplexer:
         """Find this peer by its username fragments, also by a new one after an ICE restart."""
         for ufrag in transport.ice.ufrags:
             self._by_ufrag[ufrag] = transport
+            self._ufrags.setdefault(transport, set()).add(ufrag)
 
     def remove(self, transport: Transport) -> None:
         self.transports.discard(transport)
         self._joining.discard(transport)
-        for ufrag in (
-            [u for u, t in self._by_ufrag.items() if t is transport] if transport.ice.previous else [transport.ice.credentials.ufrag]
-        ):
-            self._by_ufrag.pop(ufrag, None)
+        for ufrag in self._ufrags.pop(transport, ()):
+            del self._by_ufrag[ufrag]
         for address in transport.ice.addresses:
             if self._by_address.get(address) is transport:
                 del self._by_address[address]
@@ -81,11 +83,16 @@ class Demultiplexer:
         if transport is None:
             self.drops[Drop.STUN_UNKNOWN_USER] += 1
             return
+        holder = self._by_address.get(source[:2])
+        if holder not in (None, transport) and holder.checked_from(source[:2], now - ADDRESS_HELD_S):
+            # Whoever forges another's source address must not draw that one's packets to a session of his own.
+            self.drops[Drop.ADDRESS_TAKEN] += 1
+            return
         result = transport.on_check(message, source, now)
         if result.drop is not None:
             self.drops[result.drop] += 1
-        if result.added is not None:
-            self._by_address[result.added] = transport
+        if result.response is not None:
+            self._by_address[source[:2]] = transport
         for address in result.removed:
             self._by_address.pop(address, None)
 

@@ -19,6 +19,7 @@ class Drop(StrEnum):
     STUN_NOT_REQUEST = "stun_not_a_binding_request"
     STUN_UNKNOWN_USER = "stun_unknown_username"
     STUN_INTEGRITY = "stun_wrong_password"
+    ADDRESS_TAKEN = "stun_address_of_another_peer"
     # DTLS
     DTLS_REFUSED = "dtls_refused"
     # SRTP

@@ -163,6 +163,12 @@ class Router:
                 return
         session.transport.close(reason, now)
 
+    def prefer_layer(self, session_id: str, rid: str | None) -> None:
+        session = self.sessions.get(session_id)
+        if not isinstance(session, ViewerSession):
+            raise NoSuchSession("no such session")
+        session.wished = rid
+
     def end_live(self, live_id: str, now: float, reason: str = "ended") -> None:
         for published in list(self._by_live.get(live_id, {}).values()):
             self._end(published, reason, now)

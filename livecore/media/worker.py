@@ -1,6 +1,6 @@
 """The media worker's process: one UDP port for media, one Unix socket for the main processes, one loop.
 
-Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `end_live`, `cut`,
+Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `prefer_layer`, `end_live`, `cut`,
 `start_recording`, `stop_recording`, `stats`. Events go to every main process; a newly connected one is first told what is
 published (`hello`). With no main process for a while, or on SIGTERM, everything is closed, recordings are finished, and the
 process ends.
@@ -194,6 +194,8 @@ class Worker:
             return [patched.status, patched.body, patched.etag]
         if kind == "close_session":
             return router.close_session(m["session"], m["reason"], now)
+        if kind == "prefer_layer":
+            return router.prefer_layer(m["session"], m["rid"])
         if kind == "end_live":
             return router.end_live(m["live"], now)
         if kind == "cut":

@@ -5,6 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livecore.media import stun
 from livecore.media.control import SessionClosed
 from livecore.media.drops import Drop
 from tests.media.virtual import VirtualPeer, VirtualPlane
@@ -114,3 +115,32 @@ def test_address_of_a_peer_that_is_gone_is_forgotten() -> None:
     assert viewer.closed
     made.demux.on_datagram(b"\x80" + bytes(20), viewer.address, made.now, made.now)
     assert made.demux.drops[Drop.UNKNOWN_ADDRESS] == 1
+
+
+def test_forged_source_address_draws_nobodys_packets_to_another_session() -> None:
+    made, source, viewer = plane()
+    mallory = made.subscribe()
+    answered = mallory.peer.answered
+    assert answered
+    forged = stun.binding_request(bytes(12), f"{answered.ufrag}:x", answered.password, priority=1, tie_breaker=1, nominate=True)
+    made.demux.on_datagram(forged, viewer.address, made.now, made.now)
+    assert made.demux.drops[Drop.ADDRESS_TAKEN] == 1
+    assert made.router.sessions[mallory.session_id].transport.address == mallory.address
+    viewer.send_rtp(96, 1, 1, bytes(20), 77)
+    made.run(0.1)
+    assert made.router.sessions[viewer.session_id].transport.drops[Drop.NOT_A_PUBLISHER] == 1
+    viewer.silent = True
+    made.run(7)
+    made.demux.on_datagram(forged, viewer.address, made.now, made.now)
+    assert made.demux.drops[Drop.ADDRESS_TAKEN] == 1
+    assert source.connected
+
+
+def test_nothing_is_kept_of_a_peer_that_restarted_ice_and_left() -> None:
+    made, _, viewer = plane()
+    fragment = "a=ice-ufrag:newufrag\r\na=ice-pwd:0123456789012345678901\r\n"
+    for number in range(3):
+        made.router.patch(viewer.session_id, fragment.replace("newufrag", f"newufrag{number}"), "*")
+    made.router.close("drained", made.now)
+    assert made.demux._by_ufrag == {}
+    assert made.demux._by_address == {}

@@ -11,12 +11,15 @@ import pytest
 
 from bench.rtcpeer import RtcPeer
 from livecore.media import rtcp
+from livecore.media.client import MediaPlane
 from livecore.media.control import (
     BadOffer,
+    MediaEvent,
     NoCommonCodec,
     NoPublisher,
     NoSuchSession,
     PublicationDown,
+    PublicationUp,
     SessionClosed,
     StaleTag,
     WorkerDown,
@@ -25,7 +28,7 @@ from livecore.media.control import (
 )
 from tests.media import payloads
 from tests.media.scripted import LIVE, Sender, Watcher, payload, publisher, sequence, show, ssrc, timestamp, viewer
-from tests.media.worker_process import media_process
+from tests.media.worker_process import RealClock, media_process
 from tests.waiting import until
 
 
@@ -345,3 +348,43 @@ async def test_media_over_ipv6(tmp_path: Path) -> None:
         source, _ = await publisher(media)
         watcher, _ = await viewer(media)
         await show(Sender(source), watcher, 2)
+
+
+async def test_live_that_ended_is_forgotten_and_one_that_is_away_is_not(tmp_path: Path) -> None:
+    async with media_process(tmp_path) as media:
+        source, session = await publisher(media)
+        source.close()
+        await until(lambda: media.of(PublicationDown), "the publication to be away")
+        with pytest.raises(NoPublisher, match="yet"):
+            await media.plane.subscribe(LIVE, "main", RtcPeer().offer_to_watch())
+        again, session = await publisher(media)
+        assert (await media.plane.stats(LIVE))["publications"]["main"]["connected"]
+        await media.plane.close_session(session, "deleted")
+        await asyncio.wait_for(again.closed.wait(), 5)
+        await until(lambda: len(media.of(PublicationDown)) == 2, "the end")
+        assert await media.plane.stats(LIVE) == {"publications": {}}
+
+
+async def test_main_process_that_starts_anew_is_told_what_is_published(tmp_path: Path) -> None:
+    async with media_process(tmp_path) as media:
+        await publisher(media)
+        second = MediaPlane([media.settings.socket_path], RealClock())
+        events: list[MediaEvent] = []
+        second.on_event = events.append
+        await second.start()
+        try:
+            await until(lambda: len(events) == 2, "the news")
+            assert events == [WorkerUp(0), PublicationUp(LIVE, "main", "vp8", True)]
+            assert "a=sendonly" in (await second.subscribe(LIVE, "main", RtcPeer().offer_to_watch())).sdp
+        finally:
+            await second.close()
+
+
+async def test_viewer_may_ask_for_a_layer_by_name(tmp_path: Path) -> None:
+    async with media_process(tmp_path) as media:
+        source, session = await publisher(media)
+        _, watching = await viewer(media)
+        await media.plane.prefer_layer(watching, "l")
+        with pytest.raises(NoSuchSession):
+            await media.plane.prefer_layer(session, "l")
+        assert source.connected.is_set()
