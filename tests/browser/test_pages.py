@@ -84,5 +84,5 @@ async def test_the_page_of_the_interface_is_drawn_from_local_files(program: Star
     serving = await program()
     reader = await visitor(serving, "reader")
     await reader.go("/docs")
-    await expect(reader.page.locator(".opblock").first).to_be_visible()
+    await expect(reader.page.locator(".opblock-tag").first).to_be_visible()
     await reader.picture("docs")
