@@ -75,26 +75,30 @@ class Accounts:
         return person
 
     async def update(self, account_id: str, changes: Mapping[str, str | None], version: int | None = None) -> None:
-        """`changes` by field, checked for form; None clears an optional field. Raises StaleTag when it is not `version` any more."""
+        """`changes` by field, checked for form; None clears an optional field. Raises StaleTag when it is not `version` any more,
+        ContactTaken, TooMany."""
         texts = {column: changes[column] for column in TEXT_COLUMNS if column in changes}
-        if texts:
-            sealed = await self._records.seal(account_id, texts)
-            person = await self.person(account_id)
-            names = [texts.get("name") or person.name, texts.get("profile_name", person.profile_name)]
-            columns = tables.account.c
-            async with self._db.write() as conn:
-                statement = update(tables.account).where(columns.id == account_id)
-                if version is not None:
-                    statement = statement.where(columns.version == version)
-                values: dict[str, Any] = {**sealed, "version": columns.version + 1}
-                if (await conn.execute(statement.values(values))).rowcount == 0:
-                    raise errors.StaleTag()
+        wanted = [(channel, value) for channel in CHANNELS if (value := changes.get(channel)) is not None]
+        if not texts and not wanted:
+            return
+        # What may refuse comes first: a change is made whole or not at all.
+        contacts = [await self._verification.prepare(account_id, channel, value) for channel, value in wanted]
+        sealed = await self._records.seal(account_id, texts)
+        person = await self.person(account_id)
+        names = [texts.get("name") or person.name, texts.get("profile_name", person.profile_name)]
+        columns = tables.account.c
+        async with self._db.write() as conn:
+            statement = update(tables.account).where(columns.id == account_id)
+            if version is not None:
+                statement = statement.where(columns.version == version)
+            values: dict[str, Any] = {**sealed, "version": columns.version + 1}
+            if (await conn.execute(statement.values(values))).rowcount == 0:
+                raise errors.StaleTag()
+            if texts:
                 await self._names.write(conn, account_id, person.username, [name for name in names if name])
                 await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted(texts)})
-        for channel in CHANNELS:
-            value = changes.get(channel)
-            if value is not None:
-                await self._verification.change(account_id, channel, value)
+            for contact in contacts:
+                await self._verification.change(conn, account_id, contact)
 
     # -- leaving
 

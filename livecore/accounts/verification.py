@@ -1,9 +1,11 @@
 """Confirming the phone and the mail address, at sign-up and when one of them changes: the new one counts once it answered."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.accounts import tables
@@ -17,6 +19,15 @@ from livecore.ports import Clock, Database, Jobs, Keys, Limiter
 
 Channel = Literal["phone", "email"]
 CHANNELS: tuple[Channel, ...] = ("phone", "email")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new value, sealed; `target` None: the present one was given, which calls an open change off."""
+
+    channel: Channel
+    target: bytes | None
+    target_index: bytes | None
 
 
 class Verification:
@@ -68,6 +79,8 @@ class Verification:
                     if trial.row.target_index is not None:
                         if pending is None or trial.row.id != pending.id:
                             raise errors.Conflict("A newer code was asked for meanwhile.", type="no_code")
+                        # A code for a new password that went to the old address is worth nothing now.
+                        await self._codes.withdraw(conn, account_id, "reset")
                         changes |= {channel: resealed, f"{channel}_index": trial.row.target_index}
                     await conn.execute(update(tables.account).where(tables.account.c.id == account_id).values(changes))
                     await self._activity.add(conn, account_id, f"{channel}_confirmed")
@@ -103,28 +116,29 @@ class Verification:
                 target_index=pending.target_index if pending is not None else None,
             )
 
-    async def change(self, account_id: str, channel: Channel, value: str) -> None:
-        """Ask for a new address or number: the present one stays until the new one is confirmed. Raises ContactTaken, TooMany."""
+    async def prepare(self, account_id: str, channel: Channel, value: str) -> Change:
+        """All that may refuse a new address or number, before anything is written. Raises ContactTaken, TooMany."""
         index = self._index(channel, value)
         column = tables.account.c[f"{channel}_index"]
         async with self._db.read() as conn:
             holder = (await conn.execute(select(tables.account.c.id).where(column == index))).scalar_one_or_none()
         if holder == account_id:
-            async with self._db.write() as conn:
-                await self._withdraw_pending(conn, account_id, channel)
-            return
+            return Change(channel, None, None)
         if holder is not None:
             raise ContactTaken()
         await self._limiter.hit("code_send_per_target", index.hex())
-        target = await self._keys.seal(scope(account_id), value.encode(), "account_code.target")
-        async with self._db.write() as conn:
-            await self._codes.issue(conn, account_id, channel, target=target, target_index=index)
-            await self._jobs.enqueue(conn, LETTER_JOB, {"account_id": account_id, "letter": f"{channel}_changes"})
-            await self._activity.add(conn, account_id, f"{channel}_change_asked")
-            version = tables.account.c.version + 1
-            await conn.execute(update(tables.account).where(tables.account.c.id == account_id).values(version=version))
+        return Change(channel, await self._keys.seal(scope(account_id), value.encode(), "account_code.target"), index)
 
-    async def _withdraw_pending(self, conn: Any, account_id: str, channel: Channel) -> None:
+    async def change(self, conn: AsyncConnection, account_id: str, change: Change) -> None:
+        """Part of the caller's transaction: the present value stays until the new one is confirmed, and is told of the change."""
+        if change.target is None:
+            await self._withdraw_pending(conn, account_id, change.channel)
+            return
+        await self._codes.issue(conn, account_id, change.channel, target=change.target, target_index=change.target_index)
+        await self._jobs.enqueue(conn, LETTER_JOB, {"account_id": account_id, "letter": f"{change.channel}_changes"})
+        await self._activity.add(conn, account_id, f"{change.channel}_change_asked")
+
+    async def _withdraw_pending(self, conn: AsyncConnection, account_id: str, channel: Channel) -> None:
         """The present value was given as the new one: an open change is called off, a first confirmation is not."""
         columns = tables.account_code.c
         row = (

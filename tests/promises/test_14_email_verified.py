@@ -41,8 +41,20 @@ async def test_14_a_new_address_counts_once_it_is_confirmed(server: Server) -> N
 
 async def test_14_somebody_elses_address_cannot_be_taken(server: Server) -> None:
     anna, ben = await server.person("anna"), await server.person("ben")
-    answer = await anna.patch("/api/v1/me", {"email": ben.email})
+    answer = await anna.patch("/api/v1/me", {"name": "Changed", "phone": "+4915119000001", "email": ben.email})
     assert (answer.status, answer.type) == (409, "contact_taken")
+    # Refused whole: nothing else of it was done.
+    account = (await anna.get("/api/v1/me")).json
+    assert (account["name"], account["pending_phone"], account["pending_email"]) == ("Anna Example", None, None)
+
+
+async def test_14_a_change_is_called_off_by_giving_the_present_address(server: Server) -> None:
+    anna = await server.person("anna")
+    assert (await anna.patch("/api/v1/me", {"email": "new@example.org"})).json["pending_email"] == "new@example.org"
+    code = await server.code("new@example.org")
+    assert (await anna.patch("/api/v1/me", {"email": anna.email})).json["pending_email"] is None
+    assert (await anna.post("/api/v1/accounts/verify", {"channel": "email", "code": code})).type == "no_code"
+    assert (await anna.get("/api/v1/me")).json["email"] == anna.email
 
 
 async def test_14_two_who_want_one_address_get_it_once(server: Server) -> None:
