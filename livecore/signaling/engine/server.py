@@ -47,7 +47,7 @@ class EngineServer:
         self.payload_bytes = max_http_buffer_size
         self.buffer_bytes = buffer_bytes
         self.sockets: dict[str, Session] = {}
-        self._parting: dict[str, list[Packet]] = {}  # last words for clients between two polls
+        self._parting: dict[str, list[list[Packet]]] = {}  # last words for clients between two polls
         self._ping_interval_s = ping_interval
         self._ping_timeout_s = ping_timeout
         self._count = on_count
@@ -79,6 +79,12 @@ class EngineServer:
         session = self.sockets.get(sid)
         if session is not None:
             session.send(Packet(packets.MESSAGE, data))
+
+    async def send_packet(self, sid: str, packet: Any) -> None:
+        """A packet of the library's own class."""
+        session = self.sockets.get(sid)
+        if session is not None:
+            session.send(Packet(str(packet.packet_type), packet.data or ""))
 
     async def disconnect(self, sid: str) -> None:
         session = self.sockets.get(sid)
@@ -114,9 +120,9 @@ class EngineServer:
             return await self._open(request, wants_websocket)
         session = self.sockets.get(sid)
         if session is None:
-            parting = self._parting.pop(sid, None) if request.method == "GET" and not wants_websocket else None
-            if parting is not None:
-                return polling.answer(request, packets.encode_payload(parting))
+            words = self._parting.get(sid) if request.method == "GET" and not wants_websocket else None
+            if words:
+                return polling.answer(request, packets.encode_payload(words.pop(0)))
             return polling.refuse(request, polling.SESSION_UNKNOWN)
         if wants_websocket:
             return self._begin_upgrade(request, session)
@@ -214,14 +220,23 @@ class EngineServer:
         self.spawn(self._handlers["disconnect"](session.sid, reason))
 
     def _part(self, session: Session, reason: str) -> None:
-        """A poll ends cleanly: with a noop when the client ended it, else with what was held and that it is over."""
+        """A poll ends cleanly: with a noop when the client ended it, else it is told that it is over.
+
+        What was held leaves in a poll of its own before that: the stock client handles packets later than a close.
+        """
         if reason == self.reason.CLIENT_DISCONNECT:
-            session.answer_poll(Packet(packets.NOOP))
-        elif session.poll is not None or reason != self.reason.SERVER_DISCONNECT:
-            session.held.append(Packet(packets.CLOSE))
-            session.answer_poll()
+            words = [[Packet(packets.NOOP)]]
+        elif reason == self.reason.SERVER_DISCONNECT:
+            words = [session.held.copy()] if session.held else []
+            words.append([Packet(packets.CLOSE)])
         else:
-            self._parting[session.sid] = [*session.held, Packet(packets.CLOSE)]
+            session.answer_poll(Packet(packets.CLOSE))
+            return
+        if session.poll is not None and not session.poll.done():
+            session.poll.set_result(words.pop(0))
+            session.poll = None
+        if words:
+            self._parting[session.sid] = words
             asyncio.get_running_loop().call_later(PARTING_S, self._parting.pop, session.sid, None)
 
     async def trigger_message(self, session: Session, data: str | bytes) -> None:
