@@ -20,6 +20,8 @@ log = structlog.get_logger("accounts")
 
 # How often "seen" is written: often against the days after which a device counts as idle, seldom against requests.
 SEEN_EVERY_MS = 10 * 60 * 1000
+# Sessions of one device: tabs and reinstalled clients, not a script that signs in for each request.
+SESSIONS_PER_DEVICE = 10
 _BATCH = 500
 
 
@@ -59,7 +61,7 @@ class DeviceList:
             if row.client_id == given.client_id:
                 changes = {"name": given.name, "seen_ms": at_ms, "idle": False}
                 await conn.execute(update(tables.account_device).where(columns.id == row.id).values(changes))
-                return Arrival(row.id, is_new=False)
+                return Arrival(row.id, is_new=False, ended=await self._surplus(conn, row.id))
         surplus = [row.id for row in rows[: max(0, len(rows) - self._limit + 1)]]
         ended: list[str] = []
         if surplus:
@@ -81,6 +83,16 @@ class DeviceList:
             )
         )
         return Arrival(device_id, is_new=True, removed=tuple(surplus), ended=tuple(ended))
+
+    async def _surplus(self, conn: AsyncConnection, device_id: str) -> tuple[str, ...]:
+        """End the sessions that a device has beyond the limit, counting the one that is about to open; the oldest first."""
+        session = tables.account_session.c
+        query = select(session.id).where(session.device_id == device_id).order_by(session.seen_ms.desc(), session.id.desc())
+        ended = (await conn.execute(query.offset(SESSIONS_PER_DEVICE - 1))).scalars().all()
+        if ended:
+            await conn.execute(delete(tables.account_token).where(tables.account_token.c.session_id.in_(ended)))
+            await conn.execute(delete(tables.account_session).where(session.id.in_(ended)))
+        return tuple(ended)
 
     async def leave(self, conn: AsyncConnection, device_ids: Iterable[str]) -> list[str]:
         """Part of the transaction that ended sessions: remove those devices on which no session is left; answers which."""

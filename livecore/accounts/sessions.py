@@ -139,7 +139,7 @@ class Sessions:
 
     async def opened(self, opened: Opened) -> None:
         """After the commit of `open`: what had to make room is told and cut."""
-        if opened.arrival.removed:
+        if opened.arrival.ended or opened.arrival.removed:
             await self._after_end(opened.account_id, opened.arrival.ended, opened.arrival.removed, "replaced")
 
     async def _issue(self, conn: AsyncConnection, account_id: str, session_id: str) -> Tokens:

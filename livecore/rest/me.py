@@ -158,7 +158,7 @@ async def change_settings(call: Call, body: Any) -> Reply:
     return await _settings(call)
 
 
-@routes.get("/api/v1/me/activity", auth="any", params=ActivityParams, ok=(200, Page[ActivityEntry]))
+@routes.get("/api/v1/me/activity", params=ActivityParams, ok=(200, Page[ActivityEntry]))
 async def activity(call: Call) -> Reply:
     """What happened on your account, newest first: sign-ins, blocks, reports, friends, settings."""
     keys, params = call.app.keys, call.params

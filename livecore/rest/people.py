@@ -228,7 +228,7 @@ async def unfollow(call: Call) -> Reply:
 # -- blocks
 
 
-@routes.get("/api/v1/blocks", auth="any", params=PageParams, ok=(200, Page[Blocked]))
+@routes.get("/api/v1/blocks", params=PageParams, ok=(200, Page[Blocked]))
 async def list_blocks(call: Call) -> Reply:
     """Whom you block."""
     me = call.me.account_id
@@ -238,21 +238,21 @@ async def list_blocks(call: Call) -> Reply:
     return Reply(Page[Blocked](items=items, next_cursor=_next(call, "blocks", [row.blocked_id for row in rows])))
 
 
-@routes.get("/api/v1/blocks/{username}", auth="any", ok=(200, Person))
+@routes.get("/api/v1/blocks/{username}", ok=(200, Person))
 async def get_block(call: Call) -> Reply:
     """Whether you block this person: 404 if not."""
     other = await call.app.blocks.is_blocked(call.me.account_id, call.path["username"])
     return Reply((await _people(call.app, call.me.account_id, [other]))[other])
 
 
-@routes.put("/api/v1/blocks/{username}", auth="any", ok=(204, None), errors=(409,))
+@routes.put("/api/v1/blocks/{username}", ok=(204, None), errors=(409,))
 async def block(call: Call) -> Reply:
     """Block somebody: from the very next request neither of you sees the other anywhere, and they are not told."""
     await call.app.blocks.block_username(call.me.account_id, call.path["username"])
     return Reply(status=204)
 
 
-@routes.delete("/api/v1/blocks/{username}", auth="any", ok=(204, None))
+@routes.delete("/api/v1/blocks/{username}", ok=(204, None))
 async def unblock(call: Call) -> Reply:
     """Block somebody no longer; what was between you before is there again."""
     await call.app.blocks.unblock(call.me.account_id, call.path["username"])

@@ -1,5 +1,6 @@
 """Devices: what messages are held for."""
 
+from livecore.accounts.devices import SESSIONS_PER_DEVICE
 from tests.people import Person
 from tests.serving import Server
 
@@ -104,3 +105,14 @@ async def test_a_device_without_an_id_or_with_an_odd_one_is_refused(server: Serv
         {"id": "a", "name": ""},
     ):
         assert (await server.call("POST", "/api/v1/sessions", body | {"device": device})).status == 422, device
+
+
+async def test_a_device_has_so_many_sessions_and_the_oldest_makes_room(server: Server) -> None:
+    anna = await server.person("anna")
+    first = anna.access
+    for _ in range(SESSIONS_PER_DEVICE - 1):
+        await anna.sign_in()
+    assert (await server.call("GET", "/api/v1/me", token=first)).status == 200
+    await anna.sign_in()
+    assert (await server.call("GET", "/api/v1/me", token=first)).status == 401
+    assert len((await anna.get("/api/v1/me/sessions")).json["items"]) == SESSIONS_PER_DEVICE
