@@ -43,6 +43,7 @@ class _Remote:
         self.path = path
         self.connection: ipc.Connection | None = None
         self.load: dict[str, float] = {}
+        self.counters: dict[str, Any] = {}
         self.lives: set[str] = set()
         self.up: dict[tuple[str, str], PublicationUp] = {}  # also those whose publisher is away for a moment
         self.greeted = asyncio.Event()
@@ -88,6 +89,11 @@ class MediaPlane:
     def connected(self) -> int:
         """How many workers can be asked now."""
         return sum(remote.connection is not None for remote in self._remotes)
+
+    @property
+    def counters(self) -> dict[int, dict[str, Any]]:
+        """What each worker last told of itself (every five seconds): see `statistics.of_worker`."""
+        return {remote.index: remote.counters for remote in self._remotes if remote.connection is not None and remote.counters}
 
     # -- requests
 
@@ -259,6 +265,9 @@ class MediaPlane:
         kind = message.get("t")
         if kind == "load":
             remote.load = message["load"]
+            return
+        if kind == "counters":
+            remote.counters = message["counters"]
             return
         if kind == "hello":
             remote.connection, remote.load = connection, message["load"]

@@ -79,6 +79,7 @@ class Publication:
         self._ids: dict[int, Extension] = {}
         self._arrivals: TransportFeedbackBuilder | None = None
         self._feedback_due = self._report_due = self._rate_due = 0.0
+        self.counts = self.totals()
         kinds = {s.offered.kind for s in sections if s.codec}
         for kind in [kind for kind in self.tracks if kind not in kinds]:
             del self.tracks[kind]
@@ -123,6 +124,13 @@ class Publication:
         for track in self.tracks.values():
             for layer in track.layers.values():
                 yield track, layer
+
+    def totals(self) -> Counters:
+        """What was dropped, asked and repaired for all layers together, those of earlier connections included."""
+        totals = Counter(self.counts)
+        for _, layer in self.layers():
+            totals.update(layer.counts)
+        return totals
 
     # -- media in
 

@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from livecore.media import forward, negotiate, sdp
@@ -22,6 +22,7 @@ from livecore.media.control import (
     StaleTag,
 )
 from livecore.media.demux import Demultiplexer
+from livecore.media.drops import Counters
 from livecore.media.estimate import SendSideEstimator
 from livecore.media.ice import IceLite
 from livecore.media.publication import Publication
@@ -77,6 +78,7 @@ class Router:
         self._to_recorder = to_recorder
         self._rng = rng
         self.outbox = Outbox()
+        self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
         self.taps: dict[str, RecordingTap] = {}
         self.sessions: dict[str, Session] = {}
@@ -209,6 +211,7 @@ class Router:
         tap = self.taps.pop(recording_id, None)
         if tap is not None:
             tap.close(reason)
+            self.past.update(tap.drops)
 
     def on_recorder_ready(self, now: float) -> None:
         """The recorder is there (again): each recording goes on in a next part."""
@@ -311,7 +314,8 @@ class Router:
                 tap.on_publisher(now)
 
     def _session_closed(self, session: Session, reason: str, now: float) -> None:
-        self.sessions.pop(session.session_id, None)
+        if self.sessions.pop(session.session_id, None) is not None:
+            self.past.update(session.drops())
         self._peers.remove(session.transport)
         published = self._published(session)
         if isinstance(session, ViewerSession):
@@ -340,6 +344,7 @@ class Router:
         if not of_live:
             del self._by_live[publication.live_id]
         publication.feedback = None
+        self.past.update(publication.totals())
         for session in [s for s in self.sessions.values() if s.publication is publication]:
             session.transport.close(reason, now)
         for tap in [tap for tap in self.taps.values() if tap.publication is publication]:
@@ -386,6 +391,17 @@ class Router:
     def ups(self) -> list[PublicationUp]:
         """What is published now, for a main process that has just connected."""
         return [_up(published) for published in self.published.values() if published.connected]
+
+    def totals(self) -> Counters:
+        """Everything that was counted since the worker's start, by name."""
+        totals = Counter(self.past)
+        for session in self.sessions.values():
+            totals.update(session.drops())
+        for published in self.published.values():
+            totals.update(published.publication.totals())
+        for tap in self.taps.values():
+            totals.update(tap.drops)
+        return totals
 
     def live_ids(self) -> list[str]:
         return list(self._by_live)

@@ -1,11 +1,12 @@
 """What a connected peer is: a publisher's or a viewer's session around its `Transport`."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from livecore.media import layers, rtcp
 from livecore.media.connection import Transport
-from livecore.media.drops import Drop
+from livecore.media.drops import Counters, Drop
 from livecore.media.publication import Publication
 from livecore.media.sdp import AnswerSection
 from livecore.media.subscription import Subscription
@@ -33,6 +34,10 @@ class Session:
     def etag(self) -> str:
         """Changes with each ICE restart (RFC 9725 section 4.3.1)."""
         return f'"{self.transport.ice.credentials.ufrag}"'
+
+    def drops(self) -> Counters:
+        """What was dropped of this session, by name."""
+        return Counter(self.transport.drops)
 
     def on_connected(self, now: float) -> None:
         raise NotImplementedError
@@ -84,6 +89,12 @@ class ViewerSession(Session):
         self.estimate_bps: int | None = None  # None: the viewer has told none
         self.wished: str | None = None  # a layer the viewer asked for; None: chosen by what its path carries
         self._by_ssrc: dict[int, Subscription] = {}
+
+    def drops(self) -> Counters:
+        total = Counter(self.transport.drops)
+        for subscription in self.subscriptions:
+            total.update(subscription.drops)
+        return total
 
     def subscribe(self, subscription: Subscription) -> None:
         self.subscriptions.append(subscription)

@@ -1,14 +1,19 @@
 """What a host, or an operator, is told of a live's media: plain maps of numbers, and drops by their names."""
 
+import resource
+import time
 from typing import Any
 
 from livecore.media.demux import Demultiplexer
+from livecore.media.drops import Drop
 from livecore.media.endpoint import Endpoint
 from livecore.media.publication import Track
 from livecore.media.router import Router
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
 from livecore.media.subscription import Subscription
+
+_DROPS = frozenset(Drop)
 
 
 def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
@@ -29,14 +34,19 @@ def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
 
 
 def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint) -> dict[str, Any]:
+    """`drops`: packets not acted on, by reason; `acts`: what was asked and repaired. Both since the worker's start."""
+    totals = router.totals() + demux.drops + endpoint.drops
     return {
+        "cpu_s": time.process_time(),
+        "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "sessions": len(router.sessions),
         "publications": len(router.published),
         "recordings": len(router.taps),
         "datagrams_received": demux.received,
         "datagrams_sent": endpoint.datagrams_sent,
         "segmentation_offload": endpoint.offload,
-        "drops": _counts(demux.drops + endpoint.drops),
+        "drops": {str(name): count for name, count in totals.items() if name in _DROPS},
+        "acts": {str(name): count for name, count in totals.items() if name not in _DROPS},
     }
 
 

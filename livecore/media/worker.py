@@ -9,7 +9,6 @@ process ends.
 import asyncio
 import gc
 import random
-import resource
 import signal
 import sys
 import time
@@ -33,6 +32,8 @@ __all__ = ["Worker", "WorkerSettings", "run"]
 TICK_S = 0.02
 # How often main processes are told the load by which they choose a worker.
 LOAD_INTERVAL_S = 1.0
+# Metrics are read every ten or fifteen seconds.
+COUNTERS_INTERVAL_S = 5.0
 # Packets live for a drain or for the cache's seconds: frequent young collections find nothing and cost a third of the time.
 GC_THRESHOLD = 50_000
 
@@ -66,7 +67,7 @@ class Worker:
         self._mains: set[ipc.Connection] = set()
         self._server: asyncio.Server | None = None
         self._orphaned_at: float | None = time.monotonic()  # None while a main process is connected
-        self._load_due = 0.0
+        self._load_due = self._counters_due = 0.0
         self._cpu_before = (time.monotonic(), time.process_time())
         self._flush_handle: asyncio.TimerHandle | None = None  # set while part of a frame is held
         self._tick_handle: asyncio.TimerHandle | None = None
@@ -123,6 +124,11 @@ class Worker:
         if now >= self._load_due:
             self._load_due = now + LOAD_INTERVAL_S
             self._tell_load(now)
+        if now >= self._counters_due:
+            self._counters_due = now + COUNTERS_INTERVAL_S
+            counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint)}
+            for connection in self._mains:
+                connection.send(counters)
         if self._orphaned_at is not None and now - self._orphaned_at > self.settings.orphan_s:
             self._orphaned_at = None
             self._stopping = asyncio.get_running_loop().create_task(self.stop("no_main_process"))
@@ -207,11 +213,7 @@ class Worker:
         if kind == "stats":
             return statistics.of_live(router, m["live"], now)
         if kind == "worker_stats":
-            return {
-                **statistics.of_worker(router, self.demux, self.endpoint),
-                "cpu_s": time.process_time(),
-                "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            }
+            return statistics.of_worker(router, self.demux, self.endpoint)
         raise KeyError(kind)
 
     # -- the recorder
