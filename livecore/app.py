@@ -26,6 +26,7 @@ from livecore.lives.course import Course
 from livecore.lives.ice_servers import link_values
 from livecore.lives.service import Lives
 from livecore.media.client import MediaPlane
+from livecore.media.metrics import MediaCollector
 from livecore.people.blocks import Blocks
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
@@ -220,6 +221,7 @@ class App:
 
     def _build_lives(self) -> None:
         self.media = MediaPlane([self.settings.media_socket(index) for index in range(self.settings.worker_count())], self.clock)
+        self.metrics.registry.register(MediaCollector(self.media))
         self.guarded_media = GuardedMedia(self.media)
         self.lives = Lives(
             self.db,
