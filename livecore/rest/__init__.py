@@ -3,11 +3,27 @@
 `ROUTES` collects every resource; a new file adds its `routes` here.
 """
 
-from livecore.rest import accounts, conversations, feed, lives, me, people, sessions, site, system, two_factor, users, videos, whip
+from livecore.rest import (
+    accounts,
+    asyncapi,
+    conversations,
+    feed,
+    lives,
+    me,
+    people,
+    sessions,
+    site,
+    system,
+    two_factor,
+    users,
+    videos,
+    whip,
+)
 from livecore.rest.api import Routes
 
 ROUTES: list[Routes] = [
     system.routes,
+    asyncapi.routes,
     site.routes,
     accounts.routes,
     sessions.routes,

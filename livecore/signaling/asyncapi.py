@@ -1,0 +1,121 @@
+"""AsyncAPI 3 from the events' own models: what is published is what the gateway checks."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from livecore import __version__
+from livecore.signaling import models
+from livecore.signaling.gateway import EVENTS
+
+# What the server says, with the words of the table in docs/protocol.md.
+SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
+    "message:new": (models.NewMessage, "A message, in one order for all members; not to the device that sent it"),
+    "message:reaction": (models.Reaction, "A reaction to a message, or its withdrawal"),
+    "message:edited": (models.Edited, "A message has another body"),
+    "message:deleted": (models.Deleted, "A message was taken back"),
+    "message:receipt": (models.Receipt, "How far a member has received or read; high-water marks, coalesced"),
+    "conversation:new": (models.ConversationNew, "A conversation that you are in now"),
+    "conversation:changed": (models.ConversationChanged, "Members, roles or title changed; read it again"),
+    "conversation:left": (models.ConversationLeft, "You are in it no more"),
+    "typing": (models.TypingTold, "Somebody writes, or no more"),
+    "presence:update": (models.PresenceTold, "Somebody whom you watch came, went or changed"),
+    "live:message": (models.LiveLine, "A line in a live's room"),
+    "live:viewers": (models.LiveViewers, "How many watch; at most twice a second"),
+    "live:reactions": (models.LiveReactions, "Reactions since the last time; at most twice a second"),
+    "live:publications": (models.LivePublications, "Which publications there are"),
+    "live:ended": (models.LiveEnded, "The live is over"),
+    "friend:request": (models.Free, "Somebody asks to be your friend"),
+    "friend:accepted": (models.Free, "Somebody is your friend now"),
+    "contact:joined": (models.Free, "Somebody of your contacts is here now"),
+    "notice": (models.Free, "A notice, as in GET /api/v1/me/notices"),
+}
+
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "retry_after": {"type": "integer", "description": "Seconds."},
+    },
+    "additionalProperties": True,
+}
+
+
+def build() -> dict[str, Any]:
+    """The document of `/asyncapi.json`."""
+    wanted: dict[tuple[type[BaseModel], Any], None] = {}
+    for event in EVENTS.values():
+        wanted[(event.model, "validation")] = None
+        wanted[(event.answer, "serialization")] = None
+    wanted[(models.SyncedConversation, "serialization")] = None
+    for model, _ in SERVER_EVENTS.values():
+        wanted[(model, "serialization")] = None
+    refs, definitions = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
+    messages: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for event in EVENTS.values():
+        answer: Any = refs[(event.answer, "serialization")]
+        if event.name == "sync":
+            answer = {"type": "object", "additionalProperties": refs[(models.SyncedConversation, "serialization")]}
+        name = _name(event.name)
+        messages[name] = {"name": event.name, "summary": event.summary, "payload": refs[(event.model, "validation")]}
+        messages[f"{name}.ack"] = {
+            "name": event.name,
+            "summary": f"The acknowledgement of {event.name}",
+            "payload": {"oneOf": [_accepted(answer), _refused()]},
+        }
+        operations[f"receive.{name}"] = {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/main"},
+            "summary": event.summary,
+            "messages": [{"$ref": f"#/channels/main/messages/{name}"}],
+            "reply": {"channel": {"$ref": "#/channels/main"}, "messages": [{"$ref": f"#/channels/main/messages/{name}.ack"}]},
+        }
+    for event_name, (model, summary) in SERVER_EVENTS.items():
+        name = f"{_name(event_name)}.told" if _name(event_name) in messages else _name(event_name)
+        messages[name] = {"name": event_name, "summary": summary, "payload": refs[(model, "serialization")]}
+        operations[f"send.{name}"] = {
+            "action": "send",
+            "channel": {"$ref": "#/channels/main"},
+            "summary": summary,
+            "messages": [{"$ref": f"#/channels/main/messages/{name}"}],
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "livecore",
+            "version": __version__,
+            "license": {"name": "Apache-2.0"},
+            "description": "Socket.IO 5 over Engine.IO 4. Connect with `auth: {token}`; every client event is acknowledged. REST is described at "
+            "/openapi.json.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "main": {
+                "address": "/socket.io/",
+                "title": 'Namespace "/"',
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": operations,
+        "components": {"messages": messages, "schemas": {**definitions.get("$defs", {}), "Problem": _PROBLEM}},
+    }
+
+
+def _name(event: str) -> str:
+    return event.replace(":", ".")
+
+
+def _accepted(data: Any) -> dict[str, Any]:
+    return {"type": "object", "required": ["ok", "data"], "properties": {"ok": {"const": True}, "data": data}}
+
+
+def _refused() -> dict[str, Any]:
+    problem = {"$ref": "#/components/schemas/Problem"}
+    return {"type": "object", "required": ["ok", "error"], "properties": {"ok": {"const": False}, "error": problem}}
