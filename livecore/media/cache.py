@@ -23,6 +23,11 @@ class PacketCache:
         self._ring[index] = packet
         return True
 
+    def holds(self, sequence: int) -> bool:
+        """Whether this very packet is there."""
+        packet = self._ring[sequence & self._mask]
+        return packet is not None and packet.sequence == sequence
+
     def get(self, sequence: int, now: float) -> Packet | None:
         """The packet with this widened number; None when it never came, was overwritten or is too old."""
         packet = self._ring[sequence & self._mask]

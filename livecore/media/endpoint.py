@@ -5,6 +5,7 @@ publisher's estimate down.
 """
 
 import asyncio
+import errno
 import socket
 import struct
 import time
@@ -104,7 +105,7 @@ class Endpoint:
 
     # -- out
 
-    def send(self, data: bytes, address: SocketAddress) -> None:
+    def send(self, data: bytes | memoryview, address: SocketAddress) -> None:
         try:
             self._socket.sendto(data, address)
             self.datagrams_sent += 1
@@ -117,21 +118,28 @@ class Endpoint:
         size = len(data)
         if not size:
             return
-        try:
-            if size <= segment_bytes:
-                self._socket.sendto(data, address)
-                self.datagrams_sent += 1
-            elif self.offload:
+        if size > segment_bytes:
+            if not self.offload:
+                self._send_singly(data, segment_bytes, address)
+                return
+            try:
                 self._socket.sendmsg((data,), ((socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),), 0, address)
                 self.datagrams_sent += -(-size // segment_bytes)
-            else:
-                for start in range(0, size, segment_bytes):
-                    self._socket.sendto(data[start : start + segment_bytes], address)
-                    self.datagrams_sent += 1
-        except BlockingIOError:
-            self.drops[Drop.SEND_BUFFER_FULL] += -(-size // segment_bytes)
-        except OSError:
-            self.drops[Drop.SEND_FAILED] += -(-size // segment_bytes)
+            except BlockingIOError:
+                self.drops[Drop.SEND_BUFFER_FULL] += -(-size // segment_bytes)
+            except OSError as exc:
+                if exc.errno == errno.EIO:  # the device has no checksum offload: it never will
+                    self.offload = False
+                if exc.errno in (errno.EIO, errno.EINVAL):  # EINVAL: this peer's path takes less than a segment
+                    self._send_singly(data, segment_bytes, address)
+                else:
+                    self.drops[Drop.SEND_FAILED] += -(-size // segment_bytes)
+            return
+        self.send(data, address)
+
+    def _send_singly(self, data: memoryview, segment_bytes: int, address: SocketAddress) -> None:
+        for start in range(0, len(data), segment_bytes):
+            self.send(data[start : start + segment_bytes], address)
 
 
 def _offload_works(sock: socket.socket) -> bool:

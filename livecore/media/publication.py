@@ -178,7 +178,7 @@ class Publication:
         if track.kind == "video":
             codecs.inspect(track.codec.name, packet)
         if not layer.cache.add(packet):
-            layer.counts[Drop.DUPLICATE] += 1
+            layer.counts[Drop.DUPLICATE if layer.cache.holds(wide) else Drop.TOO_LATE] += 1
             if not resent:
                 receiver.received += 1  # a duplicate was received: RFC 3550 counts it
             return

@@ -39,7 +39,6 @@ VIEWER_TICK_S = 0.2
 HOLD_S = 0.003
 # Below this the calls saved are worth less than the wait.
 HOLD_WATCHERS = 50
-HOLD_PACKETS = 40
 # A viewer that asks while the publisher is connecting or away: soon enough to feel immediate, rare enough not to be a load.
 RETRY_AFTER_S = 2
 
@@ -246,7 +245,7 @@ class Router:
                 and not pending[-1].marker
                 and layer.framed
                 and now < layer.pending_since + HOLD_S
-                and len(pending) < HOLD_PACKETS
+                and len(pending) * len(layer.watchers) < self._settings.backlog_limit
             ):
                 self.outbox.keep(layer)
                 held_until = min(held_until or layer.pending_since + HOLD_S, layer.pending_since + HOLD_S)

@@ -170,7 +170,8 @@ def _attribute(section: Section, name: str, value: str) -> None:
     elif name == "extmap":
         number, uri = value.split()[:2]
         identifier = int(number.partition("/")[0])
-        if uri in BY_URI and 1 <= identifier <= 255 and identifier != 15:
+        # Ids over 14 need two-byte headers, and those a=extmap-allow-mixed: without our answering it, nobody sends them.
+        if uri in BY_URI and 1 <= identifier <= 14:
             section.extensions.setdefault(BY_URI[uri], identifier)
     elif name == "simulcast":
         parts = value.split()
@@ -316,7 +317,6 @@ def write_answer(sections: Sequence[AnswerSection], end: Endpoint) -> str:
         "t=0 0",
         "a=ice-lite",
         f"a=group:BUNDLE {bundled}",
-        "a=extmap-allow-mixed",
         "a=msid-semantic: WMS *",
     ]
     for section in sections:

@@ -45,10 +45,10 @@ class Subscription:
         self._shape = self.track.shapes.get(
             ShapeKey(
                 payload_type=self._codec.payload_type,
-                extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON and n < 15),
-                mid_id=_one_byte(extensions.get(Extension.MID, 0)),
+                extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON),
+                mid_id=extensions.get(Extension.MID, 0),
                 mid=self._section.offered.mid,
-                transport_sequence_id=_one_byte(extensions.get(Extension.TRANSPORT_SEQUENCE, 0)),
+                transport_sequence_id=extensions.get(Extension.TRANSPORT_SEQUENCE, 0),
                 pads=bool(self.rtx_ssrc),
                 tag_bytes=self._transport.tag_bytes,
             )
@@ -133,11 +133,6 @@ class Subscription:
         self.forwarder.leave()
         if self.forwarder in self.track.forwarders:
             self.track.forwarders.remove(self.forwarder)
-
-
-def _one_byte(identifier: int) -> int:
-    """Ids over 14 need the two-byte form, which only browsers with many extensions use: such a one is left out."""
-    return identifier if identifier < 15 else 0
 
 
 def _fill(header: bytearray, sequence: int, timestamp: int, ssrc: int) -> None:

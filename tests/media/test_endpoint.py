@@ -1,0 +1,132 @@
+"""The socket itself: kernel times, segments, and what happens where the kernel or the peer does not play along."""
+
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from livecore.media.drops import Drop
+from livecore.media.endpoint import DRAIN_LIMIT, Endpoint
+from tests.waiting import until
+
+
+class Heard:
+    """What an endpoint received, and how often it said that it had drained."""
+
+    def __init__(self) -> None:
+        self.datagrams: list[tuple[bytes, float, float]] = []
+        self.drains: list[int] = []
+        self.backlog = 0
+
+    def received(self, data: bytes, _source: Any, at: float, now: float) -> None:
+        self.datagrams.append((data, at, now))
+
+    def drained(self, _now: float) -> None:
+        self.drains.append(len(self.datagrams))
+
+
+@asynccontextmanager
+async def endpoint(host: str = "127.0.0.1") -> AsyncIterator[tuple[Endpoint, Heard, socket.socket]]:
+    heard = Heard()
+    made = Endpoint(host, 0, heard.received, heard.drained, lambda: heard.backlog, 100)
+    peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((host, 0))
+    peer.settimeout(2)
+    made.start()
+    try:
+        yield made, heard, peer
+    finally:
+        made.close()
+        peer.close()
+
+
+async def test_arrival_is_when_the_kernel_had_it_not_when_the_loop_looked() -> None:
+    async with endpoint() as (made, heard, peer):
+        peer.sendto(b"x", (made.host, made.port))
+        sent = time.monotonic()
+        while time.monotonic() < sent + 0.05:  # a busy loop: nothing is read meanwhile
+            pass
+        await until(lambda: heard.datagrams, "the datagram")
+        _, at, now = heard.datagrams[0]
+        assert abs(at - sent) < 0.02
+        assert now - at > 0.03
+
+
+async def test_drain_ends_early_when_there_is_much_to_forward() -> None:
+    async with endpoint() as (made, heard, peer):
+        heard.backlog = 101
+        for number in range(10):
+            peer.sendto(bytes([number]), (made.host, made.port))
+        await until(lambda: len(heard.datagrams) == 10, "all of them")
+        assert heard.drains == list(range(1, 11))
+
+
+async def test_one_drain_is_bounded() -> None:
+    async with endpoint() as (made, heard, peer):
+        for _ in range(DRAIN_LIMIT + 10):
+            peer.sendto(b"x", (made.host, made.port))
+        await until(lambda: len(heard.datagrams) == DRAIN_LIMIT + 10, "all of them")
+        assert heard.drains[0] <= DRAIN_LIMIT
+
+
+async def test_datagram_larger_than_any_packet_is_counted() -> None:
+    async with endpoint() as (made, _heard, peer):
+        peer.sendto(bytes(5000), (made.host, made.port))
+        await until(lambda: made.drops[Drop.OVERSIZED], "the drop")
+
+
+@pytest.mark.parametrize("offload", [True, False])
+async def test_segments_arrive_one_by_one(offload: bool) -> None:
+    async with endpoint() as (made, _heard, peer):
+        made.offload = made.offload and offload
+        data = b"".join(bytes([number]) * 100 for number in range(5)) + b"tail"
+        made.send_segments(memoryview(data), 100, peer.getsockname())
+        got = [await asyncio.to_thread(peer.recv, 2048) for _ in range(6)]
+        assert got == [bytes([number]) * 100 for number in range(5)] + [b"tail"]
+        assert made.datagrams_sent == 6
+
+
+@pytest.mark.parametrize(("refusal", "for_good"), [(errno.EIO, True), (errno.EINVAL, False)])
+async def test_refused_segments_leave_as_single_datagrams(monkeypatch: pytest.MonkeyPatch, refusal: int, for_good: bool) -> None:
+    """A device without checksum offload refuses every time; a narrow path only for its own peer."""
+    async with endpoint() as (made, _heard, peer):
+
+        class Refusing:
+            """The endpoint's own socket, whose segmented sends fail."""
+
+            def __init__(self, inner: socket.socket) -> None:
+                self.inner = inner
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.inner, name)
+
+            def sendmsg(self, *_arguments: Any) -> int:
+                raise OSError(refusal, "refused")
+
+        made.offload = True
+        monkeypatch.setattr(made, "_socket", Refusing(made._socket))
+        made.send_segments(memoryview(b"aabbc"), 2, peer.getsockname())
+        assert [await asyncio.to_thread(peer.recv, 2048) for _ in range(3)] == [b"aa", b"bb", b"c"]
+        assert made.offload is not for_good
+        assert not made.drops
+
+
+async def test_send_that_fails_is_counted_and_raises_nothing() -> None:
+    async with endpoint() as (made, _heard, _peer):
+        made.send(bytes(70_000), ("127.0.0.1", 9))
+        made.send_segments(memoryview(bytes(70_000)), 1000, ("127.0.0.1", 9))
+        assert made.drops[Drop.SEND_FAILED] >= 1
+
+
+async def test_dual_stack_address_takes_both_families() -> None:
+    async with endpoint("::") as (made, heard, _peer):
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family, socket.SOCK_DGRAM) as one:
+                one.sendto(host.encode(), (host, made.port))
+        await until(lambda: len(heard.datagrams) == 2, "both")
+        assert {data for data, _, _ in heard.datagrams} == {b"127.0.0.1", b"::1"}
