@@ -232,7 +232,10 @@ class _Point:
         warm = min(0.5, options.seconds / 4)
         common = {**self.talking, "text_bytes": options.text_bytes}
         warming = [{**common, "rate": max(each, 0) and max(1.0, min(each, 50.0)), "seconds": warm} for each in rates]
+        each_one: list[dict[str, Any]] = [{}] * len(self.loads)
+        await do_all(self.loads, "begin", each_one, 10.0)
         await do_all(self.loads, "talk", warming, 60.0 + options.seconds)
+        await do_all(self.loads, "settle", each_one, 30.0)
         jobs = [{**common, "rate": each, "seconds": options.seconds} for each in rates]
         with self.screen.stage(f"{self.members} members, {rate:g} messages/s", rate * options.seconds) as advance:
             heard = [0] * len(jobs)
@@ -242,9 +245,12 @@ class _Point:
                 p99 = said["p99_ms"]
                 advance(sum(heard), "" if p99 is None else f"p99 {p99:.1f} ms")
 
+            await do_all(self.loads, "begin", each_one, 10.0)
             before = self.server.sample()
-            done = await do_all(self.loads, "talk", jobs, 60.0 + options.seconds * 3, told)
+            talked = await do_all(self.loads, "talk", jobs, 60.0 + options.seconds * 3, told)
+            settled = await do_all(self.loads, "settle", each_one, 30.0)
             after = self.server.sample()
+        done = [one | other for one, other in zip(talked, settled, strict=True)]
         return self.facts | {"rate": rate, "label": f"{self.members} members\n{rate:g}/s"} | self._result(done, before, after)
 
     def _result(self, done: list[dict[str, Any]], before: processes.Sample, after: processes.Sample) -> dict[str, Any]:

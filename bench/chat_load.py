@@ -50,6 +50,8 @@ class ChatLoad:
         self.answers = Latencies()
         self.refusals: dict[str, int] = {}
         self.answered = 0
+        self.sent = 0
+        self._marks = 0
 
     async def connect(self, given: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """`auths`: one for each connection; every `timed`-th connection reads and times what it gets, the others count."""
@@ -130,19 +132,25 @@ class ChatLoad:
                 self.rooms.setdefault(name, []).append(client)
         return {}
 
-    async def talk(self, given: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """`rate`: messages a second, in all rooms of this process together, at even distances; 0 only listens."""
-        marks = sum(client.marks for client in self.clients)
-        self.delays, self.answers, self.refusals, self.answered = Latencies(), Latencies(), {}, 0
+    async def begin(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """From here on deliveries count. Every process begins before any talks, and settles after all have talked."""
+        self._marks = sum(client.marks for client in self.clients)
+        self.delays, self.answers, self.refusals, self.answered, self.sent = Latencies(), Latencies(), {}, 0, 0
         for client in self.timing:
             client.on_delay = self.delays.add
-        sent, held_back = await self._talk(given, progress)
-        await self._quiet(sent)
+        return {}
+
+    async def talk(self, given: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """`rate`: messages a second, in all rooms of this process together, at even distances; 0 only listens."""
+        self.sent, held_back = await self._talk(given, progress)
+        return {"sent": self.sent, "held_back": held_back}
+
+    async def settle(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """What came since `begin`, once nothing comes any more."""
+        await self._quiet(self.sent)
         return {
-            "sent": sent,
             "answered": self.answered,
-            "held_back": held_back,
-            "deliveries": sum(client.marks for client in self.clients) - marks,
+            "deliveries": sum(client.marks for client in self.clients) - self._marks,
             "lost_connections": sum(client.closed for client in self.clients),
             "refusals": self.refusals,
             "delays": self.delays.tell(),
@@ -153,7 +161,6 @@ class ChatLoad:
         loop = asyncio.get_running_loop()
         started, seconds, rate = loop.time(), given["seconds"], given["rate"]
         if not rate or not self.rooms:
-            await asyncio.sleep(seconds)
             return 0, 0
         speakers = itertools.cycle([(name, speaker) for name, clients in self.rooms.items() for speaker in clients[:1]])
         if given["all_speak"]:
@@ -240,6 +247,8 @@ def handlers() -> dict[str, Handler]:
         "join": load.join,
         "members": load.members,
         "receipts": load.receipts,
+        "begin": load.begin,
         "talk": load.talk,
+        "settle": load.settle,
         "close": load.close,
     }

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -82,8 +81,6 @@ def _measure(
         with Screen(console) as screen:
             return await work(screen)
 
-    # Children start as `python -c`; they find this package where this process found it.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     try:
         report = asyncio.run(run())
     except (LoadFailed, NotLoopback) as exc:

@@ -54,6 +54,7 @@ class LoadProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT_BYTES,
+            env=processes.environment(),
             start_new_session=True,
         )
         processes.pin(self._process.pid, self._cores)

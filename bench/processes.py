@@ -88,6 +88,13 @@ def sample(roots: Iterable[int]) -> Sample:
     return taken
 
 
+def environment() -> dict[str, str]:
+    """For a child that is started with `python -c`: it finds these packages where this process found them; no settings of livecore's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")}
+    path = [str(Path(__file__).parents[1]), kept.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
 def split_cores() -> tuple[set[int], set[int]]:
     """(server's, load's): the last core or the upper half of them for the load; the same set twice on a single core."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

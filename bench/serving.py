@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import signal
 import sys
@@ -66,8 +65,7 @@ async def livecore(cores: set[int], **settings: Any) -> AsyncIterator[Server]:
         "devices_per_account": 50,
         "drain_s": 1,
     } | settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")}
-    environment |= {f"LIVECORE_{name.upper()}": str(value) for name, value in chosen.items()}
+    environment = processes.environment() | {f"LIVECORE_{name.upper()}": str(value) for name, value in chosen.items()}
     log = directory / "server.log"
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(

@@ -175,7 +175,8 @@ class Client(asyncio.Protocol):
         self.marks += data.count(MARK)
         if _PING in data:
             assert self._transport is not None
-            self._transport.write(_PONG)
+            for _ in range(data.count(_PING)):
+                self._transport.write(_PONG)
             # Not to be found again in the tail.
             data = data.replace(_PING, b"\x81\x01-")
         self._tail = data[-_TAIL_BYTES:]

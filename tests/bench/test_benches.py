@@ -1,0 +1,159 @@
+"""Each bench, run as a person runs it, for a second and with few: plausible figures in JSON, and a picture."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import bench
+
+PNG = b"\x89PNG\r\n\x1a\n"
+# On a machine that is busy with something else a server needs its time to start.
+PATIENCE_S = 150
+pytestmark = pytest.mark.timeout(PATIENCE_S + 20)
+
+
+@dataclass
+class Ran:
+    status: int
+    said: str
+    report: dict[str, Any]
+
+
+def run(tmp_path: Path, *arguments: str) -> Ran:
+    """`livecore bench …` with a report and a plot."""
+    out, plot = tmp_path / "report.json", tmp_path / "plot.png"
+    finished = subprocess.run(
+        [sys.executable, "-m", "livecore", "bench", *arguments, "--json", str(out), "--plot", str(plot)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    said = finished.stdout + finished.stderr
+    report = json.loads(out.read_text()) if out.exists() else {}
+    if report:
+        assert plot.read_bytes().startswith(PNG)
+        assert report["date"].endswith("Z")
+        assert report["machine"]["cores"] >= 1
+        assert report["machine"]["processor"]
+        assert report["command"].startswith(f"livecore bench {arguments[0]}")
+    return Ran(finished.returncode, said, report)
+
+
+@pytest.fixture(autouse=True)
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a bench puts what it needs for a while. Short, since Unix sockets lie in it; empty again when the bench is done."""
+    with tempfile.TemporaryDirectory(prefix="lc") as directory:
+        monkeypatch.setenv("TMPDIR", directory)
+        yield Path(directory)
+        assert list(Path(directory).iterdir()) == []
+
+
+def in_order(latencies: dict[str, Any], count: int) -> bool:
+    return bool(
+        latencies["count"] >= count and 0 <= latencies["p50_ms"] <= latencies["p95_ms"] <= latencies["p99_ms"] <= latencies["max_ms"]
+    )
+
+
+def test_chat_in_a_lives_room(tmp_path: Path) -> None:
+    ran = run(tmp_path, "chat", "--members", "12", "--rate", "20", "--seconds", "1")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert result["sent"] == result["accepted"] == 20
+    assert result["deliveries"] == 20 * 12
+    assert result["missing"] == result["lost_connections"] == 0
+    assert result["connect"]["count"] == 12
+    assert in_order(result["delay"], 20)
+    assert in_order(result["answer"], 20)
+    assert 0 < result["cpu_s"] < 30
+    assert {"supervisor", "main-0", "media-0", "recorder"} <= set(result["cpu_by_role"])
+    assert result["deliveries_per_cpu_s"] == pytest.approx(240 / result["cpu_s"], rel=0.05)
+
+
+def test_chat_between_pairs_that_is_stored_and_confirmed(tmp_path: Path) -> None:
+    ran = run(tmp_path, "chat", "--scenario", "direct", "--members", "4", "--rate", "20", "--seconds", "1")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert result["accepted"] == result["deliveries"] == 20
+    assert result["rooms"] == 2
+    assert result["missing"] == 0
+    assert result["refusals"] == {}
+    assert in_order(result["delay"], 20)
+
+
+@pytest.fixture
+def room_server() -> Iterator[tuple[str, int]]:
+    """(address, process id) of a stock Socket.IO server."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.room_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid
+    finally:
+        process.communicate(timeout=20)
+
+
+def test_chat_at_any_socket_io_server_by_its_address(tmp_path: Path, room_server: tuple[str, int]) -> None:
+    url, pid = room_server
+    options = ("--scenario", "plain", "--url", url, "--pid", str(pid), "--members", "6,10", "--rate", "20", "--rooms", "2", "--loads", "2")
+    ran = run(tmp_path, "chat", *options, "--seconds", "1")
+    assert ran.status == 0, ran.said
+    assert [result["members"] for result in ran.report["results"]] == [6, 10]
+    for result in ran.report["results"]:
+        assert result["deliveries"] == result["sent"] * result["members"] / 2
+        assert result["missing"] == 0
+        assert result["cpu_s"] > 0
+
+
+def test_a_live_with_a_few_viewers(tmp_path: Path) -> None:
+    ran = run(tmp_path, "live", "--viewers", "3", "--seconds", "1", "--packets", "4")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    # Three viewers, thirty pictures of four packets and fifty of sound a second; a busy machine makes some of them late.
+    assert 0.5 < result["packets_per_s"] / (3 * (30 * 4 + 50)) < 1.5
+    assert result["lost_percent"] < 5
+    assert result["closed"] == 0
+    assert result["join"]["count"] == 3
+    assert in_order(result["join"], 3)
+    assert in_order(result["delay"], 100)
+    assert result["media_cpu_s"] < result["seconds"] * 1.5
+
+
+def test_the_store(tmp_path: Path) -> None:
+    ran = run(tmp_path, "store", "--at-once", "20", "--seconds", "0.5")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert result["database"] == "sqlite"
+    assert result["accepted"] >= 20
+    assert result["accepted_per_s"] == pytest.approx(result["accepted"] / result["seconds"], rel=0.05)
+    assert 0 < result["cpu_ms_per_message"] < 100
+    assert in_order(result["took"], 20)
+    assert result["held"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("chat", "--scenario", "plain", "--url", "http://192.0.2.1:80"), 1, "not on this machine"),
+        (("live", "--whip", "http://192.0.2.1/whip", "--whep", "http://192.0.2.1/whep"), 1, "not on this machine"),
+        (("store", "--database", "postgresql://192.0.2.1/x"), 2, "not on this machine"),
+        (("chat", "--scenario", "plain", "--url", "http://127.0.0.1:9", "--members", "2"), 1, "connection 1 of 2"),
+        (("chat", "--members", "1000000"), 2, "members"),
+        (("chat", "--rate", "a,b"), 2, "rate"),
+        (("live", "--whip", "http://127.0.0.1:9/whip"), 2, "belong"),
+        (("live", "--viewers", "0"), 2, "viewers"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_words(tmp_path: Path, arguments: tuple[str, ...], status: int, says: str) -> None:
+    report = tmp_path / "report.json"
+    result = CliRunner().invoke(bench, [*arguments, "--json", str(report)])
+    assert result.exit_code == status
+    assert says in " ".join(result.output.replace("│", "").split())
+    assert not report.exists()
