@@ -68,7 +68,9 @@ class Course:
                     .where(live_publication.c.id == publication_id, live_publication.c.recording_id.is_(None))
                     .values(recording_id=fresh)
                 )
-                recording_id = fresh if began.rowcount else None
+                # The worker may be another than before: told again, it goes on in a next part; the same one changes nothing.
+                known = select(live_publication.c.recording_id).where(live_publication.c.id == publication_id)
+                recording_id = fresh if began.rowcount else (await conn.execute(known)).scalar_one_or_none()
         if recording_id is not None:
             await self._media.start_recording(live_id, publication_id, recording_id)
         if changed.rowcount:
