@@ -71,7 +71,9 @@ class Profiles:
 
     async def cards(self, viewer: str | None, account_ids: Iterable[str]) -> dict[str, PersonCard]:
         people = await self._records.many(account_ids)
-        settings = await self._preferences.many(people)
+        return await self._cards_of(viewer, people, await self._preferences.many(people))
+
+    async def _cards_of(self, viewer: str | None, people: dict[str, Person], settings: dict[str, dict[str, Any]]) -> dict[str, PersonCard]:
         blocked = await self._relations.blocked_either_way(viewer) if viewer is not None else frozenset()
         cards: dict[str, PersonCard] = {}
         for account_id, person in people.items():
@@ -96,16 +98,16 @@ class Profiles:
         people = await self._records.many(account_ids)
         settings = await self._preferences.many(people)
         blocked = await self._relations.blocked_either_way(viewer)
-        shown = [
-            person.id
+        shown = {
+            person.id: person
             for person in people.values()
             if person.is_active
             and person.is_verified
             and person.id != viewer
             and person.id not in blocked
             and await self._sees(person, viewer, "discoverable_by_name", settings[person.id])
-        ]
-        return await self.cards(viewer, shown)
+        }
+        return await self._cards_of(viewer, shown, settings)
 
     async def _sees(self, owner: Person, viewer: str | None, key: str, settings: dict[str, Any]) -> bool:
         audience = settings.get(key, CONTROLS[key].default)
@@ -178,15 +180,15 @@ class Profiles:
             rows = await self._names.candidates(text, position, limit + 1)
             people = await self._records.many(row.id for row in rows)
             settings = await self._preferences.many(people)
-            shown = [
-                row.id
+            shown = {
+                row.id: people[row.id]
                 for row in rows
                 if row.id in people
                 and row.id != viewer
                 and row.id not in blocked
                 and await self._is_findable(people[row.id], viewer, text, settings[row.id])
-            ]
-            cards = await self.cards(viewer, shown)
+            }
+            cards = await self._cards_of(viewer, shown, settings)
             for row in rows:
                 if row.id in cards:
                     if len(found) == limit:
