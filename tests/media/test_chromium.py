@@ -142,3 +142,20 @@ async def test_publishers_estimate_reaches_its_full_rate_within_seconds(tmp_path
 
         async with asyncio.timeout(15):
             await until(available, "transport-wide feedback to lift the estimate")
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_viewer_that_loses_one_packet_in_twenty_sees_no_freeze(tmp_path: Path, codec: str) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec=codec)
+        result = await viewer.evaluate("watch('live', 0.05)")
+        assert result["status"] == 201, result
+        before = (await playing(viewer, 30))["video"]
+        stats = await playing(viewer, before["frames"] + 240)
+        video, audio = stats["video"], stats["audio"]
+        assert video["resent"] > 5
+        assert video["nacks"] > 5
+        assert video["freezes"] - before["freezes"] == 0
+        assert video["dropped"] - before["dropped"] < 12
+        assert audio["concealed"] < 0.1 * audio["samples"]

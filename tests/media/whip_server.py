@@ -8,11 +8,12 @@ from aiohttp import web
 
 from livecore.media.client import MediaPlane
 from livecore.media.control import MediaError, NoPublisher
+from tests.media.relay import Relay, target_of, through
 
 PAGE = (Path(__file__).parent / "page.html").read_text()
 
 
-def _application(plane: MediaPlane) -> web.Application:
+def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
     async def page(_request: web.Request) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html")
 
@@ -27,7 +28,12 @@ def _application(plane: MediaPlane) -> web.Application:
             return web.Response(status=409, headers={"Retry-After": str(exc.retry_after_s)})
         except MediaError as exc:
             return web.Response(status=406, text=f"{exc.code}: {exc}")
-        return web.Response(status=201, text=answer.sdp, headers={"Location": f"/session/{answer.session_id}", "ETag": answer.etag})
+        sdp = answer.sdp
+        if "loss" in request.query:
+            relay = Relay(target_of(sdp), float(request.query["loss"]), delay_s=0.02)
+            relays.append(relay)
+            sdp = through(sdp, await relay.start())
+        return web.Response(status=201, text=sdp, headers={"Location": f"/session/{answer.session_id}", "ETag": answer.etag})
 
     async def patch(request: web.Request) -> web.Response:
         answer = await plane.patch(request.match_info["session"], await request.text(), request.headers.get("If-Match"))
@@ -44,7 +50,8 @@ def _application(plane: MediaPlane) -> web.Application:
 @contextlib.asynccontextmanager
 async def whip_server(plane: MediaPlane) -> AsyncIterator[str]:
     """The address of a server on a free port."""
-    runner = web.AppRunner(_application(plane), access_log=None)
+    relays: list[Relay] = []
+    runner = web.AppRunner(_application(plane, relays), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -53,3 +60,5 @@ async def whip_server(plane: MediaPlane) -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+        for relay in relays:
+            relay.close()
