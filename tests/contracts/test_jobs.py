@@ -298,6 +298,28 @@ async def test_two_processes_share_the_work_and_no_job_runs_twice(url: str, db: 
     assert {number for number, _ in ran} == {0, 1}
 
 
+async def test_processes_that_claim_at_the_same_moment_take_different_jobs(url: str, db: SqlDatabase, clock: FakeClock) -> None:
+    ran: list[str] = []
+
+    async def handler(job: Job) -> None:
+        ran.append(job.id)
+
+    processes = [(own := SqlDatabase(url), SqlJobs(own, clock, Metrics())) for _ in range(4)]
+    for _, jobs in processes:
+        jobs.handle("work", handler)
+    rounds = 15
+    for _ in range(rounds):
+        for _ in range(4):
+            await enqueue(*processes[0])
+        await asyncio.gather(*(jobs._claim() for _, jobs in processes))
+        await until(lambda: gone(db), "the jobs of this round")
+    assert sorted(ran) == sorted(set(ran))
+    assert len(ran) == 4 * rounds
+    for own, jobs in processes:
+        await jobs.close()
+        await own.close()
+
+
 async def test_kinds_without_a_handler_here_are_left_to_others(db: SqlDatabase, jobs: SqlJobs) -> None:
     jobs.handle("work", worker := Worker())
     await jobs.start()
@@ -437,6 +459,40 @@ async def test_whoever_lost_its_lease_stops_and_writes_nothing(
     await jobs._renew_once()
     await until(stopped.is_set, "the frozen one to stop")
     await until(lambda: not jobs._running, "its end")
+    (row,) = await rows(db)
+    assert row.holder == other._holder
+    gate.set()
+    await until(lambda: gone(db), "the other's end")
+    await other.close()
+    await own.close()
+
+
+async def test_whoever_ends_after_its_lease_was_lost_leaves_the_others_row_alone(
+    url: str, db: SqlDatabase, jobs: SqlJobs, clock: FakeClock
+) -> None:
+    late, gate = asyncio.Event(), asyncio.Event()
+    begun: list[str] = []
+
+    async def slow(_: Job) -> None:
+        begun.append("slow")
+        await late.wait()
+
+    async def handler(_: Job) -> None:
+        begun.append("other")
+        await gate.wait()
+
+    jobs.handle("work", slow)
+    await jobs.start()
+    await enqueue(db, jobs)
+    await until(lambda: begun == ["slow"], "the first to begin")
+    clock.advance(LEASE_MS / 1000 + 1)
+    own = SqlDatabase(url)
+    other = SqlJobs(own, clock, Metrics())
+    other.handle("work", handler)
+    await other.start()
+    await until(lambda: begun == ["slow", "other"], "the other to take it")
+    late.set()
+    await until(lambda: not jobs._running, "the slow one's end")
     (row,) = await rows(db)
     assert row.holder == other._holder
     gate.set()
