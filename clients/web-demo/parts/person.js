@@ -43,8 +43,12 @@ export function friendButton(person, { compact = true } = {}) {
       }, { primary: true, compact }));
     } else if (standing === "none") {
       place.replaceChildren(act(t.people.add, async () => {
-        const request = await people.ask(person.username);
+        // Known before it is sent: the list may be drawn anew while the answer is on its way.
         justAsked.set(person.username, Date.now());
+        const request = await people.ask(person.username).catch((error) => {
+          justAsked.delete(person.username);
+          throw error;
+        });
         toast(t.people.askedFor(nameOf(person)));
         draw(request?.status === "accepted" ? "friends" : "requested");
       }, { primary: true, icon: "userPlus", compact }));
