@@ -71,6 +71,9 @@ class Messages:
         try:
             await self._limiter.hit("message_per_account", principal.account_id)
             snapshot = await self._conversations.get(principal.account_id, conversation_id)
+            if snapshot.members[principal.account_id].request:
+                # Who answers a stranger has said yes.
+                await self._conversations.answer_request(principal, conversation_id, True)
             if snapshot.kind == "broadcast":
                 await self._broadcast(principal, snapshot, client_id, content)
             return await self._put(principal, conversation_id, "message", packed, client_key=_client_key(client_id), lined=lined)
