@@ -5,15 +5,22 @@ import random
 import re
 from typing import Any
 
+QUEUE_S = 0.3
+
 
 class Relay:
-    """Loses a share of the datagrams towards the browser, with a seed; delays both ways alike."""
+    """Loses a share of the datagrams towards the browser, with a seed; delays both ways alike.
 
-    def __init__(self, target: tuple[str, int], loss: float, seed: int = 1, delay_s: float = 0.0) -> None:
+    `rate_bps` 0: unlimited; else the path towards the browser has a queue of 300 ms in front of it.
+    """
+
+    def __init__(self, target: tuple[str, int], loss: float, seed: int = 1, delay_s: float = 0.0, rate_bps: float = 0.0) -> None:
         self.target = target
         self.loss = loss
         self.delay_s = delay_s
+        self.rate_bps = rate_bps
         self.lost = 0
+        self._free_at = 0.0
         self._random = random.Random(seed)
         self._browser: Any = None
         self._front: asyncio.DatagramTransport | None = None
@@ -32,11 +39,18 @@ class Relay:
         asyncio.get_running_loop().call_later(self.delay_s, self._back.sendto, data)
 
     def _from_worker(self, data: bytes, _address: Any) -> None:
-        if self._random.random() < self.loss:
+        loop = asyncio.get_running_loop()
+        wait = 0.0
+        if self.rate_bps:
+            wait = max(0.0, self._free_at - loop.time()) + len(data) * 8 / self.rate_bps
+        if self._random.random() < self.loss or wait > QUEUE_S:
             self.lost += 1
-        elif self._browser is not None:
+            return
+        if self.rate_bps:
+            self._free_at = loop.time() + wait
+        if self._browser is not None:
             assert self._front
-            asyncio.get_running_loop().call_later(self.delay_s, self._front.sendto, data, self._browser)
+            loop.call_later(self.delay_s + wait, self._front.sendto, data, self._browser)
 
     def close(self) -> None:
         for side in (self._front, self._back):

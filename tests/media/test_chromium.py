@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from livecore.media.control import PublicationUp
+from tests.media.relay import Relay
 from tests.media.whip_server import whip_server
 from tests.media.worker_process import MediaProcess, media_process
 from tests.waiting import until
@@ -35,8 +36,8 @@ pytestmark = [
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncIterator[tuple[MediaProcess, Browser, str]]:
-    async with media_process(directory) as media, whip_server(media.plane) as address, async_playwright() as playwright:
+async def stage(directory: Path, relays: list[Relay] | None = None) -> AsyncIterator[tuple[MediaProcess, Browser, str]]:
+    async with media_process(directory) as media, whip_server(media.plane, relays) as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield media, browser, address
@@ -159,3 +160,38 @@ async def test_viewer_that_loses_one_packet_in_twenty_sees_no_freeze(tmp_path: P
         assert video["freezes"] - before["freezes"] == 0
         assert video["dropped"] - before["dropped"] < 12
         assert audio["concealed"] < 0.1 * audio["samples"]
+
+
+async def test_viewer_on_a_narrow_path_gets_a_thinner_layer_and_the_best_when_it_widens(tmp_path: Path) -> None:
+    relays: list[Relay] = []
+    async with stage(tmp_path, relays) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8", simulcast=True, width=1280, height=720)
+
+        async def video() -> dict[str, Any]:
+            stats = await media.plane.stats("live")
+            published: dict[str, Any] = stats["publications"]["main"]
+            return published
+
+        async def three_layers() -> bool:
+            tracks = (await video())["tracks"]
+            return sum(layer["bitrate_bps"] > 0 for track in tracks if track["kind"] == "video" for layer in track["layers"]) == 3
+
+        async def layer() -> str | None:
+            subscriptions = (await video())["viewers"][0]["subscriptions"]
+            return next((s["layer"] for s in subscriptions if s["kind"] == "video"), None)
+
+        async def on_a_thin_layer() -> bool:
+            return await layer() in ("l", "m")
+
+        async def on_the_best() -> bool:
+            return await layer() == "h"
+
+        await until(three_layers, "three layers")
+        assert (await viewer.evaluate("watch('live', 0, 450000)"))["status"] == 201
+        await until(on_a_thin_layer, "a layer that fits")
+        before = (await viewer.evaluate("stats()"))["video"]["frames"]
+        await playing(viewer, before + 60)
+        assert await on_a_thin_layer()
+        relays[0].rate_bps = 0
+        await until(on_the_best, "the best layer", patience_s=45)

@@ -30,7 +30,8 @@ def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
             return web.Response(status=406, text=f"{exc.code}: {exc}")
         sdp = answer.sdp
         if "loss" in request.query:
-            relay = Relay(target_of(sdp), float(request.query["loss"]), delay_s=0.02)
+            rate_bps = float(request.query.get("rate_bps", 0))
+            relay = Relay(target_of(sdp), float(request.query["loss"]), delay_s=0.02, rate_bps=rate_bps)
             relays.append(relay)
             sdp = through(sdp, await relay.start())
         return web.Response(status=201, text=sdp, headers={"Location": f"/session/{answer.session_id}", "ETag": answer.etag})
@@ -48,9 +49,9 @@ def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def whip_server(plane: MediaPlane) -> AsyncIterator[str]:
-    """The address of a server on a free port."""
-    relays: list[Relay] = []
+async def whip_server(plane: MediaPlane, relays: list[Relay] | None = None) -> AsyncIterator[str]:
+    """The address of a server on a free port. `relays`: filled with those that viewers asked for."""
+    relays = [] if relays is None else relays
     runner = web.AppRunner(_application(plane, relays), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
