@@ -32,9 +32,11 @@ class Settings(BaseSettings):
     port: int = setting(8080, "", "the port that the README names", ge=0, le=65535)
     public_url: str = setting("", "", "what clients are told the server is called; empty = http(s)://host:port")
     data_dir: Path = setting(Path("data"), "", "everything that a single machine keeps lies here")
-    database_url: str = setting("", "", "empty = SQLite in the data directory; postgresql://… for many processes")
-    keys_url: str = setting("", "", "empty = keys.sqlite in the data directory; postgresql://… of another database for many nodes")
-    redis_url: str = setting("", "", "empty = an in-process bus; redis://… when several processes serve one platform")
+    database_url: str = setting("", "", "empty = SQLite in the data directory; postgresql://… for many processes", repr=False)
+    keys_url: str = setting(
+        "", "", "empty = keys.sqlite in the data directory; postgresql://… of another database for many nodes", repr=False
+    )
+    redis_url: str = setting("", "", "empty = an in-process bus; redis://… when several processes serve one platform", repr=False)
     storage_url: str = setting("", "", "empty = files in the data directory; s3://bucket/prefix?endpoint=… for many nodes")
     processes: int = setting(1, "processes", "one main process serves SQLite; more need PostgreSQL and Redis", ge=1, le=64)
     tls: Literal["off", "auto"] | str = setting("off", "", "auto = a local certificate; or CERT.pem:KEY.pem")
@@ -194,6 +196,9 @@ RATES: dict[str, Rate] = {
     "refresh_per_address": Rate(600, 900, "token guessing"),
     "password_per_account": Rate(10, 3600, "the present password guessed from a stolen session"),
     "friend_request_per_account": Rate(200, 86400, "friend spam"),
+    "contacts_new_per_account": Rate(20_000, 10 * 86400, "number ranges tried for who has an account; an address book is smaller"),
+    "contacts_new_per_address": Rate(60_000, 10 * 86400, "the same with many accounts from one place"),
+    "contact_sync_per_account": Rate(60, 3600, "number ranges tried in small steps"),
     "search_per_account": Rate(300, 600, "harvesting of people"),
     "message_per_account": Rate(600, 60, "floods"),
     "message_per_pair": Rate(120, 60, "one person harassed"),
