@@ -29,6 +29,7 @@ COLUMNS: list[Column] = [
     ("rate", "messages/s", 0),
     ("deliveries", "deliveries", 0),
     ("missing", "missing", 0),
+    ("settled", "all came in time", 0),
     ("deliveries_per_cpu_s", "deliveries per CPU-s", 0),
     ("delay.p50_ms", "p50 ms", 2),
     ("delay.p95_ms", "p95 ms", 2),
@@ -269,6 +270,8 @@ class _Point:
             "accepted": accepted,
             "deliveries": deliveries,
             "missing": max(0, round(accepted * each_reaches) - deliveries),
+            # False: the server was still at it when the wait ended, and what is missing is late rather than lost.
+            "settled": all(each["settled"] for each in done),
             "held_back": sum(each["held_back"] for each in done),
             "lost_connections": sum(each["lost_connections"] for each in done),
             "refusals": refusals,

@@ -147,8 +147,9 @@ class ChatLoad:
 
     async def settle(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """What came since `begin`, once nothing comes any more."""
-        await self._quiet(self.sent)
+        settled = await self._quiet(self.sent)
         return {
+            "settled": settled,
             "answered": self.answered,
             "deliveries": sum(client.marks for client in self.clients) - self._marks,
             "lost_connections": sum(client.closed for client in self.clients),
@@ -213,7 +214,8 @@ class ChatLoad:
     def _refused(self, why: str) -> None:
         self.refusals[why] = self.refusals.get(why, 0) + 1
 
-    async def _quiet(self, sent: int) -> None:
+    async def _quiet(self, sent: int) -> bool:
+        """Whether it became quiet within the limit."""
         loop = asyncio.get_running_loop()
         deadline, before, since = loop.time() + QUIET_LIMIT_S, -1, loop.time()
         while loop.time() < deadline:
@@ -221,8 +223,9 @@ class ChatLoad:
             if marks != before:
                 before, since = marks, loop.time()
             elif loop.time() - since > QUIET_S and self.answered >= sent:
-                return
+                return True
             await asyncio.sleep(0.05)
+        return False
 
     async def close(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         for client in self.clients:

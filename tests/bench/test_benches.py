@@ -70,6 +70,7 @@ def test_chat_in_a_lives_room(tmp_path: Path) -> None:
     assert result["sent"] == result["accepted"] == 20
     assert result["deliveries"] == 20 * 12
     assert result["missing"] == result["lost_connections"] == 0
+    assert result["settled"]
     assert result["connect"]["count"] == 12
     assert in_order(result["delay"], 20)
     assert in_order(result["answer"], 20)
