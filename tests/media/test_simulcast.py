@@ -1,6 +1,7 @@
 """Layers: learned from rid, chosen for each viewer, switched at key frames without a seam."""
 
 from itertools import pairwise
+from typing import Any
 
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
@@ -106,3 +107,41 @@ def test_viewer_on_a_narrow_path_gets_the_layer_that_fits_and_the_best_again_whe
     watch(plane, cameras, screen, 3)
     assert layer(plane, viewer) == "h"
     assert len(screen.shown) - before > 85
+
+
+def test_recording_takes_the_best_layer_and_goes_on_without_a_seam_when_it_stops() -> None:
+    plane = VirtualPlane(seed=6)
+    source = plane.publish(rids=["l", "h"])
+    plane.router.start_recording("live", "main", "rec", plane.now)
+    cameras = [
+        Camera(source, 1, 300, "l", ssrc=11, sequence=100, timestamp=5, picture_id=3),
+        Camera(source, 5, 1000, "h", ssrc=13, sequence=65_000, timestamp=0xFFFFFF00, picture_id=900, sound=False),
+    ]
+
+    def play(seconds: float) -> None:
+        plane.run(seconds, lambda now: [camera.on_time(now) for camera in cameras])
+
+    play(4)
+    opened = next(message for message in plane.to_recorder if message["t"] == "open")
+    video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
+
+    def packets() -> list[list[Any]]:
+        return [packet for message in plane.to_recorder if message["t"] == "rtp" for packet in message["p"] if packet[0] == video]
+
+    assert len(packets()[-1][4]) > 900
+    cameras[1].running = False
+    play(4)
+    assert len(packets()[-1][4]) < 400
+    cameras[1].running = True
+    play(4)
+    assert len(packets()[-1][4]) > 900
+    numbers = [packet[1] for packet in packets()]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    times = [packet[2] for packet in packets() if packet[3]]
+    steps = [(b - a) % (1 << 32) for a, b in pairwise(times)]
+    assert min(steps) > 0
+    # The longest gap is the second in which it is noticed that the layer has stopped.
+    assert max(steps) < 2 * 90_000
+    changes = [b for a, b in pairwise(packets()) if abs(len(a[4]) - len(b[4])) > 300]
+    assert all(packet[4][0] & 0x10 and not packet[4][5] & 1 for packet in changes), "each layer begins with a key frame"
+    assert len([message for message in plane.to_recorder if message["t"] == "open"]) == 1
