@@ -28,6 +28,7 @@ from livecore.lives.service import Lives
 from livecore.media.client import MediaPlane
 from livecore.media.metrics import MediaCollector
 from livecore.people.blocks import Blocks
+from livecore.people.contacts import Contacts
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
 from livecore.people.relations import RelationStore
@@ -182,6 +183,19 @@ class App:
         self.avatars, self.preferences = parts.avatars, parts.preferences
         self.people = People(self.db, self.clock, relations, parts.profiles, parts.activity, self.neighbours)
         self.blocks = Blocks(self.db, self.clock, relations, parts.profiles, parts.activity)
+        self.contacts = Contacts(
+            self.db,
+            self.keys,
+            self.clock,
+            self.limiter,
+            relations,
+            parts.profiles,
+            parts.profiles,
+            parts.phone_numbers,
+            parts.activity,
+            self.neighbours,
+        )
+        self.neighbours.phone_watchers.append(self.contacts)
         self.follows = Follows(self.db, self.clock, relations, parts.profiles, parts.activity)
         self.discovery = Discovery(self.db, relations, parts.profiles)
 
@@ -217,6 +231,7 @@ class App:
         self._stack.push_async_callback(self.presence.close)
         services = Services(self.registry, self.rooms.messages, self.rooms.mailboxes, self.rooms.lives, self.presence, self.devices)
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
+        self.gateway.start()
         self._stack.push_async_callback(self.gateway.close)
 
     def _build_lives(self) -> None:
@@ -235,6 +250,7 @@ class App:
             self.rooms.lives,
         )
         self.rooms.lives.gate = self.lives
+        self.blocks.on_block = self.lives.separate
 
     async def _start_live_plane(self) -> None:
         async def keep(owner_id: str, live: Mapping[str, Any], recording: Mapping[str, Any]) -> str:

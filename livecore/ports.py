@@ -273,6 +273,7 @@ class Neighbours:
     policies: "PolicyVersions | None" = None
     erasures: "Erasures | None" = None
     device_watchers: list[DeviceWatcher] = field(default_factory=list)
+    phone_watchers: list["PhoneWatcher"] = field(default_factory=list)
 
 
 class Authenticator(Protocol):
@@ -346,14 +347,29 @@ class Directory(Protocol):
         """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
 
 
+class PhoneIndex(Protocol):
+    """Phone numbers as keyed hashes; kept by `accounts`. The key lies apart from the data, so that a hash tells nobody a number."""
+
+    async def read(self, owner_id: str, numbers: Sequence[str]) -> list[bytes | None]:
+        """The hash of each; numbers without a country code are read as the owner's country writes them. None: no number."""
+
+    async def holders(self, indexes: Iterable[bytes]) -> dict[bytes, str]:
+        """The active accounts that confirmed these numbers as theirs."""
+
+
+class PhoneWatcher(Protocol):
+    async def phone_confirmed(self, account_id: str, index: bytes) -> None:
+        """Told after the commit that this number is the account's now, and no other is."""
+
+
 class PeopleIndex(Protocol):
     """Whom one may be shown without having asked for them by name; kept by `accounts`."""
 
     async def newest(self, limit: int) -> Sequence[str]:
         """Ids of active accounts, the youngest first."""
 
-    async def discoverable(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
-        """Cards of those who let themselves be found by the viewer: active, confirmed, not blocked either way."""
+    async def discoverable(self, viewer: str, account_ids: Iterable[str], by: str = "discoverable_by_name") -> dict[str, PersonCard]:
+        """Cards of those who let themselves be found by the viewer in this way: active, confirmed, not blocked either way."""
 
 
 class Notifier(Protocol):

@@ -9,6 +9,7 @@ from livecore.accounts.codes import SEND_JOB, Codes
 from livecore.accounts.devices import DeviceList
 from livecore.accounts.name_index import NameIndex
 from livecore.accounts.passwords import Passwords
+from livecore.accounts.phone_index import PhoneNumbers
 from livecore.accounts.post import Post
 from livecore.accounts.preferences import Preferences
 from livecore.accounts.principals import Principals
@@ -90,7 +91,7 @@ class AccountParts:
             of.neighbours,
         )
         self.verification = Verification(
-            of.db, of.keys, of.clock, self.records, self.codes, self.principals, of.jobs, of.limiter, self.activity
+            of.db, of.keys, of.clock, self.records, self.codes, self.principals, of.jobs, of.limiter, self.activity, of.neighbours
         )
         self.recovery = Recovery(of.db, self.records, self.passwords, self.codes, self.sessions, of.jobs, of.limiter, self.activity)
         self.accounts = Accounts(
@@ -110,6 +111,7 @@ class AccountParts:
             self.activity,
             of.neighbours,
         )
+        self.phone_numbers = PhoneNumbers(of.db, self.records)
         self.takedowns = ProfileTakedowns(self.records, self.avatars)
         post = Post(of.db, of.keys, of.clock, of.settings, self.records, self.codes, of.mailer, of.sms)
         of.jobs.handle(SEND_JOB, post.send_code)

@@ -94,7 +94,7 @@ class Profiles:
         async with self._db.read() as conn:
             return (await conn.execute(query)).scalars().all()
 
-    async def discoverable(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+    async def discoverable(self, viewer: str, account_ids: Iterable[str], by: str = "discoverable_by_name") -> dict[str, PersonCard]:
         people = await self._records.many(account_ids)
         settings = await self._preferences.many(people)
         blocked = await self._relations.blocked_either_way(viewer)
@@ -105,7 +105,7 @@ class Profiles:
             and person.is_verified
             and person.id != viewer
             and person.id not in blocked
-            and await self._sees(person, viewer, "discoverable_by_name", settings[person.id])
+            and await self._sees(person, viewer, by, settings[person.id])
         }
         return await self._cards_of(viewer, shown, settings)
 

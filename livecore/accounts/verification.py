@@ -15,7 +15,7 @@ from livecore.accounts.principals import Principals
 from livecore.accounts.records import Records, scope
 from livecore.accounts.registration import ContactTaken
 from livecore.accounts.sessions import LETTER_JOB
-from livecore.ports import Clock, Database, Jobs, Keys, Limiter
+from livecore.ports import Clock, Database, Jobs, Keys, Limiter, Neighbours
 
 Channel = Literal["phone", "email"]
 CHANNELS: tuple[Channel, ...] = ("phone", "email")
@@ -42,6 +42,7 @@ class Verification:
         jobs: Jobs,
         limiter: Limiter,
         activity: ActivityLog,
+        neighbours: Neighbours,
     ) -> None:
         self._db = db
         self._keys = keys
@@ -52,6 +53,7 @@ class Verification:
         self._jobs = jobs
         self._limiter = limiter
         self._activity = activity
+        self._neighbours = neighbours
 
     def _index(self, channel: Channel, value: str) -> bytes:
         return self._records.email_index(value) if channel == "email" else self._records.phone_index(value)
@@ -88,6 +90,18 @@ class Verification:
             raise ContactTaken() from None
         refuse(trial.outcome)
         await self._principals.changed(account_id)
+        await self._tell_phone(account_id)
+
+    async def _tell_phone(self, account_id: str) -> None:
+        """Once both are confirmed: before that nobody is shown the person."""
+        columns = tables.account.c
+        both = columns.phone_verified_ms.is_not(None) & columns.email_verified_ms.is_not(None)
+        async with self._db.read() as conn:
+            query = select(columns.phone_index).where(columns.id == account_id, both)
+            index = (await conn.execute(query)).scalar_one_or_none()
+        if index is not None:
+            for watcher in self._neighbours.phone_watchers:
+                await watcher.phone_confirmed(account_id, bytes(index))
 
     async def resend(self, account_id: str, channel: Channel) -> None:
         """A new code in place of the last. Raises Conflict when there is nothing to confirm, TooMany."""

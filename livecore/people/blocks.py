@@ -4,7 +4,7 @@ What a block hides (a friendship, a follow) stays as it was underneath, so that 
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -23,6 +23,8 @@ class Blocks:
         self._relations = relations
         self._directory = directory
         self._activity = activity
+        # Told of a new block once it holds; None where nothing runs that two people could be in together.
+        self.on_block: Callable[[str, str], Awaitable[None]] | None = None
 
     async def block(self, account_id: str, other_id: str) -> None:
         """Idempotent; keeps the promise of `ports.Blocker`."""
@@ -36,6 +38,8 @@ class Blocks:
                     await conn.execute(tables.block.insert().values(values))
                     await self._activity.add(conn, account_id, "blocked", {"other": other_id})
         await self._relations.changed(account_id, other_id)
+        if self.on_block is not None:
+            await self.on_block(account_id, other_id)
 
     async def block_username(self, me: str, username: str) -> None:
         """Whoever exists can be blocked, also somebody who blocks `me`. Raises NotFound, Conflict for oneself."""

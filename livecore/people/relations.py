@@ -77,10 +77,13 @@ class RelationStore:
 
     async def _read(self, me: str, other: str) -> Relation:
         friendship, block, request = tables.friendship.c, tables.block.c, tables.friend_request.c
+        contact = tables.contact.c
         query: Any = union_all(
             select(literal_column("'friends'").label("what")).where(friendship.account_id == me, friendship.friend_id == other),
             select(literal_column("'i_block'")).where(block.blocker_id == me, block.blocked_id == other),
             select(literal_column("'blocks_me'")).where(block.blocker_id == other, block.blocked_id == me),
+            select(literal_column("'contact'")).where(contact.owner_id == me, contact.account_id == other),
+            select(literal_column("'in_theirs'")).where(contact.owner_id == other, contact.account_id == me),
             select(literal_column("'requested'")).where(request.sender_id == me, request.receiver_id == other),
             select(literal_column("'asks_me'")).where(request.sender_id == other, request.receiver_id == me, request.declined_ms.is_(None)),
         )
@@ -90,6 +93,8 @@ class RelationStore:
         return Relation(
             # A friendship outlives a block, unseen: taking the block back restores it.
             friends="friends" in facts and not blocked,
+            contact="contact" in facts and not blocked,
+            in_their_contacts="in_theirs" in facts and not blocked,
             i_block="i_block" in facts,
             blocks_me="blocks_me" in facts,
             requested="requested" in facts and not blocked,

@@ -1,6 +1,6 @@
 """How people stand to one another."""
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, UniqueConstraint
 
 from livecore.data import metadata, personal
 
@@ -77,5 +77,45 @@ follow = Table(
         why=("provide",),
         keep_for="until ended",
         category="follows",
+    ),
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("owner_id", String(32), primary_key=True),
+    Column("phone_hash", LargeBinary(32), primary_key=True),
+    Column("account_id", String(32)),  # who confirmed this number; None while nobody has
+    Column("name", LargeBinary),  # as the owner calls them
+    Column("added_ms", BigInteger, nullable=False),
+    Index("ix_contact_phone_hash", "phone_hash"),
+    Index("ix_contact_account", "account_id", "owner_id"),
+    info=personal(
+        subject="owner_id",
+        also=("account_id",),
+        what="Address book: keyed hashes of phone numbers, and names given to those who are here",
+        why=("provide",),
+        keep_for="until removed",
+        category="contacts",
+        hidden=("phone_hash",),
+        sealed=("name",),
+        source="from the person's address book, with their word that they may; about others: from somebody's address book",
+    ),
+)
+
+contact_consent = Table(
+    "contact_consent",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("text_version", String(20), nullable=False),
+    Column("network", String(50), nullable=False),  # /24 or /48
+    info=personal(
+        subject="account_id",
+        what="When one confirmed to be authorised to give numbers of others, in which words, from which network",
+        why=("legal",),
+        keep_for="the life of the account",
+        category="contact_consents",
     ),
 )

@@ -6,6 +6,7 @@
 from livecore.rest import (
     accounts,
     asyncapi,
+    contacts,
     conversations,
     feed,
     lives,
@@ -31,6 +32,7 @@ ROUTES: list[Routes] = [
     me.routes,
     users.routes,
     people.routes,
+    contacts.routes,
     conversations.routes,
     lives.routes,
     whip.routes,

@@ -68,15 +68,22 @@ async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: S
     anna = await full(server, "anna")
     await anna.patch("/api/v1/me", {"name": "Anna Markername"})
     await anna.patch("/api/v1/me/settings", {"who_can_message": "everyone", "who_can_add_to_groups": "everyone"})
-    viewers = {name: await server.person(name) for name in ("stranger", "friend", "blocked")}
+    viewers = {name: await server.person(name) for name in ("stranger", "contact", "friend", "blocked")}
     await server.befriend(anna, viewers["friend"])
+    book = {"authorized": True, "add": [viewers["contact"].phone, viewers["blocked"].phone]}
+    assert (await anna.post("/api/v1/contacts", book)).status == 200
     for viewer in viewers.values():
         answer = await viewer.post("/api/v1/conversations", {"kind": "group", "title": "Us", "members": ["anna"]})
         assert answer.status == 201, answer
     await anna.put("/api/v1/blocks/blocked")
     for audience in ("everyone", "contacts", "friends", "nobody"):
         await anna.patch("/api/v1/me/settings", {setting: audience})
-        expected = {"stranger": audience == "everyone", "friend": audience != "nobody", "blocked": False}
+        expected = {
+            "stranger": audience == "everyone",
+            "contact": audience in ("everyone", "contacts"),
+            "friend": audience != "nobody",
+            "blocked": False,
+        }
         for name, viewer in viewers.items():
             shown = await seen(viewer, anna, setting)
             assert shown == dict.fromkeys(shown, expected[name]), (audience, name)

@@ -1,0 +1,215 @@
+"""Address books: numbers as keyed hashes only, with the person's word that they may, and no faster than an address book grows.
+
+A number that nobody here has confirmed stays a hash; when somebody confirms it, those who hold it are told, if that person lets
+themselves be found by their number.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from livecore import errors
+from livecore.ids import new_id
+from livecore.people import tables
+from livecore.people.relations import RelationStore
+from livecore.ports import Activity, Clock, Database, Directory, Keys, Limiter, Neighbours, PeopleIndex, PersonCard, PhoneIndex
+
+# The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
+CONSENT_VERSION = "1"
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Synced:
+    """`rejected` entries were no phone numbers."""
+
+    added: int
+    removed: int
+    unchanged: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Somebody of the book who has an account; `name` is what the owner calls them."""
+
+    card: PersonCard
+    name: str | None
+
+
+class Contacts:
+    def __init__(
+        self,
+        db: Database,
+        keys: Keys,
+        clock: Clock,
+        limiter: Limiter,
+        relations: RelationStore,
+        directory: Directory,
+        index: PeopleIndex,
+        phones: PhoneIndex,
+        activity: Activity,
+        neighbours: Neighbours,
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._clock = clock
+        self._limiter = limiter
+        self._relations = relations
+        self._directory = directory
+        self._index = index
+        self._phones = phones
+        self._activity = activity
+        self._neighbours = neighbours
+
+    # -- giving numbers
+
+    async def sync(self, me: str, add: Sequence[str], remove: Sequence[str], *, full: bool, network: str, address: str) -> Synced:
+        """Add and remove numbers; with `full`, `add` is the whole book. The same again changes nothing. Raises TooMany."""
+        given = await self._phones.read(me, add)
+        wanted = {index for index in given if index is not None}
+        unwanted = {index for index in await self._phones.read(me, remove) if index is not None}
+        contact = tables.contact.c
+        async with self._db.read() as conn:
+            held = {bytes(found) for found in (await conn.execute(select(contact.phone_hash).where(contact.owner_id == me))).scalars()}
+        new = wanted - held - unwanted
+        gone = (held - wanted if full else set()) | (unwanted & held)
+        if new:
+            await self._limiter.hit("contacts_new_per_account", me, len(new))
+            await self._limiter.hit("contacts_new_per_address", address, len(new))
+        at_ms = self._clock.at_ms()
+        rows = [{"owner_id": me, "phone_hash": index, "added_ms": at_ms} for index in sorted(new)]
+        async with self._db.write() as conn:
+            consent = {"id": new_id(), "account_id": me, "at_ms": at_ms, "text_version": CONSENT_VERSION, "network": network}
+            await conn.execute(tables.contact_consent.insert().values(consent))
+            touched = await self._delete(conn, me, gone)
+            # Another sync of the same book may have been first.
+            for start in range(0, len(rows), _BATCH):
+                await self._insert(conn, me, rows[start : start + _BATCH])
+            if rows or gone:
+                await self._activity.add(conn, me, "contacts_synced", {"added": len(rows), "removed": len(gone)})
+        # After the commit: whoever confirms a number from here on finds the row, whoever did before is found now.
+        matched = await self._match(me, new)
+        await self._tell_changed(me, matched | touched)
+        return Synced(len(new), len(gone), len(wanted & held), sum(index is None for index in given))
+
+    async def _match(self, me: str, indexes: set[bytes]) -> set[str]:
+        holders = {index: account_id for index, account_id in (await self._phones.holders(indexes)).items() if account_id != me}
+        contact = tables.contact.c
+        if holders:
+            async with self._db.write() as conn:
+                for index, account_id in holders.items():
+                    row = update(tables.contact).where(contact.owner_id == me, contact.phone_hash == index)
+                    await conn.execute(row.values(account_id=account_id))
+        return set(holders.values())
+
+    async def _insert(self, conn: Any, me: str, rows: list[dict[str, Any]]) -> None:
+        contact = tables.contact.c
+        query = select(contact.phone_hash).where(contact.owner_id == me, contact.phone_hash.in_([row["phone_hash"] for row in rows]))
+        there = {bytes(found) for found in (await conn.execute(query)).scalars()}
+        fresh = [row for row in rows if row["phone_hash"] not in there]
+        if fresh:
+            await conn.execute(tables.contact.insert(), fresh)
+
+    async def _delete(self, conn: Any, me: str, indexes: Iterable[bytes]) -> set[str]:
+        contact = tables.contact.c
+        unwanted, touched = list(indexes), set[str]()
+        for start in range(0, len(unwanted), _BATCH):
+            mine = (contact.owner_id == me) & contact.phone_hash.in_(unwanted[start : start + _BATCH])
+            touched |= {found for found in (await conn.execute(select(contact.account_id).where(mine))).scalars() if found}
+            await conn.execute(delete(tables.contact).where(mine))
+        return touched
+
+    async def _tell_changed(self, me: str, others: set[str]) -> None:
+        changed = sorted(others - {me})
+        for start in range(0, len(changed), 100):
+            await self._relations.changed(me, *changed[start : start + 100])
+
+    async def delete_all(self, me: str) -> None:
+        contact = tables.contact.c
+        async with self._db.write() as conn:
+            query = select(contact.account_id).where(contact.owner_id == me, contact.account_id.is_not(None))
+            touched = set((await conn.execute(query)).scalars())
+            await conn.execute(delete(tables.contact).where(contact.owner_id == me))
+            await self._activity.add(conn, me, "contacts_deleted")
+        await self._tell_changed(me, touched)
+
+    # -- those who are here
+
+    async def page(self, me: str, after: str | None, limit: int) -> tuple[list[Found], str | None]:
+        """Accounts among the numbers who let themselves be found by theirs, and what continues the list; some pages are shorter."""
+        contact = tables.contact.c
+        query = select(contact.account_id, contact.name).where(contact.owner_id == me, contact.account_id.is_not(None))
+        if after is not None:
+            query = query.where(contact.account_id > after)
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query.order_by(contact.account_id).limit(limit + 1))).all()
+        more = rows[limit - 1].account_id if len(rows) > limit else None
+        return await self._found(me, rows[:limit]), more
+
+    async def among(self, me: str, numbers: Sequence[str]) -> list[Found]:
+        """Those who hold one of these numbers of the book."""
+        wanted = {index for index in await self._phones.read(me, numbers) if index is not None}
+        contact = tables.contact.c
+        query = select(contact.phone_hash, contact.account_id, contact.name).where(contact.owner_id == me, contact.account_id.is_not(None))
+        async with self._db.read() as conn:
+            rows = [row for row in await conn.execute(query.order_by(contact.account_id)) if bytes(row.phone_hash) in wanted]
+        return await self._found(me, rows)
+
+    async def _found(self, me: str, rows: Sequence[Any]) -> list[Found]:
+        cards = await self._index.discoverable(me, [row.account_id for row in rows], "discoverable_by_phone")
+        found = []
+        for row in rows:
+            if row.account_id in cards:
+                name = None if row.name is None else (await self._keys.open(f"account:{me}", row.name, "contact.name")).decode()
+                found.append(Found(cards[row.account_id], name))
+        return found
+
+    async def _one(self, me: str, username: str) -> str:
+        other = await self._directory.by_username(username)
+        if other is None or not (await self._relations.between(me, other)).contact:
+            raise errors.NotFound("There is no such contact.")
+        if other not in await self._index.discoverable(me, [other], "discoverable_by_phone"):
+            raise errors.NotFound("There is no such contact.")
+        return other
+
+    async def rename(self, me: str, username: str, name: str | None) -> None:
+        other = await self._one(me, username)
+        sealed = None if name is None else await self._keys.seal(f"account:{me}", name.encode(), "contact.name")
+        contact = tables.contact.c
+        async with self._db.write() as conn:
+            await conn.execute(update(tables.contact).where(contact.owner_id == me, contact.account_id == other).values(name=sealed))
+
+    async def remove(self, me: str, username: str) -> None:
+        other = await self._one(me, username)
+        contact = tables.contact.c
+        async with self._db.write() as conn:
+            await conn.execute(delete(tables.contact).where(contact.owner_id == me, contact.account_id == other))
+        await self._relations.changed(me, other)
+
+    # -- somebody confirms a number
+
+    async def phone_confirmed(self, account_id: str, index: bytes) -> None:
+        """Keeps the promise of `ports.PhoneWatcher`."""
+        contact = tables.contact.c
+        async with self._db.write() as conn:
+            before = select(contact.owner_id).where(contact.account_id == account_id, contact.phone_hash != index)
+            left = set((await conn.execute(before)).scalars())
+            stale = update(tables.contact).where(contact.account_id == account_id, contact.phone_hash != index)
+            await conn.execute(stale.values(account_id=None, name=None))
+            known = select(contact.owner_id).where(
+                contact.phone_hash == index, contact.owner_id != account_id, contact.account_id.is_(None)
+            )
+            joined = set((await conn.execute(known)).scalars())
+            match = update(tables.contact).where(contact.phone_hash == index, contact.owner_id != account_id)
+            await conn.execute(match.values(account_id=account_id))
+        await self._tell_changed(account_id, left | joined)
+        if self._neighbours.signals is None:
+            return
+        for owner in sorted(joined):
+            card = (await self._index.discoverable(owner, [account_id], "discoverable_by_phone")).get(account_id)
+            if card is not None:
+                who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
+                await self._neighbours.signals.to_account(owner, "contact:joined", {"user": who})

@@ -1,0 +1,178 @@
+"""23 to 27. The address book: repeatable, users and others, with one's word, limited, managed."""
+
+import pytest
+from sqlalchemy import func, select
+
+from livecore.accounts.tables import account_setting
+from livecore.people import tables
+from tests.conftest import StartServer
+from tests.people import Person
+from tests.serving import Server
+from tests.waiting import until
+
+STRANGER = "+4915118887766"
+
+
+async def sync(person: Person, **body: object) -> dict[str, object]:
+    answer = await person.post("/api/v1/contacts", {"authorized": True} | body)
+    assert answer.status == 200, answer
+    return dict(answer.json)
+
+
+async def names(person: Person) -> list[str]:
+    return sorted(item["user"]["username"] for item in (await person.get("/api/v1/contacts")).json["items"])
+
+
+async def count(server: Server, person: Person) -> int:
+    async with server.app.db.read() as conn:
+        query = select(func.count()).select_from(tables.contact).where(tables.contact.c.owner_id == person.id)
+        return int((await conn.execute(query)).scalar_one())
+
+
+async def test_23_full_then_incremental_and_the_same_again_changes_nothing(server: Server) -> None:
+    anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
+    first = await sync(anna, add=[ben.phone, STRANGER], full=True)
+    assert (first["added"], first["removed"], first["unchanged"]) == (2, 0, 0)
+    again = await sync(anna, add=[ben.phone, STRANGER], full=True)
+    assert (again["added"], again["removed"], again["unchanged"]) == (0, 0, 2)
+    assert await names(anna) == ["ben"]
+    more = await sync(anna, add=[cara.phone], remove=[ben.phone])
+    assert (more["added"], more["removed"]) == (1, 1)
+    assert await names(anna) == ["cara"]
+    whole = await sync(anna, add=[ben.phone], full=True)
+    assert (whole["added"], whole["removed"]) == (1, 2)
+    assert await names(anna) == ["ben"]
+
+
+async def test_23_numbers_are_read_as_people_write_them(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    local = "0" + ben.phone.removeprefix("+49")
+    done = await sync(anna, add=[local, ben.phone, f" {ben.phone[:5]} {ben.phone[5:]} ", "no number", "+1"])
+    assert (done["added"], done["rejected"]) == (1, 2)
+    assert await names(anna) == ["ben"]
+
+
+async def test_24_others_are_kept_as_hashes_and_told_of_when_they_join(server: Server) -> None:
+    anna = await server.person("anna")
+    done = await sync(anna, add=[STRANGER])
+    assert done["items"] == []
+    async with server.app.db.read() as conn:
+        row = (await conn.execute(select(tables.contact))).one()
+    assert (len(row.phone_hash), row.account_id) == (32, None)
+    for path in server.settings.data_dir.rglob("*"):
+        assert not path.is_file() or STRANGER.encode() not in path.read_bytes(), path
+    listener = await anna.connect()
+    joiner = await server.person("joiner", phone=STRANGER, verify=False)
+    assert await names(anna) == []
+    await joiner.verify()
+    await until(lambda: listener.heard("contact:joined"), "the news")
+    assert [event["user"]["username"] for event in listener.heard("contact:joined")] == ["joiner"]
+    assert await names(anna) == ["joiner"]
+    await listener.close()
+
+
+async def test_24_a_number_that_changed_hands_is_no_longer_theirs(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    await sync(anna, add=[ben.phone])
+    await ben.patch("/api/v1/me", {"phone": STRANGER})
+    assert await names(anna) == ["ben"]
+    await ben.post("/api/v1/accounts/verify", {"channel": "phone", "code": await server.code(STRANGER)})
+    assert await names(anna) == []
+    await sync(anna, add=[STRANGER])
+    assert await names(anna) == ["ben"]
+
+
+@pytest.mark.parametrize("body", [{}, {"authorized": False}, {"authorized": None}, {"authorized": "yes"}])
+async def test_25_without_ones_word_nothing_is_stored(server: Server, body: dict[str, object]) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    answer = await anna.post("/api/v1/contacts", {"add": [ben.phone]} | body)
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["authorized"]
+    assert await count(server, anna) == 0
+    async with server.app.db.read() as conn:
+        assert (await conn.execute(select(tables.contact_consent))).all() == []
+
+
+async def test_25_ones_word_is_kept(server: Server) -> None:
+    anna = await server.person("anna")
+    await sync(anna, add=[STRANGER])
+    async with server.app.db.read() as conn:
+        (consent,) = (await conn.execute(select(tables.contact_consent))).all()
+    assert (consent.account_id, consent.text_version, consent.network) == (anna.id, "1", "127.0.0.0/24")
+    assert abs(consent.at_ms - server.clock.at_ms()) < 60_000
+
+
+async def test_26_new_numbers_are_limited_and_known_ones_are_not(start_server: StartServer) -> None:
+    server = await start_server(rate_scale=1.0)
+    anna = await server.person("anna")
+    book = [f"+4915{number:09d}" for number in range(20_000)]
+    assert (await sync(anna, add=book, full=True))["added"] == 20_000
+    refused = await anna.post("/api/v1/contacts", {"authorized": True, "add": ["+4916000000001"]})
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert await count(server, anna) == 20_000
+    assert (await sync(anna, add=book, full=True))["unchanged"] == 20_000
+    # Taking numbers out and in again is no way round it.
+    assert (await sync(anna, remove=book[:10]))["removed"] == 10
+    assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book[:10]})).status == 429
+
+
+@pytest.mark.parametrize(("audience", "found"), [("everyone", True), ("contacts", False), ("friends", False), ("nobody", False)])
+async def test_26_who_is_not_found_by_phone_never_matches(server: Server, audience: str, found: bool) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    await ben.patch("/api/v1/me/settings", {"discoverable_by_phone": audience})
+    done = await sync(anna, add=[ben.phone])
+    assert bool(done["items"]) is found
+    assert await names(anna) == (["ben"] if found else [])
+    if audience == "contacts":
+        await sync(ben, add=[anna.phone])
+        assert await names(anna) == ["ben"]
+    await ben.patch("/api/v1/me/settings", {"discoverable_by_phone": "everyone"})
+    assert await names(anna) == ["ben"]
+    await ben.put("/api/v1/blocks/anna")
+    assert await names(anna) == []
+
+
+async def test_26_nobody_learns_of_a_join_that_is_hidden(server: Server) -> None:
+    anna = await server.person("anna")
+    await sync(anna, add=[STRANGER, "+4915118887700"])
+    listener = await anna.connect()
+    hidden = await server.person("hidden", phone=STRANGER, verify=False)
+    async with server.app.db.write() as conn:
+        values = {"account_id": hidden.id, "key": "discoverable_by_phone", "value": "nobody", "changed_ms": 0}
+        await conn.execute(account_setting.insert().values(values))
+    server.app.preferences.forget(hidden.id)
+    await hidden.verify()
+    await server.person("shown", phone="+4915118887700")
+    await until(lambda: listener.heard("contact:joined"), "the news of the second one")
+    assert [event["user"]["username"] for event in listener.heard("contact:joined")] == ["shown"]
+    await listener.close()
+
+
+async def test_27_contacts_are_named_and_deleted_one_by_one_and_all(server: Server) -> None:
+    anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
+    await sync(anna, add=[ben.phone, cara.phone, STRANGER])
+    assert (await anna.patch("/api/v1/contacts/ben", {"name": "Benny from work"})).status == 204
+    items = (await anna.get("/api/v1/contacts")).json["items"]
+    assert {item["user"]["username"]: item["name"] for item in items} == {"ben": "Benny from work", "cara": None}
+    assert b"Benny from work" not in (server.settings.data_dir / "livecore.sqlite").read_bytes()
+    assert (await anna.delete("/api/v1/contacts/cara")).status == 204
+    assert (await anna.delete("/api/v1/contacts/cara")).status == 404
+    assert (await anna.patch("/api/v1/contacts/nobody", {"name": "x"})).status == 404
+    assert await names(anna) == ["ben"]
+    assert await count(server, anna) == 2
+    assert (await anna.delete("/api/v1/contacts")).status == 204
+    assert await names(anna) == []
+    assert await count(server, anna) == 0
+
+
+async def test_27_a_contact_sees_what_is_for_contacts(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    await anna.patch("/api/v1/me/settings", {"visibility_phone": "contacts", "who_can_message": "contacts"})
+    assert (await ben.get("/api/v1/users/anna")).json["phone"] is None
+    await sync(anna, add=[ben.phone])
+    profile = (await ben.get("/api/v1/users/anna")).json
+    assert (profile["phone"], profile["can_message"]) == (anna.phone, True)
+    assert (await ben.post("/api/v1/conversations", {"kind": "direct", "members": ["anna"]})).status == 201
+    await sync(anna, remove=[ben.phone])
+    assert (await ben.get("/api/v1/users/anna")).json["phone"] is None
