@@ -227,6 +227,15 @@ class Lives:
             await self._signals.cut_account(other, "put out by the host", live_id)
             await self._media.cut(other, live_id, "put out by the host")
 
+    async def separate(self, one: str, other: str) -> None:
+        """A block between two people: neither goes on watching the other's live, room included."""
+        query = select(live.c.id, live.c.owner_id).where(live.c.state == "live", live.c.owner_id.in_([one, other]))
+        async with self._db.read() as conn:
+            running = [(row.id, other if row.owner_id == one else one) for row in await conn.execute(query)]
+        for live_id, viewer in running:
+            await self._signals.cut_account(viewer, "left", live_id)
+            await self._media.cut(viewer, live_id, "left")
+
     # -- reading
     async def _row(self, conn: AsyncConnection, live_id: str) -> dict[str, Any]:
         row = (await conn.execute(select(live).where(live.c.id == live_id))).mappings().one_or_none()

@@ -45,3 +45,18 @@ async def test_07_a_live_without_replay_leaves_no_video(start_server: StartServe
     )
     assert (await anna.get(f"/api/v1/lives/{broadcast.id}")).json["video_id"] is None
     assert (await anna.get("/api/v1/feed", params={"scope": "home"})).json["items"] == []
+
+
+async def test_30_a_block_ends_watching_at_once(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben, cora = await server.person("anna"), await server.person("ben"), await server.person("cora")
+    broadcast = await Broadcast(anna).start()
+    blocked, other = await watch(ben, broadcast.id), await watch(cora, broadcast.id)
+    await until(lambda: blocked.received > 20 and other.received > 20, "pictures for both")
+    assert (await anna.put("/api/v1/blocks/ben")).status in (200, 201, 204)
+    await until(blocked.closed.is_set, "the blocked viewer to be cut off")
+    seen = other.received
+    await until(lambda: other.received > seen + 20, "the other viewer to go on")
+    assert not other.closed.is_set()
+    await broadcast.end()
+    other.close()
