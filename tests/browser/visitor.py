@@ -199,6 +199,9 @@ class Visitor:
 
     async def _shoot(self, name: str, size: Size) -> None:
         path = PICTURES / f"{name}-{size.name}.png"
+        await self.page.evaluate(
+            "Promise.all([...document.images].filter((one) => !one.complete).map((one) => one.decode().catch(() => null)))"
+        )
         data = await self.page.screenshot(animations="disabled")
         if len(data) > PICTURE_LIMIT_BYTES:
             path = path.with_suffix(".jpg")
