@@ -23,6 +23,8 @@ UNANSWERED_LIMIT = 2000
 QUIET_S = 0.25
 QUIET_LIMIT_S = 10.0
 PROGRESS_S = 0.25
+# Of a room talk so many in turn: each has a line of its own at the server, and a person does not say 200 things a second.
+SPEAKERS = 20
 
 
 def fill(template: Any, words: dict[str, str]) -> Any:
@@ -163,7 +165,7 @@ class ChatLoad:
         started, seconds, rate = loop.time(), given["seconds"], given["rate"]
         if not rate or not self.rooms:
             return 0, 0
-        speakers = itertools.cycle([(name, speaker) for name, clients in self.rooms.items() for speaker in clients[:1]])
+        speakers = itertools.cycle([(name, speaker) for name, clients in self.rooms.items() for speaker in clients[:SPEAKERS]])
         if given["all_speak"]:
             speakers = itertools.cycle([(name, speaker) for name, clients in self.rooms.items() for speaker in clients])
         sent, held_back, told_at = 0, 0, started

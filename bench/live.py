@@ -62,6 +62,7 @@ class LiveOptions:
     viewers: Sequence[int] = (10, 50)
     codec: str = "vp8"
     packets_per_picture: int = 5
+    audio: bool = True
     rate: float = 30.0
     packet_bytes: int = 1200
     seconds: float = 5.0
@@ -115,6 +116,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
             "token": live.publish_token,
             "codec": options.codec,
             "packets": options.packets_per_picture,
+            "audio": options.audio,
             "packet_bytes": options.packet_bytes,
             "rate": options.rate,
         }

@@ -307,14 +307,16 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        offer = self.peer.offer_to_publish(self._given["codec"], audio=True)
+        offer = self.peer.offer_to_publish(self._given["codec"], audio=self._given["audio"])
         async with aiohttp.ClientSession() as http:
             answer, _session = await exchange(http, self._given["url"], offer, self._given["token"])
         self.peer.accept(answer)
         if self.peer.answered is None or self.peer.answered.address is None or "video" not in self.peer.answered.payload_types:
             raise LoadFailed("the answer to the publisher has no candidate or refuses the video")
         await self.peer.connect(JOIN_TIMEOUT_S)
-        self._tasks = [asyncio.create_task(work) for work in (self._pictures(), self._sounds(), self._reports())]
+        self._tasks = [asyncio.create_task(work) for work in (self._pictures(), self._reports())]
+        if self._given["audio"]:
+            self._tasks.append(asyncio.create_task(self._sounds()))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -370,6 +372,8 @@ class Publisher:
         while not self.peer.closed.is_set():
             await asyncio.sleep(REPORT_S)
             for kind, clock_hz in (("audio", rtp_source.AUDIO_CLOCK_HZ), ("video", rtp_source.VIDEO_CLOCK_HZ)):
+                if not self._counts[kind]:
+                    continue
                 report = rtcp.SenderReport(
                     self.peer.ssrcs[kind],
                     rtcp.ntp_from_unix(time.time()),
