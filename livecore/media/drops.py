@@ -20,8 +20,6 @@ class Drop(StrEnum):
     STUN_UNKNOWN_USER = "stun_unknown_username"
     STUN_INTEGRITY = "stun_wrong_password"
     ADDRESS_TAKEN = "stun_address_of_another_peer"
-    # DTLS
-    DTLS_REFUSED = "dtls_refused"
     # SRTP
     NO_KEYS = "before_dtls"
     SRTP_AUTH = "srtp_authentication"

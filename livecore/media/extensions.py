@@ -13,8 +13,6 @@ class Extension(IntEnum):
     AUDIO_LEVEL = 5
     ORIENTATION = 6
     CAPTURE_TIME = 7
-    SEND_TIME = 8
-    PLAYOUT_DELAY = 9
 
 
 URIS: dict[Extension, str] = {
@@ -25,8 +23,6 @@ URIS: dict[Extension, str] = {
     Extension.AUDIO_LEVEL: "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
     Extension.ORIENTATION: "urn:3gpp:video-orientation",
     Extension.CAPTURE_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
-    Extension.SEND_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    Extension.PLAYOUT_DELAY: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
 }
 BY_URI = {uri: extension for extension, uri in URIS.items()}
 

@@ -56,7 +56,7 @@ class Packet:
 
     `sequence`, `timestamp`: widened. `at`: kernel arrival in monotonic seconds. `key`: starts a key frame.
     VP8 only: `picture_id_at` is the offset of a picture id in the payload (0: none; negative: the 7-bit form),
-    `tl0_at` the offset of TL0PICIDX (0: none). `templates` caches this packet as each kind of viewer gets it.
+    `tl0_at` the offset of TL0PICIDX (0: none).
     """
 
     __slots__ = (

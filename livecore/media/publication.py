@@ -45,7 +45,7 @@ class Track:
         """New streams of a publisher that came back: its numbers start anew, the forwarders stay."""
         self.codec, self.mid = codec, mid
         names = list(rids) or [""]
-        self.layers = {rid: Layer(rid, rank, codec.clock_hz, self.kind == "video") for rank, rid in enumerate(names)}
+        self.layers = {rid: Layer(rid, codec.clock_hz, self.kind == "video") for rid in names}
 
     def offered(self, now: float) -> list[layers.Offered]:
         return [layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now)) for layer in self.layers.values()]

@@ -26,11 +26,12 @@ from livecore.media.drops import Counters
 from livecore.media.estimate import SendSideEstimator
 from livecore.media.ice import IceLite
 from livecore.media.publication import Publication
+from livecore.media.recordings import Recordings
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
 from livecore.media.settings import WorkerSettings
 from livecore.media.source import Outbox
 from livecore.media.subscription import Subscription
-from livecore.media.tap import RecordingTap, ToRecorder
+from livecore.media.tap import ToRecorder
 from livecore.media.transport import Certificate
 
 WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed
@@ -74,12 +75,11 @@ class Router:
         self._wire = wire
         self._addresses = addresses
         self._emit = emit
-        self._to_recorder = to_recorder
         self._rng = rng
         self.outbox = Outbox()
         self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
-        self.taps: dict[str, RecordingTap] = {}
+        self.recordings = Recordings(to_recorder, emit, rng)
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
         self._viewers_due = self._ticked_at = 0.0
@@ -190,44 +190,12 @@ class Router:
         for live_id in list(self._by_live):
             self.end_live(live_id, now, reason)
 
-    # -- recordings
-
     def start_recording(self, live_id: str, publication_id: str, recording_id: str, now: float) -> None:
-        """Copy the best layer of a publication to the recorder, now or as soon as its publisher is connected.
-
-        Starting a recording that runs changes nothing.
-        """
-        if recording_id in self.taps:
-            return
+        """Copy the best layer of a publication to the recorder, now or as soon as its publisher is connected."""
         published = self.published.get((live_id, publication_id))
         if published is None:
             raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
-        tap = self.taps[recording_id] = RecordingTap(recording_id, published.publication, self._to_recorder, self._rng)
-        if published.connected:
-            tap.on_publisher(now)
-
-    def stop_recording(self, recording_id: str, reason: str = "stopped") -> None:
-        tap = self.taps.pop(recording_id, None)
-        if tap is not None:
-            tap.close(reason)
-            self.past.update(tap.drops)
-
-    def on_recorder_ready(self, now: float) -> None:
-        """The recorder is there (again): each recording goes on in a next part."""
-        for tap in self.taps.values():
-            tap.reopen(now)
-
-    def on_recorder_asks_key(self, recording_id: str, track: int, now: float) -> None:
-        tap = self.taps.get(recording_id)
-        if tap is not None:
-            tap.request_key(track, now)
-
-    def on_recorder_failed(self, recording_id: str, reason: str) -> None:
-        """The recorder gave a recording up."""
-        tap = self.taps.pop(recording_id, None)
-        if tap is not None:
-            tap.leave()
-            self._emit(RecordingFailed(recording_id, reason))
+        self.recordings.start(recording_id, published.publication, published.connected, now)
 
     # -- what happens
 
@@ -251,8 +219,7 @@ class Router:
                 held_until = min(held_until or layer.pending_since + HOLD_S, layer.pending_since + HOLD_S)
                 continue
             forward.flush(layer, now)
-        for tap in self.taps.values():
-            tap.flush()
+        self.recordings.flush()
         return held_until
 
     def backlog(self) -> int:
@@ -276,8 +243,7 @@ class Router:
                         published.publication.request_key(layer, now)
                 if published.publication.layered:
                     self._probing |= {viewer for viewer in published.viewers.values() if viewer.on_tick(now)}
-            for tap in self.taps.values():
-                tap.on_tick(now)
+            self.recordings.on_tick(now)
 
     def _publisher_connected(self, session: PublisherSession, now: float) -> None:
         published = self._published(session)
@@ -308,9 +274,7 @@ class Router:
                 viewer.resume(now)
             else:
                 viewer.transport.close("codec_changed", now)
-        for tap in self.taps.values():
-            if tap.publication is publication:
-                tap.on_publisher(now)
+        self.recordings.on_publisher(publication, now)
 
     def _session_closed(self, session: Session, reason: str, now: float) -> None:
         if self.sessions.pop(session.session_id, None) is not None:
@@ -346,8 +310,7 @@ class Router:
         self.past.update(publication.totals())
         for session in [s for s in self.sessions.values() if s.publication is publication]:
             session.transport.close(reason, now)
-        for tap in [tap for tap in self.taps.values() if tap.publication is publication]:
-            self.stop_recording(tap.recording_id, reason)
+        self.recordings.end(publication, reason)
         self._emit(PublicationDown(publication.live_id, publication.publication_id, reason))
 
     # -- parts
@@ -398,9 +361,7 @@ class Router:
             totals.update(session.drops())
         for published in self.published.values():
             totals.update(published.publication.totals())
-        for tap in self.taps.values():
-            totals.update(tap.drops)
-        return totals
+        return totals + self.recordings.totals()
 
     def live_ids(self) -> list[str]:
         return list(self._by_live)

@@ -109,9 +109,8 @@ class Outbox:
 class Layer:
     """One incoming stream: `rid` is its simulcast name, "" for the only one."""
 
-    def __init__(self, rid: str, rank: int, clock_hz: int, framed: bool) -> None:
+    def __init__(self, rid: str, clock_hz: int, framed: bool) -> None:
         self.rid = rid
-        self.rank = rank  # place in the publisher's offer
         self.ssrc: int | None = None  # None until a packet or the offer told it
         self.rtx_ssrc: int | None = None
         self.receiver = Receiver(clock_hz)

@@ -41,7 +41,7 @@ def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint) -> dict[
         "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "sessions": len(router.sessions),
         "publications": len(router.published),
-        "recordings": len(router.taps),
+        "recordings": len(router.recordings.taps),
         "datagrams_received": demux.received,
         "datagrams_sent": endpoint.datagrams_sent,
         "segmentation_offload": endpoint.offload,

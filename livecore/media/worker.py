@@ -209,7 +209,7 @@ class Worker:
         if kind == "start_recording":
             return router.start_recording(m["live"], m["publication"], m["recording"], now)
         if kind == "stop_recording":
-            return router.stop_recording(m["recording"])
+            return router.recordings.stop(m["recording"])
         if kind == "stats":
             return statistics.of_live(router, m["live"], now)
         if kind == "worker_stats":
@@ -219,14 +219,14 @@ class Worker:
     # -- the recorder
 
     def _recorder_ready(self) -> None:
-        self.router.on_recorder_ready(time.monotonic())
+        self.router.recordings.on_ready(time.monotonic())
 
     def _from_recorder(self, message: dict[str, Any]) -> None:
         recording, now = str(message.get("r")), time.monotonic()
         if message.get("t") == "key":
-            self.router.on_recorder_asks_key(recording, int(message.get("track", 0)), now)
+            self.router.recordings.on_key_wanted(recording, int(message.get("track", 0)), now)
         elif message.get("t") == "failed":
-            self.router.on_recorder_failed(recording, str(message.get("reason", "failed")))
+            self.router.recordings.on_failed(recording, str(message.get("reason", "failed")))
 
 
 def _no_recorder(_message: dict[str, Any]) -> bool:

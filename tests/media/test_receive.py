@@ -93,7 +93,7 @@ def test_cache_is_bounded_by_count_and_by_age() -> None:
 
 class Viewer:
     def __init__(self) -> None:
-        self.layer = Layer("", 0, 90_000, True)
+        self.layer = Layer("", 90_000, True)
         self.numbering: Numbering[Layer] = Numbering(90_000, 0, 0)
         self.resender = Resender(across_switches=False)
         self.drops: Counters = Counters()
@@ -134,7 +134,7 @@ def test_one_packet_is_sent_again_only_so_often() -> None:
 def test_nack_for_what_lies_before_the_last_switch_is_not_answered() -> None:
     viewer = Viewer()
     start = viewer.play(viewer.layer, 500, 10)
-    viewer.play(Layer("h", 1, 90_000, True), 7, 5, at=0.05)
+    viewer.play(Layer("h", 90_000, True), 7, 5, at=0.05)
     assert viewer.ask(start + 9, start + 10) == [7]
     assert viewer.drops[Drop.NACK_BEFORE_SWITCH] == 1
 

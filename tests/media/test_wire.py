@@ -53,7 +53,7 @@ def test_viewer_decrypts_exactly_what_was_meant_for_it(
     ours, theirs = keys(profile)
     protector, unprotector = Protector(ours, Counters()), Unprotector(theirs)
     kind = shape(pads=pads, transport_sequence=transport_sequence, tag_bytes=protector.tag_bytes)
-    epoch = Epoch(Layer("", 0, 90_000, True), 0, 11, 0xFFFFFFF0, *pictures)
+    epoch = Epoch(Layer("", 90_000, True), 0, 11, 0xFFFFFFF0, *pictures)
     sent = packets(sizes)
     got: list[bytes] = []
     number = 65_530
@@ -106,7 +106,7 @@ def test_long_batch_is_cut_into_runs_that_the_kernel_takes() -> None:
 def test_viewers_of_one_shape_share_a_layout_and_not_their_numbers() -> None:
     ours, _ = keys()
     run = lay_out(packets([100]), shape())[0]
-    layer = Layer("", 0, 90_000, True)
+    layer = Layer("", 90_000, True)
     protector = Protector(ours, Counters())
     first = bytes(protector.run(run, 1, Epoch(layer, 0, 5, 0), 0))
     second = bytes(protector.run(run, 2, Epoch(layer, 0, 9, 7), 0))

@@ -1,0 +1,87 @@
+"""The recordings of a worker: one tap each, started and ended by the main process, by the publication, or by the recorder."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from livecore.media.control import RecordingFailed
+from livecore.media.drops import Counters
+from livecore.media.publication import Publication
+from livecore.media.tap import RecordingTap, ToRecorder
+
+
+class Recordings:
+    """`taps`: recording id → what copies its publication."""
+
+    def __init__(self, to_recorder: ToRecorder, emit: Callable[[RecordingFailed], None], rng: random.Random) -> None:
+        self.taps: dict[str, RecordingTap] = {}
+        self._to_recorder = to_recorder
+        self._emit = emit
+        self._rng = rng
+        self._past: Counters = Counter()  # of recordings that have ended
+
+    # -- what the main process asks
+
+    def start(self, recording_id: str, publication: Publication, connected: bool, now: float) -> None:
+        """Starting one that runs changes nothing."""
+        if recording_id in self.taps:
+            return
+        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, self._to_recorder, self._rng)
+        if connected:
+            tap.on_publisher(now)
+
+    def stop(self, recording_id: str, reason: str = "stopped") -> None:
+        """Stopping one that has ended changes nothing."""
+        tap = self.taps.pop(recording_id, None)
+        if tap is not None:
+            tap.close(reason)
+            self._past.update(tap.drops)
+
+    # -- what the publication does
+
+    def on_publisher(self, publication: Publication, now: float) -> None:
+        """Its publisher is connected, for the first time or again."""
+        for tap in self.taps.values():
+            if tap.publication is publication:
+                tap.on_publisher(now)
+
+    def end(self, publication: Publication, reason: str) -> None:
+        for tap in [tap for tap in self.taps.values() if tap.publication is publication]:
+            self.stop(tap.recording_id, reason)
+
+    # -- what the recorder says
+
+    def on_ready(self, now: float) -> None:
+        """The recorder is there (again): each recording goes on in a next part."""
+        for tap in self.taps.values():
+            tap.reopen(now)
+
+    def on_key_wanted(self, recording_id: str, track: int, now: float) -> None:
+        tap = self.taps.get(recording_id)
+        if tap is not None:
+            tap.request_key(track, now)
+
+    def on_failed(self, recording_id: str, reason: str) -> None:
+        """The recorder gave a recording up."""
+        tap = self.taps.pop(recording_id, None)
+        if tap is not None:
+            tap.leave()
+            self._past.update(tap.drops)
+            self._emit(RecordingFailed(recording_id, reason))
+
+    # -- time
+
+    def flush(self) -> None:
+        """Send what the last drain of the socket brought."""
+        for tap in self.taps.values():
+            tap.flush()
+
+    def on_tick(self, now: float) -> None:
+        for tap in self.taps.values():
+            tap.on_tick(now)
+
+    def totals(self) -> Counters:
+        totals = Counter(self._past)
+        for tap in self.taps.values():
+            totals.update(tap.drops)
+        return totals
