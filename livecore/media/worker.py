@@ -7,6 +7,7 @@ process ends.
 """
 
 import asyncio
+import contextlib
 import gc
 import random
 import signal
@@ -30,6 +31,8 @@ from livecore.platform import ipc
 __all__ = ["Worker", "WorkerSettings", "run"]
 
 TICK_S = 0.02
+# The last events are a few kilobytes; a main process that does not read them by then is gone itself.
+FAREWELL_S = 1.0
 # How often main processes are told the load by which they choose a worker.
 LOAD_INTERVAL_S = 1.0
 # Metrics are read every ten or fifteen seconds.
@@ -65,6 +68,8 @@ class Worker:
             random.SystemRandom(),
         )
         self._mains: set[ipc.Connection] = set()
+        self._left_alone = asyncio.Event()  # set while no main process is connected
+        self._left_alone.set()
         self._server: asyncio.Server | None = None
         self._orphaned_at: float | None = time.monotonic()  # None while a main process is connected
         self._load_due = self._counters_due = 0.0
@@ -97,8 +102,9 @@ class Worker:
         if self._server is not None:
             self._server.close()
         self.endpoint.close()
-        # The transports of the Unix sockets flush what was written before they end.
-        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._left_alone.wait()
         self.settings.socket_path.unlink(missing_ok=True)
         self.stopped.set()
 
@@ -141,6 +147,7 @@ class Worker:
     def _main_ready(self, connection: ipc.Connection) -> None:
         self._mains.add(connection)
         self._orphaned_at = None
+        self._left_alone.clear()
         connection.send(
             {
                 "t": "hello",
@@ -155,6 +162,7 @@ class Worker:
         self._mains.discard(connection)
         if not self._mains:
             self._orphaned_at = time.monotonic()
+            self._left_alone.set()
 
     def _emit(self, event: WorkerEvent) -> None:
         message = event_to_message(event)
