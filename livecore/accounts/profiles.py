@@ -200,7 +200,7 @@ class Profiles:
         return found, position
 
     async def _is_findable(self, person: Person, viewer: str, text: str, settings: dict[str, Any]) -> bool:
-        if not person.is_active or not await self._sees(person, viewer, "discoverable_by_name", settings):
+        if not (person.is_active and person.is_verified) or not await self._sees(person, viewer, "discoverable_by_name", settings):
             return False
         if folded(person.username).startswith(folded(text.removeprefix("@"))):
             return True

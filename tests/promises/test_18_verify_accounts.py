@@ -17,8 +17,9 @@ async def test_18_what_is_confirmed_is_shown_and_needed(server: Server) -> None:
     ]
     assert [(answer.status, answer.type) for answer in reaching] == [(403, "unverified")] * len(reaching)
     assert (await ben.get("/api/v1/friend-requests")).json["items"] == []
-    # Nobody is shown somebody unconfirmed as a suggestion.
+    # Nobody is shown somebody unconfirmed, neither as a suggestion nor in a search.
     assert (await ben.get("/api/v1/discover/people")).json["items"] == []
+    assert (await ben.get("/api/v1/users", params={"q": "anna"})).json["items"] == []
     await anna.post("/api/v1/accounts/verify", {"channel": "phone", "code": await server.code(anna.phone)})
     assert (await anna.get("/api/v1/users/ben")).type == "unverified"
     await anna.post("/api/v1/accounts/verify", {"channel": "email", "code": await server.code(anna.email)})
