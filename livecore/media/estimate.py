@@ -58,6 +58,16 @@ class SendSideEstimator:
         self._probe_after = float("-inf")
         self._probe_wait_s = PROBE_WAIT_S
 
+    def restart(self, bps: int) -> None:
+        """Begin anew from this rate: what was heard before a pause says nothing of the path now."""
+        self.estimate_bps = bps
+        self._received.clear()
+        self._trend.clear()
+        self._group = self._before = None
+        self._accumulated_ms = self._smoothed_ms = 0.0
+        self._overusing_since = None
+        self._lost = self._heard = 0
+
     # -- what was sent
 
     def on_sent(self, first: int, count: int, packet_bytes: int, now: float) -> None:

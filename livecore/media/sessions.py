@@ -149,11 +149,15 @@ class ViewerSession(Session):
         probing = False
         for subscription in self.subscriptions:
             forwarder, track = subscription.forwarder, subscription.track
+            if not subscription.started or len(track.layers) < 2:
+                continue
+            offered = track.offered(now)
+            if not self._worth_sending(subscription, offered, now):
+                continue
             wanted = forwarder.wanted
-            if wanted is None or len(track.layers) < 2:
+            if wanted is None:
                 continue
             current = forwarder.current.rid if forwarder.current else None
-            offered = track.offered(now)
             rid = layers.choose(offered, current, self.estimate_bps, self.wished)
             if rid is not None and rid != wanted.rid:
                 forwarder.want(track.layers[rid])
@@ -163,6 +167,25 @@ class ViewerSession(Session):
             if estimator is not None and needed_bps is not None and (self.estimate_bps or needed_bps) < needed_bps:
                 probing = estimator.start_probe(int(needed_bps * PROBE_MARGIN), now) or probing
         return probing
+
+    def _worth_sending(self, subscription: Subscription, offered: list[layers.Offered], now: float) -> bool:
+        """False while the path does not carry even the thinnest layer: the viewer then gets sound alone."""
+        estimator, forwarder = self.transport.estimator, subscription.forwarder
+        if estimator is None:
+            return True
+        thinnest = next(iter(layers.order([layer for layer in offered if layer.alive])), None)
+        was_paused = subscription.starvation.paused
+        if not subscription.starvation.on_tick(thinnest.bitrate_bps if thinnest else 0, self.estimate_bps, now):
+            if not was_paused:
+                forwarder.want(None)
+            return False
+        if was_paused and thinnest is not None:
+            estimator.restart(int(thinnest.bitrate_bps * layers.HEADROOM))
+            self.estimate_bps = estimator.estimate_bps
+            layer = subscription.track.layers[thinnest.rid]
+            forwarder.want(layer)
+            self.publication.request_key(layer, now)
+        return True
 
     def on_probe(self, interval_s: float, now: float) -> bool:
         """Send a probe's next burst; False when it is over."""

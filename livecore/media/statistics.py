@@ -95,6 +95,7 @@ def _subscription(subscription: Subscription) -> dict[str, Any]:
         "kind": subscription.track.kind,
         "layer": forwarder.current.rid if forwarder.current else None,
         "switches": forwarder.switches,
+        "paused": subscription.starvation.paused,
         "packets": subscription.packets,
         "bytes": subscription.octets,
         "resent": subscription.resent,

@@ -12,6 +12,7 @@ from livecore.media.resend import Resend, Resender
 from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.sdp import AnswerSection
 from livecore.media.source import Batch, Layer
+from livecore.media.starvation import Starvation
 from livecore.media.wire import Shape, ShapeKey
 
 
@@ -26,6 +27,7 @@ class Subscription:
         self.packets = 0
         self.octets = 0
         self.resent = 0
+        self.starvation = Starvation()
         self.fraction_lost = 0.0  # as the viewer last reported it
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report
@@ -54,6 +56,11 @@ class Subscription:
             )
         )
         self.forwarder.want(layer)
+
+    @property
+    def started(self) -> bool:
+        """Whether the viewer's DTLS is up."""
+        return self._shape is not None
 
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
         shape = self._shape

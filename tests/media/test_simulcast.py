@@ -145,3 +145,27 @@ def test_recording_takes_the_best_layer_and_goes_on_without_a_seam_when_it_stops
     changes = [b for a, b in pairwise(packets()) if abs(len(a[4]) - len(b[4])) > 300]
     assert all(packet[4][0] & 0x10 and not packet[4][5] & 1 for packet in changes), "each layer begins with a key frame"
     assert len([message for message in plane.to_recorder if message["t"] == "open"]) == 1
+
+
+def test_viewer_whose_path_carries_no_picture_gets_sound_alone_and_the_picture_back_when_it_can() -> None:
+    plane, cameras, viewer, screen = stage(7)
+    watch(plane, cameras, screen, 2)
+    viewer.down.conditions = Conditions(delay_s=0.02, rate_bps=75_000)
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    starvation = next(s for s in session.subscriptions if s.track.kind == "video").starvation
+    narrowed = plane.now
+    while not starvation.paused:
+        watch(plane, cameras, screen, 0.1)
+        assert plane.now - narrowed < 15
+    watch(plane, cameras, screen, 0.5)  # what still stood in the queue
+    heard = len(screen.sounds)
+    watch(plane, cameras, screen, 3)
+    assert starvation.paused
+    assert len(screen.sounds) - heard >= 145  # fifty a second
+    viewer.down.conditions = Conditions(delay_s=0.02)
+    widened, shown = plane.now, len(screen.shown)
+    while layer(plane, viewer) != "h":
+        watch(plane, cameras, screen, 0.1)
+        assert plane.now - widened < 60
+    assert len(screen.shown) > shown

@@ -1,0 +1,42 @@
+"""When video is paused, and when it is tried again."""
+
+import itertools
+
+from livecore.media.starvation import RETRY_LIMIT_S, RETRY_S, STARVED_S, Starvation
+
+
+def run(starvation: Starvation, estimate_bps: int | None, start: float, seconds: float, thinnest_bps: int = 100_000) -> list[float]:
+    """The times at which video was sent, in steps of 0.2 s."""
+    times = [start + step * 0.2 for step in range(round(seconds / 0.2))]
+    return [now for now in times if starvation.on_tick(thinnest_bps, estimate_bps, now)]
+
+
+def test_path_that_carries_the_thinnest_layer_is_never_paused() -> None:
+    assert len(run(Starvation(), 95_000, 0.0, 60.0)) == 300
+    assert len(run(Starvation(), None, 0.0, 60.0)) == 300
+    assert len(run(Starvation(), 10_000, 0.0, 60.0, thinnest_bps=0)) == 300
+
+
+def test_starved_path_is_paused_after_a_while_and_tried_again() -> None:
+    starvation = Starvation()
+    sent = run(starvation, 50_000, 0.0, STARVED_S + RETRY_S + 1)
+    assert max(now for now in sent if now < STARVED_S + 1) < STARVED_S
+    assert min(now for now in sent if now > STARVED_S + 1) >= STARVED_S + RETRY_S - 0.2
+
+
+def test_passing_dip_pauses_nothing() -> None:
+    starvation = Starvation()
+    run(starvation, 50_000, 0.0, STARVED_S - 1)
+    run(starvation, 200_000, STARVED_S, 1)
+    run(starvation, 50_000, STARVED_S + 1, STARVED_S - 1)
+    assert not starvation.paused
+
+
+def test_each_try_in_vain_doubles_the_wait_up_to_a_limit() -> None:
+    starvation = Starvation()
+    sent = run(starvation, 50_000, 0.0, 1000.0)
+    tries = [b for a, b in zip([-9.0, *sent], sent, strict=False) if b - a > 1]
+    waits = [round(b - a, 3) for a, b in itertools.pairwise(tries)]
+    assert waits == sorted(waits)
+    assert waits[-1] < RETRY_LIMIT_S + STARVED_S + 1
+    assert len(tries) < 25
