@@ -20,10 +20,10 @@ TRACES = ["kiddo.marker", "zebra marker", "Markername", "kim.marker", "151199988
 
 
 async def rows(server: Server) -> dict[str, int]:
+    """How many each table has; periodic jobs come by themselves, so what jobs hold is left to the search of the files."""
+    tables = [table for table in metadata.sorted_tables if table.name != "job"]
     async with server.app.db.read() as conn:
-        return {
-            table.name: int((await conn.execute(select(func.count()).select_from(table))).scalar_one()) for table in metadata.sorted_tables
-        }
+        return {table.name: int((await conn.execute(select(func.count()).select_from(table))).scalar_one()) for table in tables}
 
 
 async def test_17_a_refusal_leaves_no_trace(server: Server, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,158 @@
+"""Each promise's test notices when the handler that keeps the promise is switched off (`make test-deep`).
+
+A row of the table: which promise, the handler that is switched off (as `tests.switching` says), and which test of the promise's
+file has to fail then, by a word of its name.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import switching
+
+HERE = Path(__file__).parent
+RUN_LIMIT_S = 240
+
+
+@dataclass(frozen=True)
+class Switch:
+    promise: int
+    handler: str
+    notices: str
+
+    @property
+    def file(self) -> Path:
+        (path,) = HERE.glob(f"test_{self.promise:02d}_*.py")
+        return path
+
+    def __str__(self) -> str:
+        return f"{self.promise:02d} {self.handler} {self.notices}"
+
+
+TABLE = [
+    Switch(2, "livecore.rest.ranges:parse_ranges", "a_range_answers_those_bytes"),
+    Switch(2, "livecore.rest.ranges:parse_ranges", "multipart_byteranges"),
+    Switch(2, "livecore.rest.ranges:parse_ranges=((0, 1),)", "past_the_end_is_416"),
+    Switch(2, "livecore.rest.ranges:_range_holds=True", "a_broken_off_download"),
+    Switch(2, "livecore.rest.ranges:_matches=False", "what_the_client_has"),
+    Switch(2, "livecore.rest.objects:attachment='inline'", "as_an_attachment"),
+    Switch(3, "livecore.rooms.admission:check_direct='deliver'", "a_stranger_gets_not_friends"),
+    Switch(3, "livecore.rooms.admission:check_direct='deliver'", "as_a_request"),
+    Switch(3, "livecore.rooms.service:_client_key", "arrives_once"),
+    Switch(3, "livecore.rooms.fanout:Hub.on_items", "arrives_once"),
+    Switch(4, "livecore.people.discovery:Discovery._settled=set()", "nobody_else"),
+    Switch(4, "livecore.people.relations:RelationStore.blocked_either_way=set()", "nobody_else"),
+    Switch(4, "livecore.accounts.profiles:Profiles._sees=True", "nobody_else"),
+    Switch(4, "livecore.accounts.records:Person.is_active=True", "nobody_else"),
+    Switch(4, "livecore.accounts.records:Person.is_verified=True", "nobody_else"),
+    Switch(4, "livecore.people.discovery:Discovery._mutual={}", "friends_of_friends_come_first"),
+    Switch(4, "livecore.people.service:People._after", "reaches_the_other_at_once"),
+    Switch(4, "livecore.people.relations:RelationStore.allows=True", "takes_no_requests"),
+    Switch(4, "livecore.platform.limits:RateLimiter.hit", "requests_are_limited"),
+    Switch(7, "livecore.rooms.live:LiveHub._tell", "watched_counted"),
+    Switch(7, "livecore.rooms.live:LiveHub.end", "watched_counted"),
+    Switch(7, "livecore.lives.course:Course.recording_finished=True", "becomes_a_replay"),
+    Switch(7, "livecore.lives.course:Course.recording_finished=False", "without_replay"),
+    Switch(10, "livecore.rest.api:Endpoint._admit", "answers_401_without_a_token"),
+    Switch(11, "livecore.rest.api:fields_of=[]", "is_named"),
+    Switch(11, "livecore.rest.api:fields_of=[]", "every_missing_field"),
+    Switch(11, "livecore.accounts.registration:Registration._insert", "all_present_gives_an_account"),
+    Switch(12, "livecore.accounts.registration:Registration._refuse_taken", "fifty_at_once"),
+    Switch(12, "livecore.accounts.registration:Registration._refuse_taken", "looks_like_a_taken_one"),
+    Switch(13, "livecore.accounts.passwords:Passwords.hash='$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$aGFzaA'", "enough_work"),
+    Switch(13, "livecore.accounts.passwords:Passwords.hash='Xq7 zebra-marker 41'", "in_no_log_file_or_answer"),
+    Switch(13, "livecore.accounts.passwords:Passwords.is_weaker=False", "a_weaker_hash"),
+    Switch(14, "livecore.accounts.codes:refuse", "the_code_works_once"),
+    Switch(14, "livecore.accounts.codes:refuse", "another_persons_code"),
+    Switch(14, "livecore.accounts.post:Post.send_letter", "counts_once_it_is_confirmed"),
+    Switch(14, "livecore.accounts.verification:Verification.prepare", "somebody_elses_address"),
+    Switch(14, "livecore.accounts.verification:Verification._withdraw_pending", "called_off"),
+    Switch(15, "livecore.accounts.codes:refuse", "five_wrong_tries"),
+    Switch(15, "livecore.accounts.codes:refuse", "ten_minutes"),
+    Switch(15, "livecore.accounts.codes:Codes.withdraw", "the_last_one_counts"),
+    Switch(16, "livecore.accounts.birth:is_adult=True", "eighteenth_birthday"),
+    Switch(16, "livecore.accounts.birth:is_plausible=True", "a_day_that_cannot_be"),
+    Switch(17, "livecore.accounts.registration:check_age", "a_refusal_leaves_no_trace"),
+    Switch(17, "livecore.accounts.registration:check_age", "the_keys_made_for_a_refusal"),
+    Switch(17, "livecore.accounts.registration:check_age", "are_not_remembered"),
+    Switch(18, "livecore.app:App.check_principal", "shown_and_needed"),
+    Switch(18, "livecore.accounts.records:Person.is_verified=True", "shown_and_needed"),
+    Switch(18, "livecore.accounts.post:Post.send_letter", "told_by_mail"),
+    Switch(19, "livecore.accounts.sessions:Sessions.end", "a_replay_ends_the_whole_family"),
+    Switch(19, "livecore.signaling.signals:BusSignals.cut_session", "a_replay_ends_the_whole_family"),
+    Switch(19, "livecore.accounts.sessions:Sessions.end_one", "listed_and_ended"),
+    Switch(19, "livecore.signaling.signals:BusSignals.cut_session", "listed_and_ended"),
+    Switch(19, "livecore.accounts.principals:Principals._forget", "listed_and_ended"),
+    Switch(19, "livecore.accounts.sessions:Sessions.end", "signing_out_ends"),
+    Switch(19, "livecore.accounts.sessions:Sessions.end_all", "a_password_change_ends"),
+    Switch(19, "livecore.accounts.recovery:Recovery.forgot", "a_forgotten_password"),
+    Switch(19, "livecore.accounts.recovery:refuse", "a_forgotten_password"),
+    Switch(19, "livecore.accounts.passwords:Passwords.verify=True", "told_alike"),
+    Switch(20, "livecore.accounts.avatars:render={64: b'MARKER', 256: b'MARKER', 512: b'MARKER'}", "made_anew_in_three_sizes"),
+    Switch(20, "livecore.accounts.avatars:kind_of='JPEG'", "what_is_no_picture"),
+    Switch(20, "livecore.accounts.profiles:Profiles.may_see_avatar=True", "to_whom_it_was_shown"),
+    Switch(20, "livecore.accounts.avatars:Avatars.set_disabled", "a_takedown_hides_it"),
+    Switch(22, "livecore.accounts.records:Records._open_column='1990-01-01'", "a_fresh_profile"),
+    Switch(22, "livecore.accounts.service:Accounts.update", "set_cleared_and_length_checked"),
+    Switch(23, "livecore.people.contacts:Contacts._delete=set()", "full_then_incremental"),
+    Switch(23, "livecore.people.contacts:Contacts.phone_confirmed", "told_of_when_they_join"),
+    Switch(23, "livecore.platform.limits:RateLimiter.hit", "new_numbers_are_limited"),
+    Switch(23, "livecore.accounts.profiles:Profiles._sees=True", "not_found_by_phone"),
+    Switch(23, "livecore.people.contacts:Contacts.delete_all", "one_by_one_and_all"),
+    Switch(30, "livecore.people.blocks:Blocks.block", "on_every_surface"),
+    Switch(30, "livecore.people.relations:RelationStore.changed", "on_every_surface"),
+    Switch(30, "livecore.people.relations:RelationStore.blocked_either_way=set()", "on_every_surface"),
+    Switch(30, "livecore.people.blocks:Blocks.unblock", "on_every_surface"),
+    Switch(30, "livecore.people.blocks:Blocks.unblock", "from_each_side"),
+    Switch(30, "livecore.rooms.service:Messages._withheld_from=()", "in_a_shared_group"),
+    Switch(30, "livecore.people.blocks:Blocks.block", "the_other_is_not_told"),
+    Switch(31, "livecore.rooms.admission:in_audience=True", "who_can_message_is_held"),
+    Switch(32, "livecore.accounts.profiles:Profiles._sees=False", "shown_to_anyone_with_an_account"),
+    Switch(32, "livecore.accounts.profiles:Profiles._sees=True", "each_field_is_shown_to_its_audience"),
+    Switch(36, "livecore.accounts.records:Records.forget", "seen_by_the_next_read"),
+    Switch(36, "livecore.rest.api:Call.if_match", "a_stale_tag"),
+    Switch(39, "livecore.accounts.preferences:Preferences.change", "keeps_it"),
+    Switch(39, "livecore.accounts.controls:Control.admits=True", "what_is_no_setting"),
+    Switch(44, "livecore.accounts.activity:ActivityLog.add", "it_pages_what_one_did"),
+    Switch(83, "livecore.rooms.sqlite_store:SqliteStore.retire=[]", "no_table_file_or_log_holds"),
+    Switch(83, "livecore.rooms.sqlite_store:_mark=1", "no_table_file_or_log_holds"),
+    Switch(83, "livecore.platform.keys:SqlKeys.destroy", "cannot_be_unsealed"),
+    Switch(83, "livecore.rooms.bodies:delete_expired={}", "never_after"),
+]
+
+
+@pytest.mark.parametrize("switch", TABLE, ids=str)
+def test_the_handlers_of_the_table_are_there(switch: Switch) -> None:
+    for target in switch.handler.split(";"):
+        switching.find(target)
+    assert re.search(rf"def test_\d\d_\w*{switch.notices}", switch.file.read_text()), f"no such test in {switch.file.name}"
+
+
+def test_every_promise_that_has_a_test_is_in_the_table() -> None:
+    tested = {int(path.name[5:7]) for path in HERE.glob("test_[0-9][0-9]_*.py")}
+    assert tested == {switch.promise for switch in TABLE}
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(RUN_LIMIT_S + 30)
+@pytest.mark.parametrize("switch", TABLE, ids=str)
+def test_the_promise_is_seen_to_fail(switch: Switch, tmp_path: Path) -> None:
+    results = tmp_path / "results.xml"
+    command = [sys.executable, "-m", "pytest", "-p", "tests.switching", "-x", "-q", "-p", "no:cacheprovider", f"--junitxml={results}"]
+    done = subprocess.run(
+        [*command, str(switch.file), "-k", switch.notices],
+        env=os.environ | {switching.VARIABLE: switch.handler},
+        cwd=HERE.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+    )
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    failures = [str(failure.get("message")) for failure in ElementTree.parse(results).iter("failure")]
+    assert any(message.startswith(("assert", "AssertionError")) for message in failures), done.stdout + done.stderr
