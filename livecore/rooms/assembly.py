@@ -43,7 +43,7 @@ class Rooms:
         self.snapshots = Snapshots(db)
         self.expiry = Expiry(db, clock, lambda: self.writer, checkpoint, settings.message_ttl_s)
         self.writer = Writer(store, keys, clock, self._on_items, self.expiry.on_deleted)
-        self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s)
+        self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s, shared=shared)
         self.hub = Hub(db, bus, self.mailboxes, self.snapshots, outlet, shared=shared)
         self.listing = Listing(db, directory, self.snapshots)
         self.conversations = Conversations(db, keys, clock, settings, relations, directory, self.snapshots, self.hub, outlet, self.writer)

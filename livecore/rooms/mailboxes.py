@@ -1,5 +1,6 @@
 """What is held for each device: from its first connection on, until it has it, leaves, or the time is over."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,23 +24,30 @@ PAGE_ITEMS = 200
 # What an answer may weigh, so that it passes every client's frame limit.
 PAGE_BYTES = 512 * 1024
 NOBODY = ""
+# Devices known to be held for: some 200 bytes each, a question to the store less at each connection.
+ATTACHED_LIMIT = 50_000
 
 
 class Mailboxes:
-    def __init__(self, db: Database, keys: Keys, clock: Clock, directory: Directory, writer: Writer, ttl_s: int) -> None:
+    def __init__(self, db: Database, keys: Keys, clock: Clock, directory: Directory, writer: Writer, ttl_s: int, *, shared: bool) -> None:
         self._db = db
         self._keys = keys
         self._clock = clock
         self._directory = directory
         self._writer = writer
         self._ttl_ms = ttl_s * 1000
+        self._shared = shared
+        self._attached: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def attach(self, account_id: str, device_id: str) -> None:
         """Hold messages for this device from now on. An account's first one takes over what waited for it."""
+        if (account_id, device_id) in self._attached:
+            return
         box, columns = tables.mailbox.c, tables.device_cursor.c
         known = select(box.device_id).where(box.account_id == account_id, box.device_id == device_id)
         async with self._db.read() as conn:
             if (await conn.execute(known)).first() is not None:
+                self._remember(account_id, device_id)
                 return
         async with self._db.write() as conn:
             make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
@@ -53,9 +61,18 @@ class Mailboxes:
                 .values(device_id=device_id)
             )
             await conn.execute(_cursors_at_head(account_id, device_id))
+        self._remember(account_id, device_id)
+
+    def _remember(self, account_id: str, device_id: str) -> None:
+        """Another process may remove a device, so this is remembered where there is one process alone."""
+        if not self._shared:
+            self._attached[account_id, device_id] = None
+            while len(self._attached) > ATTACHED_LIMIT:
+                self._attached.popitem(last=False)
 
     async def device_removed(self, account_id: str, device_id: str) -> None:
         """Hold nothing for it any more. What waits for an account's last device goes on waiting for its next one."""
+        self._attached.pop((account_id, device_id), None)
         box, columns = tables.mailbox.c, tables.device_cursor.c
         async with self._db.write() as conn:
             await conn.execute(delete(tables.mailbox).where(box.account_id == account_id, box.device_id == device_id))

@@ -29,6 +29,8 @@ log = structlog.get_logger("signaling")
 EVENTS: dict[str, ClientEvent] = message_events.events.all | live_events.events.all | presence_events.events.all
 # Events of one client whose turn has not come. More is a client that does not wait for answers: it is told to slow down.
 INBOX_LIMIT = 512
+# Seldom against the days after which a device counts as idle.
+SEEN_EVERY_S = 600.0
 # A frame holds one event: a message with its attachments, or the places of a large sync.
 FRAME_LIMIT_BYTES = 1 << 20
 
@@ -54,6 +56,8 @@ class Gateway:
         self._registry = services.registry
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
+        self._seen_at: dict[str, float] = {}  # device → loop time at which the store was last told
+        self._keeping: asyncio.Task[None] | None = None
         self._waiting: dict[str, Connection] = {}  # admitted, CONNECT not yet answered
         self._events = metrics.counter("socket_events", "Client events by name and outcome.", ("event", "outcome"))
         metrics.gauge("socket_connections", "Open Socket.IO connections.").set_function(lambda: len(self._registry))
@@ -78,6 +82,9 @@ class Gateway:
 
     async def close(self) -> None:
         await self.drain()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         # Events that are being answered may hold a transaction: they end by themselves.
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.server.shutdown()
@@ -99,8 +106,30 @@ class Gateway:
             await self._limiter.hit("anonymous_per_address", address)
             raise
         await self._services.mailboxes.attach(principal.account_id, principal.device_id)
-        await self._services.devices.seen(principal)
+        await self._seen(principal)
         self._waiting[sid] = Connection(sid, principal, link, address)
+
+    async def _seen(self, principal: Principal) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._seen_at.get(principal.device_id, float("-inf")) > SEEN_EVERY_S:
+            self._seen_at[principal.device_id] = now
+            await self._services.devices.seen(principal)
+
+    async def _keep_seen(self) -> None:
+        """A device that is connected is not idle, however long it says nothing."""
+        while True:
+            await asyncio.sleep(SEEN_EVERY_S)
+            here = {one.principal.device_id: one.principal for one in self._registry.all()}
+            self._seen_at = {device: at for device, at in self._seen_at.items() if device in here}
+            for principal in here.values():
+                try:
+                    await self._seen(principal)
+                except errors.Problem as problem:
+                    log.warning("devices could not be noted as seen", problem=problem.type)
+                    break
+
+    def start(self) -> None:
+        self._keeping = asyncio.get_running_loop().create_task(self._keep_seen(), name="gateway-seen")
 
     async def connected(self, sid: str) -> None:
         connection = self._waiting.pop(sid, None)
