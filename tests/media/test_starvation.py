@@ -36,7 +36,7 @@ def test_each_try_in_vain_doubles_the_wait_up_to_a_limit() -> None:
     starvation = Starvation()
     sent = run(starvation, 50_000, 0.0, 1000.0)
     tries = [b for a, b in zip([-9.0, *sent], sent, strict=False) if b - a > 1]
-    waits = [round(b - a, 3) for a, b in itertools.pairwise(tries)]
-    assert waits == sorted(waits)
+    waits = [b - a for a, b in itertools.pairwise(tries)]
+    assert all(b > a - 0.3 for a, b in itertools.pairwise(waits))  # times come in steps of 0.2 s
     assert waits[-1] < RETRY_LIMIT_S + STARVED_S + 1
     assert len(tries) < 25
