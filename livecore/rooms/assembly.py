@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from livecore.config import Settings
 from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations
 from livecore.rooms import expiry
+from livecore.rooms.erasure import ConversationEraser
 from livecore.rooms.expiry import Expiry
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.items import Item
@@ -47,6 +48,7 @@ class Rooms:
         self.hub = Hub(db, bus, self.mailboxes, self.snapshots, outlet, shared=shared)
         self.listing = Listing(db, directory, self.snapshots)
         self.conversations = Conversations(db, keys, clock, settings, relations, directory, self.snapshots, self.hub, outlet, self.writer)
+        self.eraser = ConversationEraser(db, self.conversations, self.writer)
         self.messages = Messages(
             db,
             clock,

@@ -40,7 +40,7 @@ class Expiry:
         return min(3600.0, max(1.0, self._ttl_ms / 1000 / 10))
 
     async def recover(self) -> None:
-        """At a start: keys that a crash left without bodies are destroyed."""
+        """Keys without bodies are destroyed: a crash may leave some."""
         after = ""
         while True:
             async with self._db.read() as conn:
@@ -58,6 +58,8 @@ class Expiry:
             self._writer().retire(emptied)
             if not emptied:
                 break
+        # Rows that others deleted (an erasure) and keys that a crash left are found here too.
+        await self.recover()
         async with self._db.write() as conn:
             await bodies.delete_stale_withheld(conn)
             await conn.execute(delete(tables.sent).where(tables.sent.c.sent_ms < self._clock.at_ms() - SENT_KEPT_MS))

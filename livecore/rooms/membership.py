@@ -250,7 +250,7 @@ class Conversations:
         snapshot = await self._as_admin(principal, conversation_id)
         if other is None or other not in snapshot.members:
             raise errors.NotFound("There is no such member.")
-        await self._remove(conversation_id, other)
+        await self.remove_account(conversation_id, other)
 
     async def leave(self, principal: Principal, conversation_id: str) -> None:
         """Leave a group, end a broadcast list, or put a direct conversation away until its next message."""
@@ -259,14 +259,15 @@ class Conversations:
             await self._put_away(principal.account_id, conversation_id)
         else:
             # The owner of a broadcast list is its one member who reads; its recipients know nothing of it.
-            await self._remove(conversation_id, principal.account_id)
+            await self.remove_account(conversation_id, principal.account_id)
 
-    async def _remove(self, conversation_id: str, account_id: str) -> None:
+    async def remove_account(self, conversation_id: str, account_id: str) -> None:
         """Without the last one the conversation ends; without its last admin the one who is there longest takes over."""
         member, cursor, shut = tables.member.c, tables.device_cursor.c, tables.withheld.c
         async with self._db.write() as conn:
             await self._raise(conn, conversation_id)
-            await conn.execute(delete(tables.member).where(member.conversation_id == conversation_id, member.account_id == account_id))
+            gone = delete(tables.member).where(member.conversation_id == conversation_id, member.account_id == account_id)
+            role = (await conn.execute(gone.returning(member.role))).scalar_one_or_none()
             await conn.execute(
                 delete(tables.device_cursor).where(cursor.conversation_id == conversation_id, cursor.account_id == account_id)
             )
@@ -281,7 +282,9 @@ class Conversations:
                 await conn.execute(delete(tables.conversation).where(tables.conversation.c.id == conversation_id))
         self._writer.retire(emptied)
         await self._hub.changed(conversation_id)
-        await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
+        if role != "recipient":
+            # Who is on a broadcast list does not know of it.
+            await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
         await self._tell_changed(conversation_id)
 
     async def _put_away(self, account_id: str, conversation_id: str) -> None:
@@ -304,7 +307,10 @@ class Conversations:
         await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
 
     async def _hand_over(self, conn: AsyncConnection, conversation_id: str) -> None:
-        columns = tables.member.c
+        columns, talk = tables.member.c, tables.conversation.c
+        kind = (await conn.execute(select(talk.kind).where(talk.id == conversation_id))).scalar_one_or_none()
+        if kind != "group":
+            return
         rows = (
             await conn.execute(
                 select(columns.account_id, columns.role)

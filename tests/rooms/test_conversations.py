@@ -169,3 +169,33 @@ async def test_held_messages_are_read_over_rest_too(server: Server) -> None:
     assert bodies(later["messages"]) == ["two"]
     stranger = await server.person("carl")
     assert (await stranger.get(f"/api/v1/conversations/{talk}/messages")).status == 404
+
+
+async def test_the_end_of_an_account_leaves_groups_to_the_others_and_holds_nothing(either_server: Server) -> None:
+    anna, ben, carl = await friends(either_server, "anna", "ben", "carl")
+    team, talk = await group(ben, anna, carl), await direct(anna, ben)
+    a, b, c = [await person.connect() for person in (anna, ben, carl)]
+    await say(b, team, "held for two")
+    await say(a, talk, "held for one")
+    await either_server.app.rooms.eraser.erase(ben.id)
+    await either_server.app.rooms.eraser.erase(ben.id)
+    await nothing_held(either_server)
+    roles = {member["user"]["username"]: member["role"] for member in (await anna.get(f"/api/v1/conversations/{team}")).json["members"]}
+    assert (set(roles), sorted(roles.values())) == ({"anna", "carl"}, ["admin", "member"])
+    await say(a, team, "going on")
+    await until(lambda: "going on" in bodies(c.heard("message:new")))
+    assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "anybody?"}) == "account_closed"
+    async with either_server.app.db.read() as conn:
+        for table in ("member", "device_cursor"):
+            held = await conn.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE account_id = '{ben.id}'")
+            assert held.scalar_one() == 0
+
+
+async def test_who_is_taken_off_a_broadcast_list_is_not_told(server: Server) -> None:
+    anna, ben, carl = await friends(server, "anna", "ben", "carl")
+    made = await anna.post("/api/v1/conversations", {"kind": "broadcast", "title": "All", "members": ["ben", "carl"]})
+    a, b, c = [await person.connect() for person in (anna, ben, carl)]
+    assert (await anna.delete(f"/api/v1/conversations/{made.json['id']}/members/ben")).status == 204
+    await say(a, made.json["id"], "news")
+    await hears(c, "news")
+    assert b.events == []

@@ -1,0 +1,31 @@
+"""What the end of an account means for conversations: groups go on, direct ones keep the other side, nothing hangs on it."""
+
+from sqlalchemy import delete, select
+
+from livecore.ports import Database
+from livecore.rooms import tables
+from livecore.rooms.membership import Conversations
+from livecore.rooms.writer import Writer
+
+
+class ConversationEraser:
+    """Keeps `ports.Eraser`."""
+
+    def __init__(self, db: Database, conversations: Conversations, writer: Writer) -> None:
+        self._db = db
+        self._conversations = conversations
+        self._writer = writer
+
+    async def erase(self, account_id: str) -> None:
+        """Idempotent. What the account said and nobody has yet goes too, with its keys where nothing else is under them."""
+        member, message = tables.member.c, tables.message.c
+        async with self._db.read() as conn:
+            rows = (await conn.execute(select(member.conversation_id).where(member.account_id == account_id))).all()
+        for row in rows:
+            await self._conversations.remove_account(row.conversation_id, account_id)
+        async with self._db.write() as conn:
+            gone = await conn.execute(
+                delete(tables.message).where(message.sender_id == account_id).returning(message.scope, message.conversation_id)
+            )
+            emptied = {one.scope: one.conversation_id for one in gone}
+        self._writer.retire(emptied)
