@@ -1,6 +1,6 @@
 """The tables of the documents, made from the declarations themselves: `python -m bench.reference` writes them.
 
-docs/rest.md and docs/decisions/README.md are whole; in docs/operations.md what stands between `<!-- made: NAME -->` and `<!-- end -->` is. A test says when
+docs/rest.md, docs/events.md and docs/decisions/README.md are whole; in docs/operations.md what stands between `<!-- made: NAME -->` and `<!-- end -->` is. A test says when
 they are out of date, and names this command.
 """
 
@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 
 from livecore import config
 from livecore.config import Settings
 from livecore.rest import ROUTES
+from livecore.signaling.asyncapi import SERVER_EVENTS
+from livecore.signaling.gateway import EVENTS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -113,6 +116,29 @@ def rest() -> str:
     return "\n".join(parts)
 
 
+def _fields(model: type[BaseModel]) -> str:
+    """`{one, other?}`: what is sent; a question mark where it may be left out."""
+    names = [name if field.is_required() else f"{name}?" for name, field in model.model_fields.items()]
+    return f"`{{{', '.join(names)}}}`" if names else ""
+
+
+def events() -> str:
+    asked = [(f"`{event.name}`", _fields(event.model), _fields(event.answer), event.summary) for event in EVENTS.values()]
+    told = [(f"`{name}`", _fields(model), text) for name, (model, text) in SERVER_EVENTS.items()]
+    return "\n".join(
+        [
+            "# Socket.IO events\n",
+            f"Made from the events' own declarations (`{COMMAND}`); `/asyncapi.json` has the types of all fields. What holds between them "
+            "(order, cursors, receipts) is in [protocol.md](protocol.md).\n",
+            "## From the client\n",
+            "Each is acknowledged: `{ok: true, data}` with what stands under *answer* as `data`, or `{ok: false, error}`.\n",
+            table(("event", "data", "answer", "what"), asked),
+            "## From the server\n",
+            table(("event", "data", "what"), told),
+        ]
+    )
+
+
 def decisions() -> str:
     parts = ["# Decisions\n\nWhat was decided, why, and what it costs.\n"]
     for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
@@ -136,7 +162,8 @@ def with_sections(text: str) -> str:
 def documents() -> dict[Path, str]:
     """Each document that is made in whole or in part, and what it should hold now."""
     operations = DOCS / "operations.md"
-    return {DOCS / "rest.md": rest(), DOCS / "decisions" / "README.md": decisions(), operations: with_sections(operations.read_text())}
+    whole = {DOCS / "rest.md": rest(), DOCS / "events.md": events(), DOCS / "decisions" / "README.md": decisions()}
+    return {**whole, operations: with_sections(operations.read_text())}
 
 
 def main(_arguments: list[Any]) -> int:
