@@ -58,8 +58,13 @@ from livecore.ports import (
     Relations,
     Signals,
     SmsSender,
+    TakedownPort,
 )
 from livecore.presence.service import Presence
+from livecore.privacy.erasure import Erasure
+from livecore.privacy.exporting import Exports
+from livecore.privacy.minors import Minors
+from livecore.privacy.retention import Retention
 from livecore.rest import ROUTES, openapi
 from livecore.rest.api import APP, mount, problems
 from livecore.rest.web import WEB_DEMO, WebDemo
@@ -69,6 +74,12 @@ from livecore.rooms.sqlite_store import SqliteStore
 from livecore.signaling.gateway import Gateway, Services
 from livecore.signaling.registry import Registry
 from livecore.signaling.signals import BusSignals
+from livecore.trust.audit import AuditLog
+from livecore.trust.claims import Claims
+from livecore.trust.notices import Notices
+from livecore.trust.policies import Policies
+from livecore.trust.reports import Reports
+from livecore.trust.targets import Takedowns
 
 log = structlog.get_logger("app")
 
@@ -130,6 +141,8 @@ class App:
         self.links = MediaLinks(self.keys, self.clock, settings.media_link_s)
         self.jobs = SqlJobs(self.db, self.clock, self.metrics)
 
+        # -- policies, notices and audit, which the others lean on
+        await self._start_policies()
         # -- accounts and people
         await self._start_accounts()
         # -- rooms, presence, signaling
@@ -139,10 +152,12 @@ class App:
         # -- library and feed
         self._start_library()
         # -- trust and privacy
+        self._build_trust()
 
         if serving:
             await self.jobs.start()
             self._stack.push_async_callback(self.jobs.close)
+            await self.retention.start()
             await self._start_live_plane()
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application[APP] = self
@@ -150,6 +165,68 @@ class App:
         self.gateway.attach(application)
         application.add_routes(WebDemo(WEB_DEMO).routes())
         return application
+
+    async def _start_policies(self) -> None:
+        async def tell(account_id: str, event: str, content: Mapping[str, Any]) -> None:
+            await self.signals.to_account(account_id, event, content)
+
+        self.audit = AuditLog(self.db, self.clock)
+        self.notices = Notices(self.db, self.clock, tell)
+        self.policies = Policies(self.db, self.clock, self.jobs, self.audit, self.notices, self.settings, lambda: self.accounts)
+        self.erasure = Erasure(self.db, self.keys, self.storage, self.jobs, self.clock, data.metadata, data.data_map, self.db.checkpoint)
+        await self.policies.start()
+        self.neighbours.policies, self.neighbours.notifier, self.neighbours.erasures = self.policies, self.notices, self.erasure
+
+    def _build_trust(self) -> None:
+        takedowns: dict[str, TakedownPort] = {
+            "video": self.videos,
+            "live": self.lives,
+            "post": self.posts,
+            "comment": self.reactions,
+        }
+        takedowns |= dict.fromkeys(self.account_parts.takedowns.KINDS, self.account_parts.takedowns)
+        self.takedowns = Takedowns(self.db, self.clock, self.directory, self.notices, self.audit, takedowns)
+        self.claims = Claims(self.db, self.keys, self.clock, self.jobs, self.mailer, self.audit, self.takedowns, lambda: self.url)
+        self.reports = Reports(
+            self.db,
+            self.keys,
+            self.clock,
+            self.directory,
+            self.audit,
+            self.notices,
+            self.activity,
+            self.takedowns,
+            self.blocks,
+        )
+        self.exports = Exports(
+            self.db,
+            self.keys,
+            self.storage,
+            self.jobs,
+            self.clock,
+            self.notices,
+            data.metadata,
+            data.data_map,
+            self.settings.data_dir / "tmp",
+            self.settings.export_link_s,
+        )
+        self.minors = Minors(self.db, self.clock, self.directory, self.accounts, self.erasure, self.audit)
+        self.retention = Retention(self.db, self.jobs, self.clock, data.metadata)
+        self.retention.expiring += [self.claims.expire, self.exports.expire]
+        # Owners' own steps first, while the rows that they need are there; the account itself last.
+        self.erasure.erasers += [
+            self.lives,
+            self.rooms.eraser,
+            self.videos,
+            self.reports,
+            self.people,
+            self.jobs,
+            self.accounts,
+        ]
+
+    async def knows_case(self, case_id: str) -> bool:
+        """Whether a claim or a report has this id: what staff must name to read a person's account."""
+        return await self.claims.knows(case_id) or await self.reports.knows(case_id)
 
     async def _start_accounts(self) -> None:
         # Other processes change what this one has in memory.

@@ -1,6 +1,6 @@
 """Tables of privacy: exports that were asked for, and accounts on their way out."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Index, String, Table
 
 from livecore.data import declare_objects, impersonal, metadata, personal
 
@@ -17,7 +17,6 @@ export = Table(
     Column("ready_ms", BigInteger),
     Column("expires_ms", BigInteger),
     Column("size_bytes", BigInteger),
-    Column("records", Integer),
     Index("ix_export_account_id_id", "account_id", "id"),
     info=personal(
         subject="account_id",

@@ -423,7 +423,9 @@ class Endpoint:
                 return web.Response(status=304, headers=headers)
         if reply.content is None:
             return web.Response(status=204 if status == 200 else status, headers=headers)
-        return web.Response(body=reply.content.model_dump_json(by_alias=True).encode(), status=status, headers=headers, content_type="application/json")
+        return web.Response(
+            body=reply.content.model_dump_json(by_alias=True).encode(), status=status, headers=headers, content_type="application/json"
+        )
 
 
 def _none_match(header: str | None, etag: str) -> bool:
