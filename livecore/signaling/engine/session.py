@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from livecore.signaling.engine.server import EngineServer
     from livecore.signaling.engine.websocket import WebSocketProtocol
 
-# Messages that were read and not yet handled; a client that sends faster than it is served is cut off.
+# Messages that were read and not yet handled. Above the bytes a WebSocket is not read until half are handled, so that the
+# sender's own network holds it back; above the count a client is cut off.
 INBOX_LIMIT = 1024
+INBOX_BYTES = 1 << 20
 # A polling client's packets while no poll is there; the bound in bytes is the server's setting.
 PACKET_COST_BYTES = 64
 
@@ -27,6 +29,7 @@ class Session:
         "held",
         "held_bytes",
         "inbox",
+        "inbox_bytes",
         "poll",
         "posting",
         "probe",
@@ -47,6 +50,7 @@ class Session:
         self.ws: WebSocketProtocol | None = None  # the transport once it is a WebSocket
         self.probe: WebSocketProtocol | None = None  # one that asks to take over
         self.inbox: deque[str | bytes] = deque()
+        self.inbox_bytes = 0
         self.pumping = False
         self.awaiting_pong = False
         self.closed = False
@@ -118,6 +122,9 @@ class Session:
                 self.server.cut(self, "too_fast")
                 return
             self.inbox.append(packet.data)
+            self.inbox_bytes += len(packet.data)
+            if self.inbox_bytes > INBOX_BYTES and self.ws is not None:
+                self.ws.hold_back(True)
             if not self.pumping:
                 self.pumping = True
                 self.server.spawn(self._pump())
@@ -132,7 +139,11 @@ class Session:
         """Messages one after the other, as the protocol library expects them."""
         try:
             while self.inbox and not self.closed:
-                await self.server.trigger_message(self, self.inbox.popleft())
+                data = self.inbox.popleft()
+                self.inbox_bytes -= len(data)
+                if self.inbox_bytes <= INBOX_BYTES // 2 and self.ws is not None:
+                    self.ws.hold_back(False)
+                await self.server.trigger_message(self, data)
         finally:
             self.pumping = False
 

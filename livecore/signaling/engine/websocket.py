@@ -45,6 +45,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._reader = frames.FrameReader(server.payload_bytes)
         self._transport: Any = None
         self._is_paused = False
+        self._is_held_back = False
         self._closing = False
         self.probing = probing
         self.probed = False
@@ -79,6 +80,17 @@ class WebSocketProtocol(asyncio.Protocol):
         transport.write(data)
         if self._is_paused and transport.get_write_buffer_size() > self._server.buffer_bytes:
             self._server.cut(self._session, "too_slow")
+
+    def hold_back(self, wanted: bool) -> None:
+        """Stop or go on reading what the client sends."""
+        transport = self._transport
+        if wanted == self._is_held_back or transport is None or transport.is_closing():
+            return
+        self._is_held_back = wanted
+        if wanted:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
 
     def close(self, code: int) -> None:
         """Say so, and cut the transport when the other side has said so too, or soon."""
