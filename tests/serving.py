@@ -31,7 +31,9 @@ class Answer:
 
     @property
     def type(self) -> str:
-        """The word of a problem document."""
+        """The word of a problem document; empty when this is none."""
+        if not self.headers.get("Content-Type", "").startswith("application/problem+json"):
+            return ""
         return str(self.json["type"]).rpartition("/")[2]
 
     def __repr__(self) -> str:
