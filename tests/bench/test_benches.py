@@ -158,3 +158,10 @@ def test_what_cannot_be_measured_is_refused_in_words(tmp_path: Path, arguments: 
     assert result.exit_code == status
     assert says in " ".join(result.output.replace("│", "").split())
     assert not report.exists()
+
+
+def test_without_its_extra_the_bench_says_which_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = CliRunner().invoke(bench, ["store"])
+    assert result.exit_code == 2
+    assert "livecore[bench]" in result.output
