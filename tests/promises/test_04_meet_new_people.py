@@ -20,6 +20,9 @@ async def test_04_strangers_are_suggested_and_nobody_else(server: Server) -> Non
     assert sorted(await suggested(anna)) == sorted(set(names) - {"anna"})
 
     await server.befriend(anna, people["friend"])
+    # Also as friends of a friend these are not suggested.
+    for name in ("hidden", "suspended", "leaving"):
+        await server.befriend(people["friend"], people[name])
     await anna.put("/api/v1/blocks/blocked")
     await people["blocker"].put("/api/v1/blocks/anna")
     await people["hidden"].patch("/api/v1/me/settings", {"discoverable_by_name": "nobody"})
