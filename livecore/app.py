@@ -174,6 +174,7 @@ class App:
         self.notices = Notices(self.db, self.clock, tell)
         self.policies = Policies(self.db, self.clock, self.jobs, self.audit, self.notices, self.settings, lambda: self.accounts)
         self.erasure = Erasure(self.db, self.keys, self.storage, self.jobs, self.clock, data.metadata, data.data_map, self.db.checkpoint)
+        await self.audit.start()
         await self.policies.start()
         self.neighbours.policies, self.neighbours.notifier, self.neighbours.erasures = self.policies, self.notices, self.erasure
 

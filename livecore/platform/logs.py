@@ -42,7 +42,7 @@ def configure(settings: Settings) -> None:
     if settings.log_format == "json":
         last = structlog.processors.JSONRenderer(serializer=_json)
     else:
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        last = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
