@@ -60,6 +60,7 @@ class Hub:
         self._heads: OrderedDict[str, int] = OrderedDict()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._catching: dict[str, int] = {}  # conversation → the head that is known to be there
+        self._rung: set[str] = set()  # those that moved again since their reading began
         self._receipts: dict[tuple[str, str, str], int] = {}
         self._receipts_due: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,6 +153,7 @@ class Hub:
 
     def _catch_up(self, conversation_id: str, head: int) -> None:
         running = conversation_id in self._catching
+        self._rung.add(conversation_id)
         self._catching[conversation_id] = max(head, self._catching.get(conversation_id, 0))
         if not running:
             self._spawn(self._read(conversation_id))
@@ -160,10 +162,16 @@ class Hub:
         """Give what the store holds beyond what was given, until the known head is reached."""
         try:
             while self._heads.get(conversation_id, 0) < self._catching[conversation_id]:
+                self._rung.discard(conversation_id)
                 after = self._heads.get(conversation_id, self._catching[conversation_id] - 1)
                 items, head = await self._mailboxes.items_after(conversation_id, after)
                 snapshot = await self._snapshots.get(conversation_id)
                 if snapshot is None:
+                    return
+                if not items and head <= after:
+                    # A bell for what is not there. What came while this was read is looked at once more.
+                    if conversation_id in self._rung:
+                        continue
                     return
                 unknown = {item.account_id for item in items} - set(self._names)
                 for account_id, username in (await self._mailboxes.names(unknown)).items():
@@ -178,6 +186,7 @@ class Hub:
             log.warning("the store was away while a hole was filled")
         finally:
             self._catching.pop(conversation_id, None)
+            self._rung.discard(conversation_id)
 
     async def _on_bell(self, delivery: Delivery) -> None:
         node, what, conversation_id, first, last = orjson.loads(delivery.data)
