@@ -197,15 +197,16 @@ class Exports:
         own = getattr(row, personal.subject) == account_id
         shown: dict[str, Any] = {}
         for column in declared.table.columns:
-            value = getattr(row, column.name)
+            # The schema's names are a kind of string that JSON does not take as a key.
+            name, value = str(column.name), getattr(row, column.name)
             if column.name in personal.hidden or (column.name in personal.sealed and not own):
                 continue
             if column.name in personal.sealed and value is not None:
-                shown[column.name] = await self._opened(account_id, value, f"{declared.table.name}.{column.name}")
+                shown[name] = await self._opened(account_id, value, f"{declared.table.name}.{name}")
             elif isinstance(column.type, LargeBinary) and value is not None:
-                shown[column.name] = base64.b64encode(value).decode()
+                shown[name] = base64.b64encode(value).decode()
             else:
-                shown[column.name] = value
+                shown[name] = value
         return shown
 
     async def _opened(self, account_id: str, sealed: bytes, context: str) -> Any:
