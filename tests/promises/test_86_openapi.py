@@ -17,6 +17,11 @@ from tests.serving import Server
 ENDING = {("DELETE", "/api/v1/me"), ("DELETE", "/api/v1/me/session"), ("PUT", "/api/v1/me/password")}
 
 
+@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag", "image/jpeg", "image/png", "image/webp", "image/gif")
+def as_it_is(_ctx: Any, value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 async def test_86_the_description_is_valid_openapi(server: Server) -> None:
     answer = await server.call("GET", "/openapi.json")
     assert answer.status == 200
@@ -41,7 +46,7 @@ async def test_86_no_generated_request_meets_a_5xx_or_an_undocumented_status(ser
     faults: list[str] = []
     tried = await asyncio.to_thread(_try_all, server, anna.access, faults)
     assert tried > 300
-    assert faults == []
+    assert not faults, "\n".join(sorted(set(faults)))
 
 
 def _try_all(server: Server, token: str, faults: list[str]) -> int:
@@ -53,7 +58,7 @@ def _try_all(server: Server, token: str, faults: list[str]) -> int:
             continue
 
         @settings(
-            max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+            max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
         )
         def attempt(case: Any) -> None:
             nonlocal tried
@@ -65,7 +70,7 @@ def _try_all(server: Server, token: str, faults: list[str]) -> int:
             elif str(response.status_code) not in documented:
                 faults.append(f"{case.operation.label}: {response.status_code} is not documented: {response.text[:300]}")
             elif response.status_code >= 400 and response.request.method != "HEAD":
-                kind = response.headers.get("Content-Type", "")
+                kind = response.headers.get("content-type", [""])[0]
                 if not kind.startswith("application/problem+json") or "title" not in json.loads(response.text):
                     faults.append(f"{case.operation.label}: {response.status_code} without a problem document ({kind})")
 
