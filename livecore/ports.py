@@ -256,7 +256,10 @@ class Devices(Protocol):
 
 
 class DeviceWatcher(Protocol):
-    """Told after the commit that a device is no longer held for (signed out, revoked, idle, one too many)."""
+    """Told after the commit that a device signed in, or is no longer held for (signed out, revoked, idle, one too many)."""
+
+    async def device_added(self, account_id: str, device_id: str) -> None:
+        """Idempotent: a device that signs in again is told again."""
 
     async def device_removed(self, account_id: str, device_id: str) -> None: ...
 

@@ -104,6 +104,11 @@ class DeviceList:
             await conn.execute(delete(tables.account_device).where(tables.account_device.c.id.in_(gone)))
         return gone
 
+    async def tell_added(self, account_id: str, device_id: str) -> None:
+        """After the commit."""
+        for watcher in self._neighbours.device_watchers:
+            await watcher.device_added(account_id, device_id)
+
     async def tell_removed(self, account_id: str, device_ids: Iterable[str]) -> None:
         """After the commit."""
         for device_id in device_ids:

@@ -138,7 +138,8 @@ class Sessions:
         return Opened(account_id, session_id, await self._issue(conn, account_id, session_id), arrival)
 
     async def opened(self, opened: Opened) -> None:
-        """After the commit of `open`: what had to make room is told and cut."""
+        """After the commit of `open`: the device is told of, and what had to make room for it is told and cut."""
+        await self._devices.tell_added(opened.account_id, opened.arrival.device_id)
         if opened.arrival.ended or opened.arrival.removed:
             await self._after_end(opened.account_id, opened.arrival.ended, opened.arrival.removed, "replaced")
 

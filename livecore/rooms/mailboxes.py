@@ -1,4 +1,4 @@
-"""What is held for each device: from its first connection on, until it has it, leaves, or the time is over."""
+"""What is held for each device: from its sign-in on, until it has it, leaves, or the time is over."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -69,6 +69,9 @@ class Mailboxes:
             self._attached[account_id, device_id] = None
             while len(self._attached) > ATTACHED_LIMIT:
                 self._attached.popitem(last=False)
+
+    async def device_added(self, account_id: str, device_id: str) -> None:
+        await self.attach(account_id, device_id)
 
     async def device_removed(self, account_id: str, device_id: str) -> None:
         """Hold nothing for it any more. What waits for an account's last device goes on waiting for its next one."""

@@ -8,6 +8,10 @@ from tests.serving import Server
 class Watcher:
     def __init__(self) -> None:
         self.removed: list[tuple[str, str]] = []
+        self.added: list[tuple[str, str]] = []
+
+    async def device_added(self, account_id: str, device_id: str) -> None:
+        self.added.append((account_id, device_id))
 
     async def device_removed(self, account_id: str, device_id: str) -> None:
         self.removed.append((account_id, device_id))
