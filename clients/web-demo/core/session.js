@@ -1,25 +1,31 @@
-// Who is signed in. The access token lives in memory; the refresh token in localStorage, since it must outlive the tab.
+// Who is signed in. The refresh token is in localStorage, since it must outlive the tab; the short-lived access token in the tab's
+// sessionStorage.
 //
 // A refresh token works once, and using one twice ends the whole session. So only one tab at a time renews (a Web Lock), it
-// reads the token inside the lock, and tells the other tabs the new access token.
+// reads the token inside the lock, asks the other tabs first, and tells them what it got. A page that is left while the answer is on
+// its way would lose the new token: hence no renewal at a reload or in a second tab.
 import { offline, problemOf } from "./problem.js";
 
 const KEY = "livecore.session";
 const DEVICE_KEY = "livecore.device";
 // Renewed this long before its end, so that no request is sent with a token that dies on the way.
 const MARGIN_MS = 30_000;
+const ACCESS_KEY = "livecore.access";
+// How long the other tabs have to answer whether one of them has an access token.
+const PEERS_MS = 80;
 
 const channel = new BroadcastChannel("livecore.session");
 const watchers = new Set();
-let access = null; // { token, until_ms } or null
+let access = JSON.parse(sessionStorage.getItem(ACCESS_KEY) ?? "null"); // { token, until_ms } or null
 let renewing = null;
 
 const read = () => JSON.parse(localStorage.getItem(KEY) ?? "null");
 const write = (value) => (value ? localStorage.setItem(KEY, JSON.stringify(value)) : localStorage.removeItem(KEY));
 
 channel.onmessage = ({ data }) => {
-  if (data.access) access = data.access;
-  if (data.ended) access = null;
+  if (data.ask && fresh()) channel.postMessage({ access });
+  if (data.access) hold(data.access);
+  if (data.ended) hold(null);
   if (data.ended || data.account) for (const watcher of watchers) watcher(data.account ?? null);
 };
 
@@ -53,8 +59,16 @@ function deviceName() {
   return `${browser === "Edg" ? "Edge" : browser}, ${system}`;
 }
 
+function hold(value) {
+  access = value;
+  if (value) sessionStorage.setItem(ACCESS_KEY, JSON.stringify(value));
+  else sessionStorage.removeItem(ACCESS_KEY);
+}
+
+const fresh = (refused = null) => access !== null && access.token !== refused && access.until_ms - MARGIN_MS > Date.now();
+
 function keep(tokens) {
-  access = { token: tokens.access, until_ms: Date.now() + tokens.expires_in * 1000 };
+  hold({ token: tokens.access, until_ms: Date.now() + tokens.expires_in * 1000 });
   channel.postMessage({ access });
 }
 
@@ -77,7 +91,7 @@ export function updateAccount(who) {
 export function end() {
   if (!read() && !access) return;
   write(null);
-  access = null;
+  hold(null);
   channel.postMessage({ ended: true });
   tell(null);
 }
@@ -85,7 +99,7 @@ export function end() {
 /** The access token, renewed where it has to be; null when nobody is signed in. */
 export async function token({ renew = false } = {}) {
   if (!signedIn()) return null;
-  if (!renew && access && access.until_ms - MARGIN_MS > Date.now()) return access.token;
+  if (!renew && fresh()) return access.token;
   renewing ??= exclusively(refresh, renew ? access?.token : null).finally(() => (renewing = null));
   return renewing;
 }
@@ -96,7 +110,11 @@ const exclusively = (work, argument) =>
 
 async function refresh(refused) {
   // Another tab may have renewed while this one waited for the lock.
-  if (access && access.token !== refused && access.until_ms - MARGIN_MS > Date.now()) return access.token;
+  if (!fresh(refused)) {
+    channel.postMessage({ ask: true });
+    await new Promise((resolve) => setTimeout(resolve, PEERS_MS));
+  }
+  if (fresh(refused)) return access.token;
   const held = read();
   if (!held) return null;
   const response = await fetch("/api/v1/sessions/refresh", {
