@@ -58,7 +58,12 @@ def _try_all(server: Server, token: str, faults: list[str]) -> int:
             continue
 
         @settings(
-            max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+            max_examples=25,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
         )
         def attempt(case: Any) -> None:
             nonlocal tried
