@@ -98,6 +98,7 @@ async def test_37_there_is_time_to_think_again(server: Server, tmp_path: Path) -
     server.clock.advance(13 * 86400)
     await anna.sign_in()
     assert (await anna.get("/api/v1/me")).status == 200
+    assert await server.app.erasure.due_ms(anna.id) is None
     server.clock.advance(5 * 86400)
     await anna.sign_in()
     await ben.sign_in()

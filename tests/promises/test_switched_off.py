@@ -119,8 +119,13 @@ TABLE = [
     Switch(31, "livecore.rooms.admission:in_audience=True", "who_can_message_is_held"),
     Switch(32, "livecore.accounts.profiles:Profiles._sees=False", "shown_to_anyone_with_an_account"),
     Switch(33, "livecore.accounts.profiles:Profiles._sees=True", "each_field_is_shown_to_its_audience"),
+    Switch(35, "livecore.privacy.exporting:Exports._pack_table={'table': 'none'}", "everything_kept"),
+    Switch(35, "livecore.privacy.exporting:Exports._pack_objects=[]", "everything_kept"),
     Switch(36, "livecore.accounts.records:Records.forget", "seen_by_the_next_read"),
     Switch(36, "livecore.rest.api:Call.if_match", "a_stale_tag"),
+    Switch(37, "livecore.privacy.erasure:Erasure._erase_rows", "after_deletion_nothing_leads"),
+    Switch(37, "livecore.privacy.erasure:Erasure.schedule", "after_the_grace_period"),
+    Switch(37, "livecore.privacy.erasure:Erasure.cancel=True", "time_to_think_again"),
     Switch(39, "livecore.accounts.preferences:Preferences.change", "keeps_it"),
     Switch(39, "livecore.accounts.controls:Control.admits=True", "what_is_no_setting"),
     Switch(44, "livecore.accounts.activity:ActivityLog.add", "it_pages_what_one_did"),
@@ -156,6 +161,7 @@ TABLE = [
     Switch(83, "livecore.rooms.sqlite_store:_mark=1", "no_table_file_or_log_holds"),
     Switch(83, "livecore.platform.keys:SqlKeys.destroy", "cannot_be_unsealed"),
     Switch(83, "livecore.rooms.bodies:delete_expired={}", "never_after"),
+    Switch(86, "livecore.rest.openapi:implied_errors=set()", "no_generated_request"),
 ]
 
 
