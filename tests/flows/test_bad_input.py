@@ -169,7 +169,8 @@ async def test_every_event_with_wrong_data_is_answered_by_a_problem(server: Serv
         foreign = {"conversation": FOREIGN_ID, "live": FOREIGN_ID, "id": FOREIGN_ID, "seq": 1, "client_id": "c1", "body": "hello"}
         known = resolved(description, schema).get("properties", {})
         answer = await socket.call(name, {field: value for field, value in foreign.items() if field in known})
-        if {"conversation", "live"} & set(known):
+        # Leaving a room that one is not in leaves one outside: that is what was asked for.
+        if {"conversation", "live"} & set(known) and name != "live:leave":
             assert answer["ok"] is False, (name, answer)
     assert len(names) > 10
     unknown = await socket.call("surely:not", {})
