@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEMO := clients/web-demo
 ARGS ?=
 
-.PHONY: setup setup-dev run test test-deep check bench bench-peers pictures migration clean
+.PHONY: setup setup-dev run test test-deep check bench pictures migration clean
 
 setup: $(VENV)/.run-done $(DEMO)/node_modules/.done
 

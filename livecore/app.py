@@ -384,7 +384,7 @@ class App:
     async def ready(self) -> dict[str, bool]:
         """What `/readyz` says: each part and whether it answers."""
         parts = {"database": self.db.check, "keys": self.keys.check, "bus": self.bus.check, "storage": self.storage.check}
-        return await check_all(parts)
+        return await check_all(parts) | {"accepting": not self.draining}
 
     async def listening(self, url: str) -> None:
         """Called once the server's own address is known (`http://host:port`)."""

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     media_host: str = setting("", "", "addresses that peers are told, comma-separated; empty = found from the host setting")
     media_port: int = setting(8189, "", "UDP; worker i takes port + i; 0 = any free ports", ge=0, le=65535)
     media_workers: int = setting(0, "processes", "0 = one per core beyond the first, at least one", ge=0, le=256)
+    media_start_kbps: int = setting(1500, "kb/s", "what a browser is told to begin with: 720p at once; 0 leaves it to the browser", ge=0)
+    media_sessions: int = setting(4000, "sessions", "a worker: about what a core carries of one 1.5 Mb/s live", ge=1)
+    media_publications: int = setting(500, "publications", "a worker: their caches take some 2 MB each", ge=1)
+    media_consent_s: float = setting(30.0, "s", "RFC 7675: a peer without a valid check for this long is gone", ge=5)
+    media_connect_s: float = setting(15.0, "s", "from the answer to the first valid check: a slow phone on a bad network", ge=1)
+    media_orphan_s: float = setting(10.0, "s", "a worker without a main process ends after this; a main process restarts in two", ge=1)
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
     ice_servers: str = setting(
         "", "", "stun:/turn: addresses for clients behind strict networks, comma-separated; none is needed on a public address"

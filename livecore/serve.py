@@ -153,6 +153,12 @@ def run_media(settings: Settings, index: int) -> int:
             recorder_socket=settings.recorder_socket,
             log_format=settings.log_format,
             resume_s=settings.media_resume_s,
+            start_bitrate_kbps=settings.media_start_kbps,
+            session_limit=settings.media_sessions,
+            publication_limit=settings.media_publications,
+            consent_s=settings.media_consent_s,
+            connect_s=settings.media_connect_s,
+            orphan_s=settings.media_orphan_s,
         )
     )
 
