@@ -34,8 +34,14 @@ async def readyz(server: Server) -> tuple[int, dict[str, bool]]:
         return answer.status, body["parts"]
 
 
+async def test_a_server_that_drains_takes_nobody_new(server: Server) -> None:
+    await server.app.drain()
+    status, parts = await readyz(server)
+    assert (status, parts["accepting"]) == (503, False)
+
+
 async def test_a_server_with_its_embedded_engines_is_ready(server: Server) -> None:
-    assert await readyz(server) == (200, {"database": True, "keys": True, "bus": True, "storage": True})
+    assert await readyz(server) == (200, {"database": True, "keys": True, "bus": True, "storage": True, "accepting": True})
 
 
 @pytest.mark.redis
@@ -43,7 +49,7 @@ async def test_a_server_without_its_redis_says_so_and_recovers(own_redis: RedisS
     server = await start_server(redis_url=own_redis.url())
     assert (await readyz(server))[0] == 200
     await own_redis.kill()
-    assert await readyz(server) == (503, {"database": True, "keys": True, "bus": False, "storage": True})
+    assert await readyz(server) == (503, {"database": True, "keys": True, "bus": False, "storage": True, "accepting": True})
     await own_redis.start()
 
     async def ready() -> bool:
@@ -57,7 +63,7 @@ async def test_a_server_without_its_postgres_says_so_and_recovers(postgres_own: 
     server = await start_server(database_url=postgres_own.url(postgres_own.create()), keys_url=postgres_own.url(postgres_own.create()))
     assert (await readyz(server))[0] == 200
     await asyncio.to_thread(postgres_own.process.kill)
-    assert await readyz(server) == (503, {"database": False, "keys": False, "bus": True, "storage": True})
+    assert await readyz(server) == (503, {"database": False, "keys": False, "bus": True, "storage": True, "accepting": True})
     await asyncio.to_thread(postgres_own.process.start)
 
     async def ready() -> bool:
