@@ -47,13 +47,15 @@ async def endpoint(host: str = "127.0.0.1") -> AsyncIterator[tuple[Endpoint, Hea
 
 async def test_arrival_is_when_the_kernel_had_it_not_when_the_loop_looked() -> None:
     async with endpoint() as (made, heard, peer):
+        before = time.monotonic()
         peer.sendto(b"x", (made.host, made.port))
         sent = time.monotonic()
         while time.monotonic() < sent + 0.05:  # a busy loop: nothing is read meanwhile
             pass
         await until(lambda: heard.datagrams, "the datagram")
         _, at, now = heard.datagrams[0]
-        assert abs(at - sent) < 0.02
+        # On loopback the kernel stamps it while it is sent; the two clocks are compared to within milliseconds.
+        assert before - 0.01 <= at <= sent + 0.01
         assert now - at > 0.03
 
 
