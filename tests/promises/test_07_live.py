@@ -59,4 +59,5 @@ async def test_30_a_block_ends_watching_at_once(start_server: StartServer) -> No
     await until(lambda: other.received > seen + 20, "the other viewer to go on")
     assert not other.closed.is_set()
     await broadcast.end()
+    blocked.close()
     other.close()

@@ -18,12 +18,15 @@ PUBLIC = {
     ("post", "/api/v1/password/reset"),
     ("post", "/api/v1/sessions"),
     ("post", "/api/v1/sessions/refresh"),
+    # Anyone may claim, with a mail address to confirm and a receipt to withdraw with.
+    ("post", "/api/v1/claims"),
+    ("post", "/api/v1/claims/{id}/confirm"),
+    ("post", "/api/v1/claims/{id}/withdraw"),
 }
 PUBLIC_BELOW = (
     ("get", "/api/v1/policies"),
     ("get", "/api/v1/ip/agent"),
-    # Anyone may claim, and reads a claim with its receipt.
-    ("post", "/api/v1/claims"),
+    # A claim is read with its receipt.
     ("get", "/api/v1/claims"),
     ("post", "/api/v1/support/tickets"),
     ("get", "/api/v1/support/tickets"),
