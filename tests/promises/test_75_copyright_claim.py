@@ -33,6 +33,7 @@ async def test_75_a_statement_that_is_not_made_is_missing(server: Server, tmp_pa
     anna = await server.person("anna")
     target = {"kind": "video", "id": await keep(server, anna, tmp_path)}
     refused = await server.call("POST", "/api/v1/claims", copyright_claim(target, **{statement: False}))
+    assert refused.status == 422
     assert [error["field"] for error in refused.json["errors"]] == [statement]
 
 
@@ -40,6 +41,7 @@ async def test_75_each_part_of_the_contact_is_asked_for(server: Server, tmp_path
     anna = await server.person("anna")
     target = {"kind": "video", "id": await keep(server, anna, tmp_path)}
     refused = await server.call("POST", "/api/v1/claims", copyright_claim(target, contact={"name": "Rita"}))
+    assert refused.status == 422
     assert {error["field"] for error in refused.json["errors"]} == {"contact.address", "contact.phone", "contact.email"}
 
 
