@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     trusted_proxies: int = setting(0, "hops", "how many front servers' X-Forwarded-For entries are believed", ge=0, le=8)
     log_format: Literal["console", "json"] = setting("console", "", "console for people, json for collectors")
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", "", "info tells of starts, stops and refusals")
+    native: Literal["auto", "off"] = setting(
+        "auto", "", "auto = the C helper of `make setup` where it was built; off = pure Python, to compare or to rule it out"
+    )
     metrics_port: int = setting(0, "", "loopback port of /metrics; 0 = /metrics on the main port with metrics_token", ge=0, le=65535)
     metrics_token: str = setting("", "", "bearer token for /metrics on the main port; empty = only from loopback", repr=False)
     drain_s: float = setting(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from livecore import native
 from livecore.config import Settings
 from livecore.errors import ConfigError
 from livecore.serve import EXIT_CANNOT_SERVE, SETTINGS_VARIABLE
@@ -61,6 +62,9 @@ class Supervisor:
     async def start(self) -> None:
         """Start every process; returns when the first main process serves. Raises ConfigError when none can."""
         self._lock(self.settings.run_dir)
+        missing = native.why_missing(self.settings.native)
+        if missing is not None:
+            log.info("native helper left out", reason=missing, remedy="a C compiler and `make setup`; pure Python does its work")
         await self._start(Child("recorder", ("recorder",)))
         for index in range(self.settings.worker_count()):
             await self._start(Child(f"media-{index}", ("media", "--index", str(index))))
