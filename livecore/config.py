@@ -206,6 +206,8 @@ RATES: dict[str, Rate] = {
     "password_per_account": Rate(10, 3600, "the present password guessed from a stolen session"),
     "friend_request_per_account": Rate(200, 86400, "friend spam"),
     "contacts_new_per_account": Rate(20_000, 10 * 86400, "number ranges tried for who has an account; an address book is smaller"),
+    "contacts_new_per_device": Rate(20_000, 10 * 86400, "the same with one account after the other on one device"),
+    "contacts_delta_per_account": Rate(20_000, 86400, "number ranges tried in small steps that each look like a changed address book"),
     "contacts_new_per_address": Rate(60_000, 10 * 86400, "the same with many accounts from one place"),
     "contact_sync_per_account": Rate(60, 3600, "number ranges tried in small steps"),
     "search_per_account": Rate(300, 600, "harvesting of people"),

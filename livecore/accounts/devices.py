@@ -128,6 +128,12 @@ class DeviceList:
                     found[row.account_id].append(row.id)
         return {account_id: tuple(ids) for account_id, ids in found.items()}
 
+    async def client_id(self, device_id: str) -> str | None:
+        """What the client calls the device: the same for every account on it."""
+        columns = tables.account_device.c
+        async with self._db.read() as conn:
+            return (await conn.execute(select(columns.client_id).where(columns.id == device_id))).scalar_one_or_none()
+
     async def seen(self, principal: Principal) -> None:
         async with self._db.read() as conn:
             columns = tables.account_device.c

@@ -4,11 +4,12 @@ A number that nobody here has confirmed stays a hash; when somebody confirms it,
 themselves be found by their number.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from livecore import errors
 from livecore.ids import new_id
@@ -18,17 +19,26 @@ from livecore.ports import Activity, Clock, Database, Directory, Keys, Limiter, 
 
 # The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
 CONSENT_VERSION = "1"
-_BATCH = 500
 
 
 @dataclass(frozen=True)
 class Synced:
-    """`rejected` entries were no phone numbers."""
+    """`rejected` entries were no phone numbers; `indexes` are those added that the book holds now."""
 
     added: int
     removed: int
     unchanged: int
     rejected: int
+    indexes: set[bytes]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where numbers come from, for the quotas: the client's own id of the device, its address, and the network of that."""
+
+    device: str
+    address: str
+    network: str
 
 
 @dataclass(frozen=True)
@@ -66,61 +76,66 @@ class Contacts:
 
     # -- giving numbers
 
-    async def sync(self, me: str, add: Sequence[str], remove: Sequence[str], *, full: bool, network: str, address: str) -> Synced:
+    async def sync(self, me: str, add: Sequence[str], remove: Sequence[str], *, full: bool, origin: Origin) -> Synced:
         """Add and remove numbers; with `full`, `add` is the whole book. The same again changes nothing. Raises TooMany."""
+        if not full:
+            await self._limiter.hit("contacts_delta_per_account", me, max(1, len(add) + len(remove)))
         given = await self._phones.read(me, add)
         wanted = {index for index in given if index is not None}
         unwanted = {index for index in await self._phones.read(me, remove) if index is not None}
-        contact = tables.contact.c
-        async with self._db.read() as conn:
-            held = {bytes(found) for found in (await conn.execute(select(contact.phone_hash).where(contact.owner_id == me))).scalars()}
-        new = wanted - held - unwanted
-        gone = (held - wanted if full else set()) | (unwanted & held)
+        held = await self._held(me)
+        new = wanted - held.keys() - unwanted
+        gone = (held.keys() - wanted if full else set()) | (unwanted & held.keys())
         if new:
-            await self._limiter.hit("contacts_new_per_account", me, len(new))
-            await self._limiter.hit("contacts_new_per_address", address, len(new))
+            await self._count_new(me, len(new), origin)
         at_ms = self._clock.at_ms()
         rows = [{"owner_id": me, "phone_hash": index, "added_ms": at_ms} for index in sorted(new)]
+        consent = {"id": new_id(), "account_id": me, "at_ms": at_ms, "text_version": CONSENT_VERSION, "network": origin.network}
         async with self._db.write() as conn:
-            consent = {"id": new_id(), "account_id": me, "at_ms": at_ms, "text_version": CONSENT_VERSION, "network": network}
             await conn.execute(tables.contact_consent.insert().values(consent))
-            touched = await self._delete(conn, me, gone)
-            # Another sync of the same book may have been first.
-            for start in range(0, len(rows), _BATCH):
-                await self._insert(conn, me, rows[start : start + _BATCH])
+            if gone:
+                # One statement for all of them: the driver goes through the list.
+                contact = tables.contact.c
+                stale = delete(tables.contact).where(contact.owner_id == bindparam("owner"), contact.phone_hash == bindparam("hash"))
+                await conn.execute(stale, [{"owner": me, "hash": index} for index in sorted(gone)])
+            if rows:
+                make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
+                # Another sync of the same book may have been first.
+                await conn.execute(make(tables.contact).on_conflict_do_nothing(), rows)
             if rows or gone:
                 await self._activity.add(conn, me, "contacts_synced", {"added": len(rows), "removed": len(gone)})
-        # After the commit: whoever confirms a number from here on finds the row, whoever did before is found now.
-        matched = await self._match(me, new)
+        # After the commit: whoever confirms a number from here on finds the row, whoever did before is found now. Also for numbers
+        # that were there before: a process that ended in between left them without.
+        matched = await self._match(me, {index for index in wanted - unwanted if held.get(index) is None})
+        touched = {account_id for index in gone if (account_id := held[index]) is not None}
         await self._tell_changed(me, matched | touched)
-        return Synced(len(new), len(gone), len(wanted & held), sum(index is None for index in given))
+        return Synced(len(new), len(gone), len(wanted & held.keys()), sum(index is None for index in given), wanted - unwanted)
+
+    async def _held(self, me: str) -> dict[bytes, str | None]:
+        """The numbers in the book, each with the account that confirmed it."""
+        contact = tables.contact.c
+        query = select(contact.phone_hash, contact.account_id).where(contact.owner_id == me)
+        async with self._db.read() as conn:
+            return {bytes(row.phone_hash): row.account_id for row in await conn.execute(query)}
+
+    async def _count_new(self, me: str, count: int, origin: Origin) -> None:
+        """All of the quotas or none of them: a sync that is refused uses up nothing."""
+        counted = {"contacts_new_per_account": me, "contacts_new_per_device": origin.device, "contacts_new_per_address": origin.address}
+        for rule, who in counted.items():
+            if await self._limiter.peek(rule, who) < count:
+                await self._limiter.hit(rule, who, count)
+        for rule, who in counted.items():
+            await self._limiter.hit(rule, who, count)
 
     async def _match(self, me: str, indexes: set[bytes]) -> set[str]:
         holders = {index: account_id for index, account_id in (await self._phones.holders(indexes)).items() if account_id != me}
-        contact = tables.contact.c
         if holders:
+            contact = tables.contact.c
+            row = update(tables.contact).where(contact.owner_id == bindparam("owner"), contact.phone_hash == bindparam("hash"))
+            values = [{"owner": me, "hash": index, "holder": account_id} for index, account_id in sorted(holders.items())]
             async with self._db.write() as conn:
-                for index, account_id in holders.items():
-                    row = update(tables.contact).where(contact.owner_id == me, contact.phone_hash == index)
-                    await conn.execute(row.values(account_id=account_id))
+                await conn.execute(row.values(account_id=bindparam("holder")), values)
         return set(holders.values())
-
-    async def _insert(self, conn: Any, me: str, rows: list[dict[str, Any]]) -> None:
-        contact = tables.contact.c
-        query = select(contact.phone_hash).where(contact.owner_id == me, contact.phone_hash.in_([row["phone_hash"] for row in rows]))
-        there = {bytes(found) for found in (await conn.execute(query)).scalars()}
-        fresh = [row for row in rows if row["phone_hash"] not in there]
-        if fresh:
-            await conn.execute(tables.contact.insert(), fresh)
-
-    async def _delete(self, conn: Any, me: str, indexes: Iterable[bytes]) -> set[str]:
-        contact = tables.contact.c
-        unwanted, touched = list(indexes), set[str]()
-        for start in range(0, len(unwanted), _BATCH):
-            mine = (contact.owner_id == me) & contact.phone_hash.in_(unwanted[start : start + _BATCH])
-            touched |= {found for found in (await conn.execute(select(contact.account_id).where(mine))).scalars() if found}
-            await conn.execute(delete(tables.contact).where(mine))
-        return touched
 
     async def _tell_changed(self, me: str, others: set[str]) -> None:
         changed = sorted(others - {me})
@@ -149,14 +164,13 @@ class Contacts:
         more = rows[limit - 1].account_id if len(rows) > limit else None
         return await self._found(me, rows[:limit]), more
 
-    async def among(self, me: str, numbers: Sequence[str]) -> list[Found]:
-        """Those who hold one of these numbers of the book."""
-        wanted = {index for index in await self._phones.read(me, numbers) if index is not None}
+    async def among(self, me: str, indexes: Set[bytes], limit: int) -> list[Found]:
+        """Those who hold one of these numbers of the book, at most `limit` of them."""
         contact = tables.contact.c
         query = select(contact.phone_hash, contact.account_id, contact.name).where(contact.owner_id == me, contact.account_id.is_not(None))
         async with self._db.read() as conn:
-            rows = [row for row in await conn.execute(query.order_by(contact.account_id)) if bytes(row.phone_hash) in wanted]
-        return await self._found(me, rows)
+            rows = [row for row in await conn.execute(query.order_by(contact.account_id)) if bytes(row.phone_hash) in indexes]
+        return await self._found(me, rows[:limit])
 
     async def _found(self, me: str, rows: Sequence[Any]) -> list[Found]:
         cards = await self._index.discoverable(me, [row.account_id for row in rows], "discoverable_by_phone")

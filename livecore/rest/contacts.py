@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from livecore.accounts.wording import NAME_LIMIT_CHARS, check_line
 from livecore.cursors import decode_cursor, encode_cursor
-from livecore.people.contacts import Found
+from livecore.people.contacts import Found, Origin
 from livecore.rest.api import Body, Call, Model, Page, Reply, Routes
 from livecore.rest.people import PageParams, Person, people_models
 
@@ -14,6 +14,8 @@ routes = Routes("contacts")
 
 # What one address book has; more comes in several steps.
 NUMBERS_LIMIT = 20_000
+# People told in the answer to a sync; a list with pages has them all.
+ITEMS_LIMIT = 500
 Numbers = Annotated[list[Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=NUMBERS_LIMIT)]
 
 
@@ -34,7 +36,8 @@ class Contact(Model):
 
 
 class ContactsSynced(Model):
-    """`items` are those of the numbers added who have an account and let you find them; `rejected` entries were no phone numbers."""
+    """`items` are those of the numbers added who have an account and let you find them, 500 at most (`GET /api/v1/contacts` lists all);
+    `rejected` entries were no phone numbers."""
 
     items: list[Contact]
     added: int
@@ -57,14 +60,16 @@ async def sync(call: Call, body: ContactSync) -> Reply:
     """Give numbers of your address book, all or what changed. They are kept as keyed hashes only.
 
     Numbers without a country code are read as in your own country. The same again changes nothing. New numbers are limited to an
-    address book's size in ten days (429).
+    address book's size (20,000) in ten days for an account and for a device, and changes (a sync without `full`) to 20,000 numbers a day (429).
     """
-    done = await call.app.contacts.sync(
-        call.me.account_id, body.add, body.remove, full=body.full, network=call.address_class, address=call.address
-    )
+    me = call.me.account_id
+    # The client's own id of the device: the same for every account on it, which the server's is not.
+    device = await call.app.devices.client_id(call.me.device_id)
+    origin = Origin(device or call.me.device_id, call.address, call.address_class)
+    done = await call.app.contacts.sync(me, body.add, body.remove, full=body.full, origin=origin)
     return Reply(
         ContactsSynced(
-            items=await _models(call, await call.app.contacts.among(call.me.account_id, body.add)),
+            items=await _models(call, await call.app.contacts.among(me, done.indexes, ITEMS_LIMIT)),
             added=done.added,
             removed=done.removed,
             unchanged=done.unchanged,

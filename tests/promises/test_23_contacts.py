@@ -1,7 +1,9 @@
 """23 to 27. The address book: repeatable, users and others, with one's word, limited, managed."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from livecore.accounts.tables import account_setting
 from livecore.people import tables
@@ -115,6 +117,60 @@ async def test_26_new_numbers_are_limited_and_known_ones_are_not(start_server: S
     # Taking numbers out and in again is no way round it.
     assert (await sync(anna, remove=book[:10]))["removed"] == 10
     assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book[:10]})).status == 429
+
+
+async def test_26_one_device_does_not_get_more_with_a_second_account(start_server: StartServer) -> None:
+    server = await start_server(rate_scale=0.1)
+    anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
+    book = [f"+4915{number:09d}" for number in range(2001)]
+    assert (await sync(anna, add=book[:1999], full=True))["added"] == 1999
+    # Refused whole, and nothing is used up by it.
+    assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book, "full": True})).status == 429
+    assert await count(server, anna) == 1999
+    assert (await sync(anna, add=book[:2000], full=True))["added"] == 1
+    await ben.sign_in(anna.device)
+    answer = await ben.post("/api/v1/contacts", {"authorized": True, "add": book[:1], "full": True})
+    assert (answer.status, await count(server, ben)) == (429, 0)
+    assert (await sync(cara, add=book[:1]))["added"] == 1
+
+
+async def test_26_changes_of_a_day_are_limited(start_server: StartServer) -> None:
+    server = await start_server(rate_scale=0.1)
+    anna = await server.person("anna")
+    book = [f"+4915{number:09d}" for number in range(1500)]
+    await sync(anna, add=book, full=True)
+    assert (await sync(anna, remove=book))["removed"] == 1500
+    refused = await anna.post("/api/v1/contacts", {"authorized": True, "remove": book[:501]})
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) > 60
+    assert (await sync(anna, remove=book[:500]))["unchanged"] == 0
+
+
+async def test_26_reading_a_book_leaves_the_loop_to_others(server: Server) -> None:
+    anna = await server.person("anna")
+    turns, reading = 0, True
+
+    async def others() -> None:
+        nonlocal turns
+        while reading:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    found = await server.app.account_parts.phone_numbers.read(anna.id, [f"+4915{number:09d}" for number in range(20_000)])
+    reading = False
+    await beside
+    assert len(set(found)) == 20_000
+    assert turns >= 900
+
+
+async def test_24_a_match_that_was_cut_short_is_made_by_the_next_sync(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    await sync(anna, add=[ben.phone])
+    async with server.app.db.write() as conn:
+        await conn.execute(update(tables.contact).values(account_id=None))
+    assert (await sync(anna, add=[ben.phone], full=True))["unchanged"] == 1
+    assert await names(anna) == ["ben"]
 
 
 @pytest.mark.parametrize(("audience", "found"), [("everyone", True), ("contacts", False), ("friends", False), ("nobody", False)])
