@@ -15,6 +15,7 @@ from aiohttp import web
 from livecore import data, errors
 from livecore.accounts.assembly import AccountParts, Engines
 from livecore.config import Settings
+from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
 from livecore.library.processing import Processing
@@ -303,7 +304,17 @@ class App:
         self._stack.push_async_callback(self.rooms.close)
         self.hub, signals.members_of = self.rooms.hub, self.rooms.members_of
         signals.on_put_out = lambda _connection, live_id: self.rooms.lives.moved(live_id)
-        self.neighbours.device_watchers.append(self.rooms.mailboxes)
+        self.device_keys = DeviceKeys(
+            self.db,
+            self.clock,
+            self.limiter,
+            self.relations,
+            self.directory,
+            self.rooms.companions,
+            signals,
+            self.settings.one_time_keys,
+        )
+        self.neighbours.device_watchers += [self.rooms.mailboxes, self.device_keys]
         self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)

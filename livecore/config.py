@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     ping_timeout_s: float = setting(20.0, "s", "Engine.IO's usual value", gt=0)
     live_ring_lines: int = setting(100, "lines", "what one who joins a live reads back", ge=0, le=10_000)
 
+    one_time_keys: int = setting(200, "keys", "a device: a month of new conversations for most people, 10 KB", ge=10, le=10_000)
+
     # -- content
     body_limit_bytes: int = setting(1 << 20, "bytes", "of a JSON request; uploads have their own path", ge=1024)
     avatar_limit_bytes: int = setting(10 << 20, "bytes", "of a picture as it comes from a phone", ge=1024)
@@ -213,6 +215,8 @@ RATES: dict[str, Rate] = {
     "search_per_account": Rate(300, 600, "harvesting of people"),
     "message_per_account": Rate(600, 60, "floods"),
     "message_per_pair": Rate(120, 60, "one person harassed"),
+    "key_claim_per_account": Rate(600, 3600, "one-time keys taken until none are left"),
+    "key_claim_per_pair": Rate(20, 3600, "one person's one-time keys taken until none are left"),
     "live_line_per_account": Rate(60, 60, "a live's chat drowned"),
     "live_start_per_account": Rate(30, 3600, "notification spam"),
     "join_per_account": Rate(240, 60, "media sessions opened to exhaust a worker"),

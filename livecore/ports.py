@@ -350,6 +350,13 @@ class Directory(Protocol):
         """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
 
 
+class Companions(Protocol):
+    """Who is in a conversation with whom; kept by `rooms`."""
+
+    async def share_conversation(self, one: str, other: str) -> bool:
+        """Whether both are members of a group or of a direct conversation that is not a waiting request."""
+
+
 class PhoneIndex(Protocol):
     """Phone numbers as keyed hashes; kept by `accounts`. The key lies apart from the data, so that a hash tells nobody a number."""
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from livecore.config import Settings
 from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations
 from livecore.rooms import expiry
+from livecore.rooms.companions import Companionship
 from livecore.rooms.erasure import ConversationEraser
 from livecore.rooms.expiry import Expiry
 from livecore.rooms.fanout import Hub, Outlet
@@ -42,6 +43,7 @@ class Rooms:
     ) -> None:
         self._jobs = jobs
         self.snapshots = Snapshots(db)
+        self.companions = Companionship(db)
         self.expiry = Expiry(db, clock, lambda: self.writer, checkpoint, settings.message_ttl_s)
         self.writer = Writer(store, keys, clock, self._on_items, self.expiry.on_deleted)
         self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s, shared=shared)

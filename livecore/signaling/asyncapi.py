@@ -28,6 +28,7 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "live:ended": (models.LiveEnded, "The live is over"),
     "friend:request": (models.Free, "Somebody asks to be your friend"),
     "friend:accepted": (models.Free, "Somebody is your friend now"),
+    "keys:low": (models.KeysLow, "One of your devices has few one-time keys left: bring more"),
     "contact:joined": (models.Free, "Somebody of your contacts is here now"),
     "notice": (models.Free, "A notice, as in GET /api/v1/me/notices"),
 }

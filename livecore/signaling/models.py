@@ -283,6 +283,13 @@ class LivePublications(BaseModel):
     live: str
 
 
+class KeysLow(Told):
+    """`device` as in the bundles that are handed out; `left`: one-time keys that it still has."""
+
+    device: str
+    left: int
+
+
 class Free(BaseModel):
     """A notice or a friend event: described with its REST resource."""
 
