@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from typing import Protocol
 
+from livecore.media import catch_up
 from livecore.media.drops import Counters, Drop
 from livecore.media.rewrite import Epoch, Numbering
 from livecore.media.source import Batch, Layer
@@ -54,6 +55,24 @@ class Forwarder:
         elif layer is not self.current:
             layer.waiters.append(self)
 
+    def start_recent(self, layer: Layer, now: float) -> bool:
+        """Begin with the layer's last key frame, if it is recent; False leaves everything as it was. For a newcomer only."""
+        batch = catch_up.recent(layer, now)
+        if batch is None or self.numbering.epochs:
+            return False
+        self.want(layer)
+        layer.waiters.remove(self)
+        newest = layer.forwarded_newest
+        assert newest is not None
+        epoch = self.numbering.begin(layer, batch.packets[0], squeezed_to=layer.forwarded_highest, joint=newest.timestamp)
+        self._watch(layer, epoch)
+        self.deliver(epoch, batch, now)
+        return True
+
+    def _watch(self, layer: Layer, epoch: Epoch[Layer]) -> None:
+        self.current, self.epoch = layer, epoch
+        layer.watchers.append(self)
+
     def leave(self) -> None:
         self.want(None)
 
@@ -76,9 +95,7 @@ class Forwarder:
                 self.current.watchers.remove(self)
         first = min(start.packets, key=lambda packet: packet.sequence)
         epoch = self.numbering.begin(layer, first)
-        self.current = layer
-        layer.watchers.append(self)
-        self.epoch = epoch
+        self._watch(layer, epoch)
         self.deliver(epoch, start, now)
         return True
 

@@ -187,6 +187,7 @@ class Publication:
             layer.last_at = at
         if packet.key:
             layer.key_frames.satisfied()
+            layer.key_sequence = max(wide, layer.key_sequence or 0)
         if not layer.pending:
             self._outbox.layers.append(layer)
             layer.pending_since = at

@@ -12,6 +12,13 @@ from livecore.media.receive import ClockReport
 
 # A NACK reaches back a second or two: with at most two switches a second, this many epochs cover it.
 EPOCH_LIMIT = 4
+# Pictures a thirtieth of a second apart come to be a millisecond apart.
+_SQUEEZE_BITS = 5
+
+
+def squeeze(timestamp: int, joint: int) -> int:
+    """A time before `joint`, drawn close to it. Order stays: pictures are further apart than 32 ticks of their clock."""
+    return joint - (joint - timestamp >> _SQUEEZE_BITS)
 
 
 class Source(Protocol):
@@ -34,7 +41,10 @@ SourceT = TypeVar("SourceT", bound=Source)
 
 @dataclass(frozen=True, slots=True)
 class Epoch(Generic[SourceT]):
-    """From packet `base` of `source` on, an outgoing number is the incoming one plus an offset."""
+    """From packet `base` of `source` on, an outgoing number is the incoming one plus an offset.
+
+    `squeezed_to`: up to this packet the epoch began with pictures out of the cache, their times squeezed towards `joint`.
+    """
 
     source: SourceT
     base: int
@@ -42,6 +52,15 @@ class Epoch(Generic[SourceT]):
     timestamp_offset: int
     picture_offset: int = 0
     tl0_offset: int = 0
+    squeezed_to: int = -1
+    joint: int = 0
+
+    def timestamp(self, packet: Packet) -> int:
+        """The outgoing timestamp of a packet of the source (widened)."""
+        timestamp = packet.timestamp
+        if packet.sequence <= self.squeezed_to:
+            timestamp = squeeze(timestamp, self.joint)
+        return timestamp + self.timestamp_offset
 
 
 class Numbering(Generic[SourceT]):
@@ -74,8 +93,10 @@ class Numbering(Generic[SourceT]):
         """The current epoch; None before the first packet."""
         return self.epochs[-1] if self.epochs else None
 
-    def begin(self, source: SourceT, packet: Packet) -> Epoch[SourceT]:
+    def begin(self, source: SourceT, packet: Packet, *, squeezed_to: int = -1, joint: int = 0) -> Epoch[SourceT]:
         """Start an epoch with `packet` of `source`, following what was sent before without a step back.
+
+        With `squeezed_to`, nothing may have been sent before, and `packet` has its squeezed timestamp.
 
         The time between the two sources is that of their sender reports where both have one, else that of arrival.
         """
@@ -103,6 +124,8 @@ class Numbering(Generic[SourceT]):
             timestamp - packet.timestamp,
             pictures & 0x7FFF,
             tl0 & 0xFF,
+            squeezed_to,
+            joint,
         )
         self.epochs.append(epoch)
         del self.epochs[:-EPOCH_LIMIT]

@@ -105,8 +105,7 @@ class ViewerSession(Session):
     def on_connected(self, now: float) -> None:
         for subscription in self.subscriptions:
             layer = subscription.track.best(now)
-            subscription.start(layer)
-            if subscription.track.kind == "video":
+            if not subscription.start(layer, now):
                 # Now, not when the request came in: the key frame would arrive before the keys.
                 self.publication.request_key(layer, now)
 

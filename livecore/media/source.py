@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A publisher answers a key-frame request with a frame some ten times as large as others: twice a second is plenty.
 KEY_FRAME_INTERVAL_S = 0.5
+# A request that nothing answers was lost: about a long round trip and a frame later it is repeated, then after twice the time.
+KEY_FRAME_RETRY_S = 0.2
 # A layer that the publisher's encoder has paused sends nothing at all.
 ALIVE_S = 1.0
 
@@ -64,25 +66,34 @@ class Batch:
 
 
 class KeyFrameThrottle:
-    """At most one request per interval; one that came too early is due at its end unless a key frame comes before."""
+    """At most one request per interval; one that came too early is due at its end unless a key frame comes before.
 
-    __slots__ = ("_interval_s", "_sent_at", "due")
+    While none comes, the request is repeated sooner: first after `retry_s`, then after twice as long, up to the interval.
+    """
 
-    def __init__(self, interval_s: float = KEY_FRAME_INTERVAL_S) -> None:
+    __slots__ = ("_interval_s", "_retry_s", "_sent_at", "_unanswered", "due")
+
+    def __init__(self, interval_s: float = KEY_FRAME_INTERVAL_S, retry_s: float = KEY_FRAME_RETRY_S) -> None:
         self._interval_s = interval_s
+        self._retry_s = retry_s
         self._sent_at = float("-inf")
+        self._unanswered = 0  # requests since the last key frame
         self.due = False
 
     def request(self, now: float) -> bool:
         """True when the request is to be sent now."""
-        if now - self._sent_at < self._interval_s:
+        wait_s = self._interval_s
+        if self._unanswered:
+            wait_s = min(wait_s, self._retry_s * 2 ** min(self._unanswered - 1, 8))
+        if now - self._sent_at < wait_s:
             self.due = True
             return False
         self._sent_at, self.due = now, False
+        self._unanswered += 1
         return True
 
     def satisfied(self) -> None:
-        self.due = False
+        self.due, self._unanswered = False, 0
 
     def on_tick(self, now: float) -> bool:
         return self.due and self.request(now)
@@ -121,6 +132,8 @@ class Layer:
         self.pending_since = 0.0  # arrival of the first of them
         self.watchers: list[Forwarder] = []  # being sent this layer
         self.waiters: list[Forwarder] = []  # want it, and wait for its next key frame
+        self.key_sequence: int | None = None  # where the last key frame began; None before the first
+        self.recent: tuple[tuple[int, int], Batch] | None = None  # what newcomers begin with (`catch_up`), and from where to where
         self.forwarded_highest = -1
         self.forwarded_newest: Packet | None = None
         self.last_at = float("-inf")

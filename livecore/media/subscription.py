@@ -41,8 +41,8 @@ class Subscription:
         self._report_sent: tuple[int, float] | None = None  # (middle of NTP, when)
         track.forwarders.append(self.forwarder)
 
-    def start(self, layer: Layer) -> None:
-        """The viewer can be sent to: want a layer."""
+    def start(self, layer: Layer, now: float) -> bool:
+        """The viewer can be sent to: want a layer. True when it has been sent a first picture already (or needs none)."""
         extensions = self._section.extensions
         self._shape = self.track.shapes.get(
             ShapeKey(
@@ -55,7 +55,10 @@ class Subscription:
                 tag_bytes=self._transport.tag_bytes,
             )
         )
+        if self.track.kind == "video" and self.forwarder.start_recent(layer, now):
+            return True
         self.forwarder.want(layer)
+        return self.track.kind != "video"
 
     @property
     def started(self) -> bool:
@@ -122,7 +125,7 @@ class Subscription:
         if packet.picture_id_at and (epoch.picture_offset or epoch.tl0_offset):
             payload = bytearray(payload)
             rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
-        timestamp = packet.timestamp + epoch.timestamp_offset & 0xFFFFFFFF
+        timestamp = epoch.timestamp(packet) & 0xFFFFFFFF
         if self.rtx_ssrc and self._codec.rtx is not None:
             self._rtx_sequence += 1
             header = bytearray(self._shape.header(packet, self._codec.rtx))

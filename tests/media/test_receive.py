@@ -158,14 +158,23 @@ def test_resends_stop_at_a_fifth_of_the_media() -> None:
 
 def test_key_frame_requests_are_throttled_and_the_last_is_not_forgotten() -> None:
     throttle = KeyFrameThrottle(0.5)
-    assert [throttle.request(t) for t in (0.0, 0.1, 0.4)] == [True, False, False]
+    assert throttle.request(0.0)
+    throttle.satisfied()
+    assert [throttle.request(t) for t in (0.1, 0.4)] == [False, False]
     assert not throttle.on_tick(0.45)
     assert throttle.on_tick(0.5)
+    throttle.satisfied()
     assert not throttle.on_tick(2.0)
     throttle.request(2.1)
     throttle.request(2.2)
     throttle.satisfied()
     assert not throttle.on_tick(3.0)
+
+
+def test_key_frame_request_that_nothing_answers_is_repeated_ever_more_rarely() -> None:
+    throttle = KeyFrameThrottle(0.5, 0.125)
+    asked = [step / 64 for step in range(128) if throttle.request(step / 64)]
+    assert asked == [0.0, 0.125, 0.375, 0.875, 1.375, 1.875]
 
 
 LAYERS = [Offered("h", 1_500_000, True), Offered("l", 150_000, True), Offered("m", 500_000, True)]

@@ -66,7 +66,7 @@ def test_frame_larger_than_the_buffer_is_taken_in_part(fan_out: FanOut, pairs: l
         frame = bytes(20 << 20)
         (short,) = fan_out.send(array("i", [ours.fileno()]), frame)
         assert 0 < short.taken_bytes < len(frame)
-        assert (short.index, short.error) == (0, 0)
+        assert (short.place, short.error) == (0, 0)
 
 
 def test_descriptor_that_is_closed_is_an_error(fan_out: FanOut) -> None:
