@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := clients/web-demo
 ARGS ?=
+# Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
+JOBS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: setup setup-dev run test test-deep check bench pictures migration clean
 
@@ -51,11 +53,11 @@ run: setup
 
 # Short and seeded: every promise, a real Chromium, throwaway PostgreSQL and Redis servers of the tests' own.
 test: setup-dev
-	@$(BIN)/python -m pytest -m "not deep" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not deep" $(ARGS)
 
 # Long: fuzzing, soaks, and each promise's test run with its handler switched off.
 test-deep: setup-dev
-	@$(BIN)/python -m pytest --hypothesis-profile=deep $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=deep $(ARGS)
 
 check: setup-dev
 	@$(BIN)/ruff format --check -q .
