@@ -125,8 +125,10 @@ class MediaPlane:
         }
         return Answer(*await self._ask(remote, message))
 
-    async def subscribe(self, live_id: str, publication_id: str, offer_sdp: str, *, viewer: str | None = None) -> Answer:
-        """Answer a viewer's offer.
+    async def subscribe(
+        self, live_id: str, publication_id: str, offer_sdp: str, *, viewer: str | None = None, max_height: int | None = None
+    ) -> Answer:
+        """Answer a viewer's offer. `max_height`: no higher picture than so many pixels, where there is a choice.
 
         Raises:
             NoPublisher (with `retry_after_s`), NoCommonCodec, BadOffer, Full.
@@ -141,6 +143,7 @@ class MediaPlane:
             "publication": publication_id,
             "sdp": offer_sdp,
             "account": viewer,
+            "max_height": max_height,
         }
         return Answer(*await self._ask(remote, message))
 
@@ -158,9 +161,11 @@ class MediaPlane:
         """End a session; a publisher's ends its publication. Raises NoSuchSession."""
         await self._ask(self._of_session(session_id), {"t": "close_session", "session": session_id, "reason": reason})
 
-    async def prefer_layer(self, session_id: str, rid: str | None) -> None:
-        """What a viewer asks for: no better layer than this one; None leaves it to what its path carries. Raises NoSuchSession."""
-        await self._ask(self._of_session(session_id), {"t": "prefer_layer", "session": session_id, "rid": rid})
+    async def prefer_layer(self, session_id: str, rid: str | None, max_height: int | None = None) -> None:
+        """What a viewer asks for: no better layer than `rid`, none higher than `max_height` pixels; None leaves it to what its path
+        carries. Raises NoSuchSession."""
+        message = {"t": "prefer_layer", "session": session_id, "rid": rid, "max_height": max_height}
+        await self._ask(self._of_session(session_id), message)
 
     async def end_live(self, live_id: str) -> None:
         """End every publication of a live, and with them its viewers' sessions and its recordings."""

@@ -4,7 +4,7 @@ Requests and answers travel over `platform.ipc` as maps; `t` names what a messag
 an input: it ends the connection there.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Message = dict[str, Any]
@@ -31,11 +31,42 @@ class PublicationDown:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """`kind`: "publish" or "watch"."""
+    """`kind`: "publish" or "watch". `account_id`: None where nobody signed in."""
 
     session_id: str
     kind: str
     reason: str
+    live_id: str = field(default="", compare=False)
+    publication_id: str = field(default="", compare=False)
+    account_id: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerChanged:
+    """A viewer's path carries no picture any more (`state` "sound_only"), or does again ("picture"). Told to one main process."""
+
+    live_id: str
+    publication_id: str
+    account_id: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Which simulcast layers anybody watches: a publisher need not send the others. Told to one main process."""
+
+    live_id: str
+    publication_id: str
+    account_id: str | None
+    rids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """Of several publications in a live, the one that speaks now; None when nobody is left. Told to one main process."""
+
+    live_id: str
+    publication_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +92,28 @@ class RecordingFailed:
     reason: str
 
 
-MediaEvent = PublicationUp | PublicationDown | SessionClosed | WorkerDown | WorkerUp | RecordingFailed
+WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed | ViewerChanged | LayersWanted | SpeakerChanged
+MediaEvent = WorkerEvent | WorkerDown | WorkerUp
+# What is acted on by telling people something: once is enough, however many main processes there are.
+TOLD_ONCE = (ViewerChanged, LayersWanted, SpeakerChanged)
 
-_FROM_WORKER: dict[str, type[PublicationUp | PublicationDown | SessionClosed | RecordingFailed]] = {
+_FROM_WORKER: dict[str, type[WorkerEvent]] = {
     "publication_up": PublicationUp,
     "publication_down": PublicationDown,
     "session_closed": SessionClosed,
     "recording_failed": RecordingFailed,
+    "viewer_changed": ViewerChanged,
+    "layers_wanted": LayersWanted,
+    "speaker_changed": SpeakerChanged,
 }
 _NAMES = {kind: name for name, kind in _FROM_WORKER.items()}
 
 
-def event_to_message(event: PublicationUp | PublicationDown | SessionClosed | RecordingFailed) -> Message:
+def event_to_message(event: WorkerEvent) -> Message:
     return {"t": _NAMES[type(event)], **asdict(event)}
 
 
-def event_from_message(message: Message) -> PublicationUp | PublicationDown | SessionClosed | RecordingFailed | None:
+def event_from_message(message: Message) -> WorkerEvent | None:
     """None when the message is not an event."""
     kind = _FROM_WORKER.get(str(message.get("t")))
     if kind is None:

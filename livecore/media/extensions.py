@@ -13,6 +13,7 @@ class Extension(IntEnum):
     AUDIO_LEVEL = 5
     ORIENTATION = 6
     CAPTURE_TIME = 7
+    DEPENDENCY = 8
 
 
 URIS: dict[Extension, str] = {
@@ -23,6 +24,7 @@ URIS: dict[Extension, str] = {
     Extension.AUDIO_LEVEL: "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
     Extension.ORIENTATION: "urn:3gpp:video-orientation",
     Extension.CAPTURE_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+    Extension.DEPENDENCY: "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
 }
 BY_URI = {uri: extension for extension, uri in URIS.items()}
 
@@ -36,6 +38,7 @@ FROM_PUBLISHER: dict[str, tuple[Extension, ...]] = {
         Extension.TRANSPORT_SEQUENCE,
         Extension.ORIENTATION,
         Extension.CAPTURE_TIME,
+        Extension.DEPENDENCY,
     ),
 }
 TO_VIEWER: dict[str, tuple[Extension, ...]] = {

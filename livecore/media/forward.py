@@ -8,6 +8,7 @@ from typing import Protocol
 
 from livecore.media import catch_up
 from livecore.media.drops import Counters, Drop
+from livecore.media.packet import Packet
 from livecore.media.rewrite import Epoch, Numbering
 from livecore.media.source import Batch, Layer
 
@@ -89,15 +90,19 @@ class Forwarder:
         if start is None:
             self.drops[Drop.AWAITING_KEY_FRAME] += len(batch.packets)
             return False
+        epoch = self.go_over(layer, min(start.packets, key=lambda packet: packet.sequence))
+        self.deliver(epoch, start, now)
+        return True
+
+    def go_over(self, layer: Layer, first: Packet) -> Epoch[Layer]:
+        """Watch this layer from `first` on; whoever calls sees to it that it is a place to begin."""
         if self.current is not None:
             self.switches += 1
             if self in self.current.watchers:
                 self.current.watchers.remove(self)
-        first = min(start.packets, key=lambda packet: packet.sequence)
         epoch = self.numbering.begin(layer, first)
         self._watch(layer, epoch)
-        self.deliver(epoch, start, now)
-        return True
+        return epoch
 
     def on_clock(self, now: float) -> None:
         self._sink.on_clock(now)

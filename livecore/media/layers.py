@@ -11,11 +11,28 @@ STEP_UP_HEADROOM = 1.35
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A layer as it is now. `alive`: it sent something within the last second."""
+    """A layer as it is now. `alive`: it sent something within the last second. `height` in pixels; None while it is not known."""
 
     rid: str
     bitrate_bps: int
     alive: bool
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a viewer asks for, or is held to.
+
+    `rid`: no better layer than this one. `max_height`: none higher than so many pixels. None: no limit.
+    `shed`: so many of the best layers are left out, because the server is short of time.
+    """
+
+    rid: str | None = None
+    max_height: int | None = None
+    shed: int = 0
+
+
+NO_WISH = Wish()
 
 
 def order(layers: Sequence[Offered]) -> list[Offered]:
@@ -23,22 +40,34 @@ def order(layers: Sequence[Offered]) -> list[Offered]:
     return sorted(layers, key=lambda layer: layer.bitrate_bps)
 
 
-def choose(layers: Sequence[Offered], current: str | None, estimate_bps: int | None = None, wished: str | None = None) -> str | None:
+def allowed(layers: Sequence[Offered], wish: Wish = NO_WISH) -> list[Offered]:
+    """The layers that are alive and wished for, from the thinnest to the best; one at least, while any is alive."""
+    alive = order([layer for layer in layers if layer.alive])
+    if not alive:
+        return []
+    if wish.max_height is not None:
+        low = [layer for layer in alive if layer.height is None or layer.height <= wish.max_height]
+        # All are higher than wished: the lowest there is.
+        least = min((layer.height for layer in alive if layer.height is not None), default=0)
+        alive = low or [layer for layer in alive if layer.height == least]
+    if wish.rid is not None:
+        limit = next((index for index, layer in enumerate(alive) if layer.rid == wish.rid), len(alive) - 1)
+        alive = alive[: limit + 1]
+    return alive[: max(1, len(alive) - wish.shed)]
+
+
+def choose(layers: Sequence[Offered], current: str | None, estimate_bps: int | None = None, wish: Wish = NO_WISH) -> str | None:
     """The layer to want; None only when there are no layers.
 
     Args:
         current: what the viewer gets now; None before the first packet.
         estimate_bps: what the path to the viewer is thought to carry; None when nothing is known, and then the best is tried.
-        wished: a layer that the viewer asked for by name: it is given while it is alive and fits.
     """
     if not layers:
         return None
-    alive = order([layer for layer in layers if layer.alive])
+    alive = allowed(layers, wish)
     if not alive:
         return current if any(layer.rid == current for layer in layers) else layers[0].rid
-    if wished is not None:
-        limit = next((index for index, layer in enumerate(alive) if layer.rid == wished), len(alive) - 1)
-        alive = alive[: limit + 1]
     if estimate_bps is None:
         return alive[-1].rid
     rate_now = next((layer.bitrate_bps for layer in alive if layer.rid == current), None)
@@ -50,10 +79,10 @@ def choose(layers: Sequence[Offered], current: str | None, estimate_bps: int | N
     return chosen.rid
 
 
-def step_up_bps(layers: Sequence[Offered], current: str | None, wished: str | None = None) -> int | None:
+def step_up_bps(layers: Sequence[Offered], current: str | None, wish: Wish = NO_WISH) -> int | None:
     """What the path has to carry before the next better layer is chosen; None when there is none to be wished for."""
-    alive = order([layer for layer in layers if layer.alive])
+    alive = allowed(layers, wish)
     rids = [layer.rid for layer in alive]
-    if current not in rids or current == wished or current == rids[-1]:
+    if current not in rids or current == rids[-1]:
         return None
     return int(alive[rids.index(current) + 1].bitrate_bps * STEP_UP_HEADROOM)

@@ -5,6 +5,7 @@ RFC 3550 section 5.1 (header), RFC 8285 (extensions, one- and two-byte forms), R
 
 import struct
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from livecore.media.drops import Drop
 from livecore.media.extensions import PASSED_ON, Extension
@@ -19,9 +20,11 @@ class Header:
     `mid`, `rid`, `repaired_rid`: None when the packet does not carry them.
     `transport_sequence`: None without the transport-wide congestion control extension.
     `passed_on`: extensions that go to viewers unchanged, as (extension, value).
+    `dependency`: the AV1 dependency descriptor; None without one.
     """
 
     __slots__ = (
+        "dependency",
         "end",
         "marker",
         "mid",
@@ -48,14 +51,32 @@ class Header:
         self.rid: str | None = None
         self.repaired_rid: str | None = None
         self.transport_sequence: int | None = None
+        self.dependency: bytes | None = None
         self.passed_on: tuple[tuple[Extension, bytes], ...] = ()
+
+
+class Place(NamedTuple):
+    """Where a packet's frame stands in a scalable stream.
+
+    `begins`: the first packet of a picture. `ends`: the last of its frame (one spatial layer of the picture).
+    `up`: a bit for each temporal layer that may be followed from this picture on. `sync`: depends on the lowest temporal
+    layer alone.
+    """
+
+    spatial: int
+    temporal: int
+    begins: bool
+    ends: bool
+    up: int = 0
+    sync: bool = False
 
 
 class Packet:
     """A media packet of one layer, with widened numbers, as the cache keeps it.
 
     `sequence`, `timestamp`: widened. `at`: kernel arrival in monotonic seconds. `key`: starts a key frame.
-    VP8 only: `picture_id_at` is the offset of a picture id in the payload (0: none; negative: the 7-bit form),
+    `place`: None where the stream is not scalable.
+    VP8 and VP9: `picture_id_at` is the offset of a picture id in the payload (0: none; negative: the 7-bit form),
     `tl0_at` the offset of TL0PICIDX (0: none).
     """
 
@@ -67,6 +88,7 @@ class Packet:
         "payload",
         "picture_id",
         "picture_id_at",
+        "place",
         "sequence",
         "timestamp",
         "tl0",
@@ -93,6 +115,7 @@ class Packet:
         self.picture_id = 0
         self.tl0_at = 0
         self.tl0 = 0
+        self.place: Place | None = None
 
 
 def parse_header(data: bytes, ids: Mapping[int, Extension]) -> Header | Drop:
@@ -164,6 +187,8 @@ def _read_extensions(header: Header, data: bytes, position: int, stop: int, one_
             header.rid = data[position:after].decode("ascii", "replace")
         elif extension is Extension.REPAIRED_RID:
             header.repaired_rid = data[position:after].decode("ascii", "replace")
+        elif extension is Extension.DEPENDENCY:
+            header.dependency = data[position:after]
         elif extension in PASSED_ON:
             passed_on.append((extension, data[position:after]))
         position = after

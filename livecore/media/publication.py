@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from livecore.media import codecs, layers, rtcp
+from livecore.media.codecs import dependency
+from livecore.media.demand import Demand
 from livecore.media.drops import Counters, Drop
 from livecore.media.extensions import Extension
 from livecore.media.forward import Forwarder
 from livecore.media.packet import Header, Packet, parse_header
+from livecore.media.scalable import Scalability
 from livecore.media.sdp import AnswerSection, Codec
 from livecore.media.source import Layer, Outbox
+from livecore.media.speaker import Loudness
 from livecore.media.twcc import TransportFeedbackBuilder
 from livecore.media.wire import ShapeTable
 
@@ -44,15 +48,45 @@ class Track:
     def replace(self, codec: Codec, mid: str, rids: Sequence[str]) -> None:
         """New streams of a publisher that came back: its numbers start anew, the forwarders stay."""
         self.codec, self.mid = codec, mid
+        self.demand = Demand()
+        self._offered: list[layers.Offered] = []
+        self._offered_at = float("-inf")
         names = list(rids) or [""]
         self.layers = {rid: Layer(rid, codec.clock_hz, self.kind == "video") for rid in names}
+        for layer in self.layers.values():
+            layer.closes_pictures = codec.name == "vp8"
+
+    def choices(self) -> dict[str, Layer]:
+        """What a viewer may be sent, by name: each incoming stream, and the cuts of those that are scalable."""
+        found = dict(self.layers)
+        for layer in self.layers.values():
+            if layer.scalability is not None:
+                found.update(layer.scalability.cuts)
+        return found
+
+    @property
+    def layered(self) -> bool:
+        """Whether there is a choice."""
+        return len(self.layers) > 1 or any(layer.scalability is not None and layer.scalability.cuts for layer in self.layers.values())
 
     def offered(self, now: float) -> list[layers.Offered]:
-        return [layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now)) for layer in self.layers.values()]
+        """The incoming streams as they are now."""
+        return [_offered(layer, now) for layer in self.layers.values()]
+
+    def offered_to_viewers(self, now: float) -> list[layers.Offered]:
+        """As `offered`, with the cuts. Made once for all viewers that are looked at at the same time."""
+        if self._offered_at != now:
+            self._offered_at, self._offered = now, [_offered(layer, now) for layer in self.choices().values()]
+        return self._offered
 
     def best(self, now: float) -> Layer:
-        rid = layers.choose(self.offered(now), None)
-        return self.layers[rid] if rid is not None else next(iter(self.layers.values()))
+        """The best layer that sends: one that is paused takes a moment, and whoever joins is to see something at once."""
+        sending = [layer for layer in self.layers.values() if layer.alive(now)] or list(self.layers.values())
+        return max(sending, key=lambda layer: layer.bitrate_bps)
+
+
+def _offered(layer: Layer, now: float) -> layers.Offered:
+    return layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now) or now < layer.origin.paused_until, layer.height)
 
 
 class Publication:
@@ -65,6 +99,7 @@ class Publication:
         self.tracks: dict[str, Track] = {}
         self.counts: Counters = Counter()
         self.feedback: Feedback | None = None
+        self.loudness = Loudness()
         self._outbox = outbox
         self.accept(())
 
@@ -118,12 +153,25 @@ class Publication:
     @property
     def layered(self) -> bool:
         """Whether there is a choice of layers."""
-        return any(len(track.layers) > 1 for track in self.tracks.values())
+        return any(track.layered for track in self.tracks.values())
 
     def layers(self) -> Iterator[tuple[Track, Layer]]:
         for track in self.tracks.values():
             for layer in track.layers.values():
                 yield track, layer
+
+    def ask_for_keys(self, now: float) -> None:
+        """While somebody waits for a key frame, ask again: the throttle says how often."""
+        for track, layer in self.layers():
+            if track.kind != "video":
+                continue
+            scalability = layer.scalability
+            if scalability is None:
+                awaited = bool(layer.waiters)
+            else:
+                awaited = sum(scalability.key_awaited(one) for one in (layer, *scalability.cuts.values())) > 0
+            if awaited:
+                self.request_key(layer, now)
 
     def totals(self) -> Counters:
         """What was dropped, asked and repaired for all layers together, those of earlier connections included."""
@@ -177,22 +225,35 @@ class Publication:
         packet = Packet(wide, timestamp, header.marker, payload, at, header.passed_on)
         if track.kind == "video":
             codecs.inspect(track.codec.name, packet)
+            if header.dependency is not None:
+                before, layer.structure = layer.structure, dependency.inspect(packet, header.dependency, layer.structure)
+                # With a descriptor the payload need not be looked into, and of an encrypted frame says nothing.
+                packet.key = layer.structure is not before
         if not layer.cache.add(packet):
             layer.counts[Drop.DUPLICATE if layer.cache.holds(wide) else Drop.TOO_LATE] += 1
             if not resent:
                 receiver.received += 1  # a duplicate was received: RFC 3550 counts it
             return
         receiver.on_packet(wide, timestamp, at, len(payload), resent)
+        if track.kind == "audio" and not resent:
+            for extension, value in header.passed_on:
+                if extension is Extension.AUDIO_LEVEL:
+                    self.loudness.on_level(value[0] & 0x7F, at)
         if not resent:
             layer.last_at = at
         if packet.key:
             layer.key_frames.satisfied()
             layer.key_sequence = max(wide, layer.key_sequence or 0)
-        if not layer.pending:
-            self._outbox.layers.append(layer)
-            layer.pending_since = at
-        layer.pending.append(packet)
-        self._outbox.cost += len(layer.watchers)
+            heights = codecs.heights(track.codec.name, payload)
+            if heights:
+                layer.height = max(heights)
+        if packet.place is not None and layer.scalability is None:
+            layer.scalability = Scalability(layer, self._outbox, spatial=track.codec.name in codecs.SPATIAL)
+        if layer.scalability is not None:
+            if packet.key and heights:
+                layer.scalability.heights = heights
+            layer.scalability.on_packet(packet)
+        self._outbox.add(layer, packet)
 
     def _learn(self, header: Header, at: float) -> tuple[tuple[Track, Layer], bool] | None:
         """Which layer an unknown SSRC belongs to: by mid and rid, else by a payload type that one track has."""
@@ -234,6 +295,7 @@ class Publication:
 
     def request_key(self, layer: Layer, now: float) -> None:
         """Ask the publisher for a key frame of this layer, at most as often as the throttle lets."""
+        layer = layer.origin
         if layer.ssrc is None or self.feedback is None:
             layer.key_frames.due = True
             return

@@ -53,7 +53,8 @@ class Resender:
                 drops[Drop.NACK_NOT_CACHED] += 1
                 continue
             epoch, sequence = located
-            if not self._across_switches and epoch is not numbering.epoch:
+            current = numbering.epoch
+            if not self._across_switches and current is not None and epoch.source.origin is not current.source.origin:
                 # The key frame at the switch made it worthless.
                 drops[Drop.NACK_BEFORE_SWITCH] += 1
                 continue

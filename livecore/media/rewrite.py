@@ -25,6 +25,15 @@ class Source(Protocol):
     """What numbering needs to know of a layer: its clock, and how far it has been forwarded to those who watch it."""
 
     @property
+    def origin(self) -> object:
+        """The incoming stream: two sources of one origin share its clock and, but for `closes_pictures`, its picture ids."""
+
+    @property
+    def closes_pictures(self) -> bool:
+        """Whether picture ids go on by one where pictures are left out (VP8; VP9's refer to one another by distance)."""
+        ...
+
+    @property
     def report(self) -> ClockReport | None: ...
 
     @property
@@ -106,7 +115,10 @@ class Numbering(Generic[SourceT]):
             timestamp = self._first_timestamp
             pictures, tl0 = 0, 0
         else:
-            old = self.epochs[-1].source.report
+            last = self.epochs[-1]
+            if last.source.origin is source.origin:
+                return self._within(last, source, packet)
+            old = last.source.report
             new = source.report
             if old is not None and new is not None:
                 seconds = new.seconds(packet.timestamp, self._clock_hz) - old.seconds(before.timestamp, self._clock_hz)
@@ -127,6 +139,17 @@ class Numbering(Generic[SourceT]):
             squeezed_to,
             joint,
         )
+        return self._follow(epoch)
+
+    def _within(self, last: Epoch[SourceT], source: SourceT, packet: Packet) -> Epoch[SourceT]:
+        """Another part of the very same stream: only the sequence (and VP8's picture ids) close up."""
+        pictures, tl0 = last.picture_offset, last.tl0_offset
+        if source.closes_pictures and packet.picture_id_at:
+            pictures = self._picture_id + 1 - packet.picture_id & 0x7FFF
+        offset = self._highest + 1 - packet.sequence
+        return self._follow(Epoch(source, packet.sequence, offset, last.timestamp_offset, pictures, tl0))
+
+    def _follow(self, epoch: Epoch[SourceT]) -> Epoch[SourceT]:
         self.epochs.append(epoch)
         del self.epochs[:-EPOCH_LIMIT]
         self._following = epoch

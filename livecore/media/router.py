@@ -11,30 +11,36 @@ from livecore.media.control import (
     Answer,
     BadOffer,
     Full,
+    LayersWanted,
     NoCommonCodec,
     NoPublisher,
     NoSuchSession,
     PatchAnswer,
     PublicationDown,
     PublicationUp,
-    RecordingFailed,
     SessionClosed,
+    SpeakerChanged,
     StaleTag,
+    ViewerChanged,
+    WorkerEvent,
 )
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
 from livecore.media.estimate import SendSideEstimator
+from livecore.media.extensions import Extension
 from livecore.media.ice import IceLite
+from livecore.media.layers import Wish
+from livecore.media.pressure import Pressure
 from livecore.media.publication import Publication
 from livecore.media.recordings import Recordings
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
 from livecore.media.settings import WorkerSettings
 from livecore.media.source import Outbox
+from livecore.media.speaker import ActiveSpeaker
 from livecore.media.subscription import Subscription
 from livecore.media.tap import ToRecorder
 from livecore.media.transport import Certificate
 
-WorkerEvent = PublicationUp | PublicationDown | SessionClosed | RecordingFailed
 VIEWER_TICK_S = 0.2
 # A frame's packets leave a browser within a few milliseconds of each other; a viewer's jitter buffer is larger than this wait.
 HOLD_S = 0.003
@@ -79,6 +85,8 @@ class Router:
         self.outbox = Outbox()
         self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
+        self.pressure = Pressure()
+        self._speakers: dict[str, ActiveSpeaker] = {}  # of lives with several publications
         self.recordings = Recordings(to_recorder, emit, rng)
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
@@ -109,7 +117,10 @@ class Router:
         )
         return self._open(session, offer, sections, now)
 
-    def subscribe(self, live_id: str, publication_id: str, offer_sdp: str, account_id: str | None, now: float) -> Answer:
+    def subscribe(
+        self, live_id: str, publication_id: str, offer_sdp: str, account_id: str | None, now: float, max_height: int | None = None
+    ) -> Answer:
+        """Answer a viewer. `max_height`: no higher picture than so many pixels, where there is a choice."""
         published = self.published.get((live_id, publication_id))
         if published is None or not published.connected:
             raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
@@ -122,7 +133,8 @@ class Router:
             sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
         except negotiate.NoCommonCodec as exc:
             raise NoCommonCodec(str(exc)) from exc
-        session = ViewerSession(self._session_id(), publication, account_id, self._session_closed)
+        session = ViewerSession(self._session_id(), publication, account_id, self._session_closed, self._viewer_changed)
+        session.wish = Wish(max_height=max_height)
         answer = self._open(session, offer, sections, now)
         if any("transport-cc" in section.feedback for section in sections):
             session.transport.estimator = SendSideEstimator()
@@ -164,11 +176,12 @@ class Router:
                 return
         session.transport.close(reason, now)
 
-    def prefer_layer(self, session_id: str, rid: str | None) -> None:
+    def prefer_layer(self, session_id: str, rid: str | None, max_height: int | None = None) -> None:
+        """What a viewer asks for from now on: no better layer than `rid`, none higher than `max_height` pixels."""
         session = self.sessions.get(session_id)
         if not isinstance(session, ViewerSession):
             raise NoSuchSession("no such session")
-        session.wished = rid
+        session.wish = Wish(rid, max_height)
 
     def end_live(self, live_id: str, now: float, reason: str = "ended") -> None:
         for published in list(self._by_live.get(live_id, {}).values()):
@@ -208,6 +221,8 @@ class Router:
         held_until = None
         for layer in self.outbox.take():
             pending = layer.pending
+            if not pending:  # its packets went out when viewers changed between cuts of it
+                continue
             if (
                 len(layer.watchers) >= HOLD_WATCHERS
                 and not pending[-1].marker
@@ -237,13 +252,41 @@ class Router:
         if now >= self._viewers_due:
             self._viewers_due = now + VIEWER_TICK_S
             for published in self.published.values():
-                # While somebody waits for a key frame, ask again: the throttle says how often.
-                for track, layer in published.publication.layers():
-                    if layer.waiters and track.kind == "video":
-                        published.publication.request_key(layer, now)
-                if published.publication.layered:
-                    self._probing |= {viewer for viewer in published.viewers.values() if viewer.on_tick(now)}
+                publication = published.publication
+                publication.ask_for_keys(now)
+                # Where there is nothing to choose, only those are looked after whose path is known to be narrow.
+                for viewer in list(published.viewers.values()):
+                    if (publication.layered or viewer.starving) and viewer.on_tick(now, self.pressure.shed):
+                        self._probing.add(viewer)
+                self._tell_demand(published, now)
+            self._tell_speakers(now)
             self.recordings.on_tick(now)
+
+    def _tell_demand(self, published: Published, now: float) -> None:
+        publication, video = published.publication, published.publication.tracks.get("video")
+        rids = video.demand.on_tick(video.layers, now) if video is not None else None
+        if rids is not None:
+            account_id = published.session.account_id if published.session is not None else None
+            self._emit(LayersWanted(publication.live_id, publication.publication_id, account_id, rids))
+
+    def _tell_speakers(self, now: float) -> None:
+        for live_id, of_live in self._by_live.items():
+            speaker = self._speakers.get(live_id)
+            if speaker is None:
+                if len(of_live) < 2:
+                    continue
+                speaker = self._speakers[live_id] = ActiveSpeaker()
+            levels = {one: of_live[one].publication.loudness.dbov(now) for one in of_live if of_live[one].connected}
+            if speaker.on_tick(levels, now):
+                self._emit(SpeakerChanged(live_id, speaker.current))
+
+    def _viewer_changed(self, session: ViewerSession, state: str, now: float) -> None:
+        publication = session.publication
+        self._emit(ViewerChanged(publication.live_id, publication.publication_id, session.account_id, state))
+
+    def speaker(self, live_id: str) -> str | None:
+        """Which publication speaks, where there are several."""
+        return self._speakers[live_id].current if live_id in self._speakers else None
 
     def _publisher_connected(self, session: PublisherSession, now: float) -> None:
         published = self._published(session)
@@ -296,7 +339,10 @@ class Router:
         elif published is not None and published.session is None and published.away_since is None and not self._has_session(published):
             # It never connected, and nobody else has under this id.
             self._end(published, reason, now)
-        self._emit(SessionClosed(session.session_id, session.kind, reason))
+        publication = session.publication
+        self._emit(
+            SessionClosed(session.session_id, session.kind, reason, publication.live_id, publication.publication_id, session.account_id)
+        )
 
     def _end(self, published: Published, reason: str, now: float) -> None:
         publication = published.publication
@@ -306,6 +352,7 @@ class Router:
         of_live.pop(publication.publication_id, None)
         if not of_live:
             del self._by_live[publication.live_id]
+            self._speakers.pop(publication.live_id, None)
         publication.feedback = None
         self.past.update(publication.totals())
         for session in [s for s in self.sessions.values() if s.publication is publication]:
@@ -347,6 +394,8 @@ class Router:
             setup,
             self._addresses,
             self._rng.getrandbits(53),
+            # A dependency descriptor with its structure is longer than a one-byte header holds.
+            offer.extmap_mixed and any(Extension.DEPENDENCY in section.extensions for section in sections),
         )
         return Answer(sdp.write_answer(sections, end), session.session_id, session.etag)
 

@@ -69,6 +69,7 @@ class Section:
     mid: str = ""
     direction: str = "sendrecv"
     rtcp_mux: bool = False
+    extmap_mixed: bool = False
     codecs: dict[int, Codec] = field(default_factory=dict)
     extensions: dict[Extension, int] = field(default_factory=dict)
     rids: list[str] = field(default_factory=list)
@@ -89,6 +90,7 @@ class Offer:
     setup: str
     fingerprints: list[tuple[str, str]]
     sections: list[Section]
+    extmap_mixed: bool = False  # extensions longer than 16 bytes may be sent (RFC 8285 section 6)
 
 
 def parse_offer(text: str) -> Offer:
@@ -141,6 +143,8 @@ def _attribute(section: Section, name: str, value: str) -> None:
         section.mid = value
     elif name == "rtcp-mux":
         section.rtcp_mux = True
+    elif name == "extmap-allow-mixed":
+        section.extmap_mixed = True
     elif name == "ice-ufrag":
         _require(4 <= len(value) <= 256 and _TOKEN.fullmatch(value) is not None)
         section.ufrag = value
@@ -170,7 +174,7 @@ def _attribute(section: Section, name: str, value: str) -> None:
     elif name == "extmap":
         number, uri = value.split()[:2]
         identifier = int(number.partition("/")[0])
-        # Ids over 14 need two-byte headers, and those a=extmap-allow-mixed: without our answering it, nobody sends them.
+        # Ids over 14 would need two-byte headers towards viewers too.
         if uri in BY_URI and 1 <= identifier <= 14:
             section.extensions.setdefault(BY_URI[uri], identifier)
     elif name == "simulcast":
@@ -220,6 +224,7 @@ def _checked(session: Section, sections: list[Section], bundle: list[str] | None
         first.setup or session.setup or "actpass",
         first.fingerprints or session.fingerprints,
         sections,
+        session.extmap_mixed or all(section.extmap_mixed for section in sections),
     )
     if not offer.ufrag or not offer.password:
         raise SdpError("ice-ufrag and ice-pwd are missing")
@@ -297,6 +302,7 @@ class Endpoint:
     setup: str
     addresses: Sequence[tuple[str, int]]
     session_number: int
+    extmap_mixed: bool = False
 
 
 def candidates(addresses: Sequence[tuple[str, int]]) -> list[str]:
@@ -319,6 +325,8 @@ def write_answer(sections: Sequence[AnswerSection], end: Endpoint) -> str:
         f"a=group:BUNDLE {bundled}",
         "a=msid-semantic: WMS *",
     ]
+    if end.extmap_mixed:
+        lines.append("a=extmap-allow-mixed")
     for section in sections:
         offered, codec = section.offered, section.codec
         if codec is None:

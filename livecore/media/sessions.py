@@ -3,18 +3,25 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from livecore.media import layers, rtcp
 from livecore.media.connection import Transport
 from livecore.media.drops import Counters, Drop
+from livecore.media.estimate_loss import LossEstimator
 from livecore.media.publication import Publication
 from livecore.media.sdp import AnswerSection
 from livecore.media.subscription import Subscription
 
 # A probe asks for a little more than the better layer needs: what it proves is rounded down.
 PROBE_MARGIN = 1.1
+# Sound of which half is lost, for so long, with no picture beside it: the path carries nothing, and the viewer should be told.
+HOPELESS_LOSS = 0.5
+HOPELESS_S = 12.0
 
 ClosedCallback = Callable[["Session", str, float], None]
+# A viewer is sent "sound_only" from now on, or the "picture" again.
+ChangedCallback = Callable[["ViewerSession", str, float], None]
 
 
 class Session:
@@ -83,11 +90,17 @@ class PublisherSession(Session):
 class ViewerSession(Session):
     kind = "watch"
 
-    def __init__(self, session_id: str, publication: Publication, account_id: str | None, closed: ClosedCallback) -> None:
+    def __init__(
+        self, session_id: str, publication: Publication, account_id: str | None, closed: ClosedCallback, changed: ChangedCallback
+    ) -> None:
         super().__init__(session_id, publication, account_id, closed)
         self.subscriptions: list[Subscription] = []
         self.estimate_bps: int | None = None  # None: the viewer has told none
-        self.wished: str | None = None  # a layer the viewer asked for; None: chosen by what its path carries
+        self.wish = layers.NO_WISH  # what the viewer asked for
+        self.by_loss = LossEstimator()  # judges the path of a viewer that tells nothing else
+        self._told_bps = False  # whether the viewer tells of its path otherwise
+        self._hopeless_since: float | None = None  # None while at least the sound arrives
+        self._changed = changed
         self._by_ssrc: dict[int, Subscription] = {}
 
     def drops(self) -> Counters:
@@ -122,6 +135,8 @@ class ViewerSession(Session):
                     subscription = self._by_ssrc.get(block.ssrc)
                     if subscription is not None and block.ssrc == subscription.ssrc:
                         subscription.on_report(block, now)
+                        if subscription.track.kind == "video":
+                            self._on_loss(subscription.fraction_lost, now)
             elif isinstance(message, rtcp.Nack):
                 subscription = self._by_ssrc.get(message.ssrc)
                 if subscription is None:
@@ -135,56 +150,94 @@ class ViewerSession(Session):
                 elif subscription.forwarder.wanted is not None:
                     self.publication.request_key(subscription.forwarder.wanted, now)
             elif isinstance(message, rtcp.Remb):
+                self._told_bps = True
                 self.estimate_bps = message.bitrate_bps
             elif isinstance(message, rtcp.TransportFeedback) and self.transport.estimator is not None:
+                self._told_bps = True
                 self.transport.estimator.on_feedback(message, now)
                 self.estimate_bps = self.transport.estimator.estimate_bps
 
-    def on_tick(self, now: float) -> bool:
+    def _on_loss(self, fraction_lost: float, now: float) -> None:
+        """The viewer's loss of video: all there is to go by where it tells neither feedback nor an estimate of its own."""
+        self.by_loss.on_report(fraction_lost, self.transport.bytes_sent, now)
+        if not self._told_bps:
+            self.estimate_bps = self.by_loss.estimate_bps
+
+    def on_tick(self, now: float, shed: int = 0) -> bool:
         """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate.
 
+        `shed`: so many of the best layers are not to be sent, because the server is short of time.
         True when a probe begins that asks for room for a better layer: then `on_probe` is called every 20 ms.
         """
         probing = False
+        wish = replace(self.wish, shed=shed) if shed else self.wish
         for subscription in self.subscriptions:
             forwarder, track = subscription.forwarder, subscription.track
-            if not subscription.started or len(track.layers) < 2:
+            if not subscription.started or track.kind != "video":
                 continue
-            offered = track.offered(now)
+            offered = track.offered_to_viewers(now)
             if not self._worth_sending(subscription, offered, now):
                 continue
             wanted = forwarder.wanted
-            if wanted is None:
+            if wanted is None or len(offered) < 2:
                 continue
             current = forwarder.current.rid if forwarder.current else None
-            rid = layers.choose(offered, current, self.estimate_bps, self.wished)
+            rid = layers.choose(offered, current, self.estimate_bps, wish)
             if rid is not None and rid != wanted.rid:
-                forwarder.want(track.layers[rid])
-                self.publication.request_key(track.layers[rid], now)
+                self._want(subscription, rid, now)
             estimator = self.transport.estimator
-            needed_bps = layers.step_up_bps(offered, rid, self.wished)
+            needed_bps = layers.step_up_bps(offered, rid, wish)
             if estimator is not None and needed_bps is not None and (self.estimate_bps or needed_bps) < needed_bps:
                 probing = estimator.start_probe(int(needed_bps * PROBE_MARGIN), now) or probing
         return probing
 
+    def _want(self, subscription: Subscription, rid: str, now: float) -> None:
+        layer = subscription.track.choices()[rid]
+        subscription.forwarder.want(layer)
+        scalability = layer.origin.scalability
+        if scalability is None or scalability.needs_key(subscription.forwarder, layer):
+            self.publication.request_key(layer, now)
+
+    @property
+    def starving(self) -> bool:
+        """Whether its path is known to be limited, or was: then somebody has to look after it."""
+        return self.by_loss.estimate_bps is not None or self._hopeless_since is not None
+
     def _worth_sending(self, subscription: Subscription, offered: list[layers.Offered], now: float) -> bool:
-        """False while the path does not carry even the thinnest layer: the viewer then gets sound alone."""
-        estimator, forwarder = self.transport.estimator, subscription.forwarder
-        if estimator is None:
-            return True
+        """False while the path does not carry even the thinnest layer: the viewer then gets sound alone.
+
+        Where even that does not arrive, the session is closed, and says why.
+        """
+        estimator, forwarder, starvation = self.transport.estimator, subscription.forwarder, subscription.starvation
         thinnest = next(iter(layers.order([layer for layer in offered if layer.alive])), None)
-        was_paused = subscription.starvation.paused
-        if not subscription.starvation.on_tick(thinnest.bitrate_bps if thinnest else 0, self.estimate_bps, now):
+        estimate_bps = self.estimate_bps if estimator is not None else self.by_loss.estimate_bps
+        was_paused = starvation.paused
+        if not starvation.on_tick(thinnest.bitrate_bps if thinnest else 0, estimate_bps, now):
             if not was_paused:
                 forwarder.want(None)
+                self._changed(self, "sound_only", now)
+            self._give_up(now)
             return False
         if was_paused and thinnest is not None:
-            estimator.restart(int(thinnest.bitrate_bps * layers.HEADROOM))
-            self.estimate_bps = estimator.estimate_bps
-            layer = subscription.track.layers[thinnest.rid]
-            forwarder.want(layer)
-            self.publication.request_key(layer, now)
+            restart_bps = int(thinnest.bitrate_bps * layers.HEADROOM)
+            self.by_loss.restart(restart_bps)
+            if estimator is not None:
+                estimator.restart(restart_bps)
+            self.estimate_bps = restart_bps
+            self._hopeless_since = None
+            self._want(subscription, thinnest.rid, now)
+            self._changed(self, "picture", now)
         return True
+
+    def _give_up(self, now: float) -> None:
+        sound = next((s for s in self.subscriptions if s.track.kind == "audio"), None)
+        if sound is None or sound.fraction_lost < HOPELESS_LOSS:
+            self._hopeless_since = None
+            return
+        if self._hopeless_since is None:
+            self._hopeless_since = now
+        if now - self._hopeless_since > HOPELESS_S:
+            self.transport.close("too_slow", now)
 
     def on_probe(self, interval_s: float, now: float) -> bool:
         """Send a probe's next burst; False when it is over."""
@@ -193,7 +246,7 @@ class ViewerSession(Session):
         if not size_bytes:
             return False
         for subscription in self.subscriptions:
-            if len(subscription.track.layers) > 1:
+            if subscription.track.kind == "video":
                 subscription.probe(size_bytes, now)
         return True
 

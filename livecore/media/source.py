@@ -13,7 +13,9 @@ from livecore.media.receive import ClockReport, Receiver
 from livecore.media.wire import Run, Shape, lay_out
 
 if TYPE_CHECKING:
+    from livecore.media.codecs.dependency import Structure
     from livecore.media.forward import Forwarder
+    from livecore.media.scalable import Scalability
 
 # A publisher answers a key-frame request with a frame some ten times as large as others: twice a second is plenty.
 KEY_FRAME_INTERVAL_S = 0.5
@@ -112,6 +114,14 @@ class Outbox:
         layers, self.layers, self.cost = self.layers, [], 0
         return layers
 
+    def add(self, layer: Layer, packet: Packet) -> None:
+        """A packet that has arrived for all who watch the layer."""
+        if not layer.pending:
+            self.layers.append(layer)
+            layer.pending_since = packet.at
+        layer.pending.append(packet)
+        self.cost += len(layer.watchers)
+
     def keep(self, layer: Layer) -> None:
         """Not yet: the layer's pending packets go with the next `take`."""
         self.layers.append(layer)
@@ -138,9 +148,20 @@ class Layer:
         self.forwarded_newest: Packet | None = None
         self.last_at = float("-inf")
         self.bitrate_bps = 0
+        self.height: int | None = None  # pixels; None until a key frame told it
+        self.closes_pictures = False  # VP8: ids of pictures that are left out are not to be missed
+        self.scalability: Scalability | None = None  # None until a packet says that the stream holds several layers
+        self.structure: Structure | None = None  # of the dependency descriptor; None until a key frame brought it
+        # Until when a layer that sends nothing is thought to come back: for ever while its publisher is told to pause it.
+        self.paused_until = float("-inf")
         self.counts: Counters = Counter()
         self._octets_before = 0
         self._rated_at: float | None = None
+
+    @property
+    def origin(self) -> Layer:
+        """The incoming stream itself; a cut of one names that."""
+        return self
 
     @property
     def report(self) -> ClockReport | None:
@@ -152,7 +173,10 @@ class Layer:
     def rate(self, now: float) -> None:
         """Measure the bitrate since the last call, smoothed; call about once a second."""
         octets = self.receiver.octets
-        if self._rated_at is not None and now > self._rated_at:
+        # A layer that is paused has the rate that it would have.
+        if self._rated_at is not None and now > self._rated_at and (now >= self.paused_until or self.alive(now)):
             measured = (octets - self._octets_before) * 8 / (now - self._rated_at)
             self.bitrate_bps = int(measured if not self.bitrate_bps else 0.5 * (self.bitrate_bps + measured))
         self._octets_before, self._rated_at = octets, now
+        if self.scalability is not None:
+            self.scalability.rate(now)

@@ -71,6 +71,12 @@ def _layer(layer: Layer, now: float) -> dict[str, Any]:
         "given_up": receiver.given_up,
         "jitter_ms": round(receiver.jitter / receiver.clock_hz * 1000, 2),
         "watchers": len(layer.watchers),
+        "height": layer.height,
+        "paused": layer.paused_until > now,
+        "cuts": [
+            {"rid": cut.rid, "bitrate_bps": cut.bitrate_bps, "height": cut.height, "watchers": len(cut.watchers)}
+            for cut in (layer.scalability.cuts.values() if layer.scalability is not None else ())
+        ],
         "counts": _counts(layer.counts),
     }
 

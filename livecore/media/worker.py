@@ -19,11 +19,11 @@ import structlog
 import uvloop
 
 from livecore.media import statistics
-from livecore.media.control import MediaError, event_to_message
+from livecore.media.control import TOLD_ONCE, MediaError, WorkerEvent, event_to_message
 from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
 from livecore.media.recorder_link import RecorderLink
-from livecore.media.router import Router, WorkerEvent
+from livecore.media.router import Router
 from livecore.media.settings import WorkerSettings
 from livecore.media.transport import generate_certificate
 from livecore.platform import ipc
@@ -166,7 +166,8 @@ class Worker:
 
     def _emit(self, event: WorkerEvent) -> None:
         message = event_to_message(event)
-        for connection in self._mains:
+        once = isinstance(event, TOLD_ONCE)
+        for connection in list(self._mains)[: 1 if once else None]:
             connection.send(message)
 
     def _load(self) -> dict[str, float]:
@@ -179,6 +180,7 @@ class Worker:
         before, cpu_before = self._cpu_before
         self._cpu_before = now, cpu
         self._cpu = round((cpu - cpu_before) / max(0.001, now - before), 3)
+        self.router.pressure.on_load(self._cpu)
         for connection in self._mains:
             connection.send({"t": "load", "load": self._load()})
 
@@ -201,7 +203,7 @@ class Worker:
             answer = router.publish(m["live"], m["publication"], m["sdp"], m["prefer"], m["account"], now)
             return [answer.sdp, answer.session_id, answer.etag]
         if kind == "subscribe":
-            answer = router.subscribe(m["live"], m["publication"], m["sdp"], m["account"], now)
+            answer = router.subscribe(m["live"], m["publication"], m["sdp"], m["account"], now, m.get("max_height"))
             return [answer.sdp, answer.session_id, answer.etag]
         if kind == "patch":
             patched = router.patch(m["session"], m["sdp"], m["etag"])
@@ -209,7 +211,7 @@ class Worker:
         if kind == "close_session":
             return router.close_session(m["session"], m["reason"], now)
         if kind == "prefer_layer":
-            return router.prefer_layer(m["session"], m["rid"])
+            return router.prefer_layer(m["session"], m["rid"], m.get("max_height"))
         if kind == "end_live":
             return router.end_live(m["live"], now)
         if kind == "cut":

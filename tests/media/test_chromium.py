@@ -197,3 +197,45 @@ async def test_viewer_on_a_narrow_path_gets_a_thinner_layer_and_the_best_when_it
         assert await on_a_thin_layer()
         relays[0].rate_bps = 0
         await until(on_the_best, "the best layer", patience_s=45)
+
+
+@pytest.mark.parametrize(("codec", "mode", "best", "less"), [("vp9", "L3T3_KEY", "", "S1T2"), ("av1", "L1T3", "", "S0T1")])
+async def test_layers_of_a_scalable_publisher_are_left_out_for_one_viewer_alone(
+    tmp_path: Path, codec: str, mode: str, best: str, less: str
+) -> None:
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer, other = [await page(browser, address) for _ in range(3)]
+        assert await on_air(media, publisher, "live", codec=codec, scalabilityMode=mode, width=1280, height=720) == codec
+
+        async def published() -> dict[str, Any]:
+            stats = await media.plane.stats("live")
+            found: dict[str, Any] = stats["publications"]["main"]
+            return found
+
+        async def cuts() -> bool:
+            video = next(t for t in (await published())["tracks"] if t["kind"] == "video")
+            return less in [cut["rid"] for cut in video["layers"][0]["cuts"]]
+
+        await until(cuts, "the layers to be seen")
+        for one in (viewer, other):
+            assert (await one.evaluate("watch('live')"))["status"] == 201
+            await playing(one, 20)
+        sessions = [one["session_id"] for one in (await published())["viewers"]]
+        await media.plane.prefer_layer(sessions[0], less)
+
+        async def on(layer: str, who: int) -> bool:
+            of = next(one for one in (await published())["viewers"] if one["session_id"] == sessions[who])
+            return any(s["layer"] == layer for s in of["subscriptions"] if s["kind"] == "video")
+
+        await until(lambda: on(less, 0), "fewer layers")
+        before = (await viewer.evaluate("stats()"))["video"]["frames"]
+        await playing(viewer, before + 30)
+        if codec == "vp9":
+            assert await _width(viewer, 640)
+            assert await _width(other, 1280)
+        assert await on(best, 1)
+        await media.plane.prefer_layer(sessions[0], None)
+        await until(lambda: on(best, 0), "all layers again")
+        before = (await viewer.evaluate("stats()"))["video"]["frames"]
+        stats = await playing(viewer, before + 30)
+        assert stats["video"]["plis"] <= 2

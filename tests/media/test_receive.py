@@ -4,7 +4,7 @@ import pytest
 
 from livecore.media.cache import PacketCache
 from livecore.media.drops import Counters, Drop
-from livecore.media.layers import Offered, choose
+from livecore.media.layers import Offered, Wish, choose
 from livecore.media.packet import Packet
 from livecore.media.receive import GAP_LIMIT, GIVE_UP_S, TRIES, Receiver
 from livecore.media.resend import TRIES as RESEND_TRIES
@@ -197,7 +197,7 @@ LAYERS = [Offered("h", 1_500_000, True), Offered("l", 150_000, True), Offered("m
     ],
 )
 def test_layer_that_a_viewer_gets(current: str | None, estimate: int | None, wished: str | None, expected: str) -> None:
-    assert choose(LAYERS, current, estimate, wished) == expected
+    assert choose(LAYERS, current, estimate, Wish(wished)) == expected
 
 
 def test_layer_that_stopped_is_left() -> None:

@@ -23,6 +23,11 @@ class Stream:
     report: ClockReport | None = None
     forwarded_highest: int = -1
     forwarded_newest: Packet | None = None
+    closes_pictures: bool = True
+
+    @property
+    def origin(self) -> object:
+        return self
 
     def sends(self, one: Packet) -> None:
         self.forwarded_highest = max(self.forwarded_highest, one.sequence)

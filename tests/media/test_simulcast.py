@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+from livecore.media.layers import Wish
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
@@ -41,7 +42,7 @@ def layer(plane: VirtualPlane, viewer: VirtualPeer) -> str | None:
 def wish(plane: VirtualPlane, viewer: VirtualPeer, rid: str) -> None:
     session = plane.router.sessions[viewer.session_id]
     assert isinstance(session, ViewerSession)
-    session.wished = rid
+    session.wish = Wish(rid)
 
 
 def test_viewer_starts_with_the_best_layer() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from bench.rtcpeer import MID_ID, TWCC_ID, RtcPeer
 from livecore.media import rtcp, stun
-from livecore.media.control import Answer
+from livecore.media.control import Answer, WorkerEvent
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
 from livecore.media.packet import HEADER
-from livecore.media.router import Router, WorkerEvent
+from livecore.media.router import Router
 from livecore.media.settings import WorkerSettings
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector, generate_certificate
 from tests.media.netem import Conditions, Link

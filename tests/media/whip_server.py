@@ -1,6 +1,7 @@
 """WHIP and WHEP on aiohttp over a `MediaPlane`, and one page for publishing and watching, for browser tests."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,12 +24,15 @@ def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
 
     async def whep(request: web.Request) -> web.Response:
         try:
-            answer = await plane.subscribe(request.match_info["live"], "main", await request.text(), viewer="viewer")
+            height = int(request.query.get("max_height") or 0) or None
+            answer = await plane.subscribe(request.match_info["live"], "main", await request.text(), viewer="viewer", max_height=height)
         except NoPublisher as exc:
             return web.Response(status=409, headers={"Retry-After": str(exc.retry_after_s)})
         except MediaError as exc:
             return web.Response(status=406, text=f"{exc.code}: {exc}")
         sdp = answer.sdp
+        if request.query.get("tcp"):
+            sdp = re.sub(r"a=candidate:\d+ 1 udp [^\r]*\r\n", "", sdp)
         if "loss" in request.query:
             rate_bps = float(request.query.get("rate_bps", 0))
             relay = Relay(target_of(sdp), float(request.query["loss"]), delay_s=0.02, rate_bps=rate_bps)

@@ -21,9 +21,24 @@ def starts_key_frame(payload: bytes) -> bool:
     return kind == _SPS
 
 
+def parameter_sets(payload: bytes) -> Iterator[bytes]:
+    """The whole sequence parameter sets of a payload, header byte included."""
+    if not payload:
+        return
+    units = _units(payload) if payload[0] & 31 == _STAP_A else [payload]
+    for unit in units:
+        if unit and unit[0] & 31 == _SPS:
+            yield unit
+
+
 def _aggregated(payload: bytes) -> Iterator[int]:
+    for unit in _units(payload):
+        yield unit[0] & 31
+
+
+def _units(payload: bytes) -> Iterator[bytes]:
     position = 1
     while position + 2 < len(payload):
         size = payload[position] << 8 | payload[position + 1]
-        yield payload[position + 2] & 31
+        yield payload[position + 2 : position + 2 + max(1, size)]
         position += 2 + size

@@ -1,0 +1,49 @@
+"""What the path to a viewer carries when the viewer tells nothing but its loss (receiver reports): a rate that backs off and climbs."""
+
+# As the loss-based half of Google congestion control (draft-ietf-rmcat-gcc-02 section 6).
+LOSS_HIGH, LOSS_LOW = 0.10, 0.02
+FLOOR_BPS = 50_000
+# Chrome reports about once a second; a report sooner than this says too little.
+REPORT_S = 0.5
+GROWTH_PER_S, GROWTH_LEAST_PER_S = 1.08, 1.01
+# Loss again so soon means that the climb was too much: the next is slower, until there was none for twice that.
+TRIED_S = 30.0
+THROUGH = 0.95
+
+
+class LossEstimator:
+    """`estimate_bps` is None while no report has told of a loss that limits."""
+
+    def __init__(self) -> None:
+        self.estimate_bps: int | None = None
+        self._growth = GROWTH_PER_S
+        self._octets = 0
+        self._at: float | None = None  # of the last report; None before the first
+        self._limited_at = float("-inf")
+
+    def restart(self, bps: int) -> None:
+        """Begin anew from this rate."""
+        self.estimate_bps = bps
+
+    def on_report(self, fraction_lost: float, octets: int, now: float) -> None:
+        """`fraction_lost` since the report before; `octets`: all that was sent until now."""
+        if self._at is None:
+            self._at, self._octets = now, octets
+            return
+        elapsed = now - self._at
+        if elapsed < REPORT_S:
+            return
+        rate_bps = (octets - self._octets) * 8 / elapsed
+        self._at, self._octets = now, octets
+        if fraction_lost > LOSS_HIGH:
+            if now - self._limited_at < TRIED_S:
+                self._growth = max(GROWTH_LEAST_PER_S, 1 + (self._growth - 1) / 2)
+            self._limited_at = now
+            base = rate_bps if self.estimate_bps is None else min(rate_bps, self.estimate_bps)
+            # Of a full queue, what got through says more than the rule.
+            through = rate_bps * (1 - fraction_lost) * THROUGH
+            self.estimate_bps = max(FLOOR_BPS, int(min(base * (1 - 0.5 * fraction_lost), through)))
+        elif fraction_lost < LOSS_LOW and self.estimate_bps is not None:
+            self.estimate_bps = int(self.estimate_bps * self._growth ** min(elapsed, 2.0))
+            if now - self._limited_at > 2 * TRIED_S:
+                self._growth = GROWTH_PER_S

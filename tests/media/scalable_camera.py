@@ -1,0 +1,193 @@
+"""Scalable streams as encoders make them, and a viewer who says whether what arrived can be decoded."""
+
+import struct
+from dataclasses import dataclass, field
+
+from bench.rtcpeer import TWCC_ID
+from livecore.media import rtcp
+from livecore.media.drops import Drop
+from livecore.media.extensions import Extension
+from livecore.media.packet import parse_header
+from livecore.media.sequence import Widener
+from livecore.media.twcc import TransportFeedbackBuilder
+from tests.media.virtual import VirtualPeer
+
+FRAME_S = 1 / 30
+PATTERN = {1: (0,), 2: (0, 1), 3: (0, 2, 1, 2)}
+HEIGHTS = (180, 360, 720)
+
+
+def vp9(picture_id: int, spatial: int, temporal: int, *, key: bool, begin: bool, end: bool, layers: int, body: bytes) -> bytes:
+    """RFC 9628, without flexible mode; a key picture's first packet carries the scalability structure."""
+    structure = key and begin and spatial == 0
+    # A key picture's upper layers are predicted from the lower ones alone: not inter-predicted.
+    first = 0x80 | (0 if key else 0x40) | 0x20 | (0x08 if begin else 0) | (0x04 if end else 0) | (0x02 if structure else 0)
+    indices = temporal << 5 | (0x10 if temporal == 0 else 0) | spatial << 1 | (1 if key and spatial else 0)
+    out = bytes([first, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, indices, picture_id & 0xFF])
+    if structure:
+        out += bytes([layers - 1 << 5 | 0x10]) + b"".join(struct.pack(">HH", h * 16 // 9, h) for h in HEIGHTS[3 - layers :])
+    return out + body
+
+
+def vp8(picture_id: int, temporal: int, *, key: bool, begin: bool, body: bytes) -> bytes:
+    """RFC 7741 with picture id, TL0PICIDX and temporal layer; each enhancement depends on the base alone."""
+    return (
+        bytes(
+            [0x90 if begin else 0x80, 0xE0, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, 0, temporal << 6 | (0x20 if temporal else 0)]
+        )
+        + bytes([0 if key and begin else 1])
+        + body
+    )
+
+
+@dataclass
+class ScalableCamera:
+    """`spatial` layers of `packets` packets each (the upper ones twice and four times as many), three temporal ones."""
+
+    peer: VirtualPeer
+    codec: str = "vp9"
+    spatial: int = 3
+    temporal: int = 3
+    sequence: int = 65_400
+    timestamp: int = 0xFFFFA000
+    picture_id: int = 0x7FE0
+    key_frames: int = 0
+    key_wanted: bool = True
+    running: bool = True
+    pictures: dict[int, tuple[int, bool]] = field(default_factory=dict)  # number → (temporal layer, key)
+    _number: int = 0
+    _phase: int = 0
+    _next: float = 0.0
+    _next_report: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.ssrc = self.peer.peer.ssrcs["video"]
+        previous = self.peer.on_message
+
+        def heard(message: rtcp.Message, now: float) -> None:
+            previous(message, now)
+            if isinstance(message, rtcp.KeyFrameRequest) and message.ssrc == self.ssrc:
+                self.key_wanted = True
+
+        self.peer.on_message = heard
+
+    def on_time(self, now: float) -> None:
+        if not self.running or now < self._next:
+            return
+        self._next = max(self._next + FRAME_S, now)
+        key, self.key_wanted = self.key_wanted, False
+        self.key_frames += key
+        self._phase = 0 if key else self._phase + 1
+        pattern = PATTERN[self.temporal]
+        temporal = pattern[self._phase % len(pattern)]
+        self._number += 1
+        self.pictures[self._number] = temporal, key
+        for spatial in range(self.spatial):
+            count = 1 << spatial
+            for index in range(count):
+                body = struct.pack("!LBB", self._number, spatial, temporal) + bytes(700)
+                begin, end = index == 0, index == count - 1
+                if self.codec == "vp9":
+                    payload = vp9(self.picture_id, spatial, temporal, key=key, begin=begin, end=end, layers=self.spatial, body=body)
+                else:
+                    payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
+                marker = end and spatial == self.spatial - 1
+                kind = {"vp9": 98, "vp8": 96}[self.codec]
+                self.peer.send_rtp(kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker)
+                self.sequence += 1
+        self.timestamp += 3000
+        self.picture_id = self.picture_id + 1 & 0x7FFF
+        if now >= self._next_report:
+            self._next_report = now + 1
+            report = rtcp.SenderReport(self.ssrc, rtcp.ntp_from_unix(now), self.timestamp, 1, 1)
+            self.peer.send_rtcp(rtcp.build_sender_report(report))
+
+
+@dataclass(frozen=True)
+class Got:
+    """One packet of a viewer: its (widened) number and what it holds."""
+
+    number: int
+    at: float
+    timestamp: int
+    marker: bool
+    picture_id: int
+    picture: int  # the camera's number; 0: an empty packet
+    spatial: int
+    temporal: int
+
+
+class ScalableScreen:
+    """Asks for what is missing, keeps all that came; tells of its path by `tells`: "arrivals", "loss" or "" (nothing)."""
+
+    def __init__(self, peer: VirtualPeer, codec: str = "vp9", tells: str = "arrivals") -> None:
+        assert peer.peer.answered
+        self.peer = peer
+        self.got: dict[int, Got] = {}
+        self._codec = codec
+        self._ssrc = peer.peer.answered.ssrcs["video"]
+        self._rtx = peer.peer.answered.rtx_ssrcs.get("video")
+        self._widen = Widener(16)
+        self._missing: dict[int, float] = {}
+        self._tells = tells
+        self._arrivals = TransportFeedbackBuilder()
+        self._tell_at = 0.0
+        self._counted = self._expected = 0
+        peer.on_packet = self._packet
+
+    def _packet(self, packet: bytes, now: float) -> None:
+        first, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", packet)
+        header = parse_header(packet, {TWCC_ID: Extension.TRANSPORT_SEQUENCE})
+        if not isinstance(header, Drop) and header.transport_sequence is not None:
+            self._arrivals.add(header.transport_sequence, now)
+        start = 12 + (4 + 4 * (packet[14] << 8 | packet[15]) if first & 0x10 else 0)
+        payload = packet[start : len(packet) - (packet[-1] if first & 0x20 else 0)]
+        if ssrc == self._rtx:
+            number, payload = self._widen.nearest(payload[0] << 8 | payload[1]), payload[2:]
+        elif ssrc == self._ssrc:
+            before = self._widen.highest
+            number = self._widen(sequence)
+            self._counted += 1
+            if before is not None:
+                self._missing.update(dict.fromkeys(range(before + 1, number), now))
+        else:
+            return
+        self._missing.pop(number, None)
+        if not payload:
+            self.got[number] = Got(number, now, timestamp, False, 0, 0, 0, 0)
+            return
+        at = 5 if self._codec == "vp9" else 7
+        if self._codec == "vp9" and payload[0] & 0x02:
+            at += 1 + 4 * ((payload[5] >> 5) + 1)
+        picture, spatial, temporal = struct.unpack_from("!LBB", payload, at)
+        at = 1 if self._codec == "vp9" else 2
+        picture_id = (payload[at] & 0x7F) << 8 | payload[at + 1]
+        self.got.setdefault(number, Got(number, now, timestamp, kind >= 128, picture_id, picture, spatial, temporal))
+
+    def _tell(self, now: float) -> None:
+        if self._tells == "arrivals":
+            self._tell_at = now + 0.05
+            feedback = self._arrivals.build(1, self._ssrc)
+            if feedback:
+                self.peer.send_rtcp(feedback)
+        elif self._tells == "loss" and self._widen.highest is not None:
+            self._tell_at = now + 1.0
+            expected, self._expected = self._widen.highest - self._expected, self._widen.highest
+            counted, self._counted = self._counted, 0
+            lost = max(0, min(255, 256 * (expected - counted) // max(1, expected)))
+            block = rtcp.ReportBlock(self._ssrc, lost, 0, self._widen.highest & 0xFFFFFFFF, 0, 0, 0)
+            self.peer.send_rtcp(rtcp.build_receiver_report(1, [block]))
+
+    def on_time(self, now: float) -> None:
+        if now >= self._tell_at:
+            self._tell(now)
+        due = [number for number, asked in self._missing.items() if now >= asked]
+        if due:
+            self._missing.update(dict.fromkeys(due, now + 0.1))
+            self.peer.send_rtcp(rtcp.build_nack(1, self._ssrc, sorted(due)[:60]))
+
+    def since(self, at: float) -> list[Got]:
+        return [one for _, one in sorted(self.got.items()) if one.at >= at and one.picture]
+
+    def layers(self, since: float) -> set[tuple[int, int]]:
+        return {(one.spatial, one.temporal) for one in self.since(since)}

@@ -1,0 +1,244 @@
+"""Scalable streams: layers left out for each viewer, without holes, and gone over where the stream allows it."""
+
+from itertools import groupby, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livecore.media import codecs
+from livecore.media.codecs import dependency
+from livecore.media.layers import Wish
+from livecore.media.packet import Packet, Place
+from livecore.media.scalable import Cut
+from livecore.media.sessions import ViewerSession
+from livecore.media.source import Layer
+from tests.media.netem import Conditions
+from tests.media.scalable_camera import HEIGHTS, ScalableCamera, ScalableScreen
+from tests.media.virtual import VirtualPeer, VirtualPlane
+
+ALL = {(s, t) for s in range(3) for t in range(3)}
+
+
+def stage(
+    seed: int, codec: str = "vp9", *, down: Conditions = Conditions(delay_s=0.01), tells: str = "arrivals", **camera: int
+) -> tuple[VirtualPlane, ScalableCamera, VirtualPeer, ScalableScreen]:
+    plane = VirtualPlane(seed=seed)
+    source = plane.publish(codec=codec)
+    made = ScalableCamera(source, codec, **camera)
+    plane.run(2.5, made.on_time)
+    viewer = plane.subscribe(down=down)
+    return plane, made, viewer, ScalableScreen(viewer, codec, tells)
+
+
+def play(plane: VirtualPlane, camera: ScalableCamera, screen: ScalableScreen, seconds: float) -> float:
+    """When the second half began."""
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        screen.on_time(now)
+
+    plane.run(seconds / 2, each)
+    half = plane.now
+    plane.run(seconds / 2, each)
+    return half
+
+
+def wish(plane: VirtualPlane, viewer: VirtualPeer, rid: str | None = None, max_height: int | None = None) -> None:
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    session.wish = Wish(rid, max_height)
+
+
+def assert_decodable(camera: ScalableCamera, screen: ScalableScreen) -> None:
+    """Nothing missing between the first and the last number; each picture whole, ended by one marker, and built on what was sent before."""
+    got = [one for _, one in sorted(screen.got.items())]
+    assert [one.number for one in got] == list(range(got[0].number, got[0].number + len(got)))
+    whole: dict[int, int] = {}  # picture → highest spatial layer
+    base = below = 0  # the last picture of temporal layer 0, and of layer 0 or 1
+    for picture, group in groupby((one for one in got if one.picture), key=lambda one: one.picture):
+        packets = list(group)
+        temporal, key = camera.pictures[picture]
+        top = max(one.spatial for one in packets)
+        assert [one.spatial for one in packets] == [s for s in range(top + 1) for _ in range(1 << s)], picture
+        assert [one.marker for one in packets] == [False] * (len(packets) - 1) + [True], picture
+        if not key:
+            # What it refers to: the last picture below its own temporal layer, at the same size at least.
+            reference = base if temporal < 2 else below
+            assert reference in whole, f"picture {picture} came before anything it is built on"
+            assert whole[reference] >= top, f"picture {picture} is larger than what it is built on"
+            assert reference == max(n for n, (t, _) in camera.pictures.items() if n < picture and t < max(1, temporal)), picture
+        whole[picture] = top
+        base = picture if temporal == 0 else base
+        below = picture if temporal < 2 else below
+    steps = [(b.timestamp - a.timestamp) % (1 << 32) for a, b in pairwise(got) if a.picture and b.picture]
+    assert all(step % 3000 == 0 and step <= 4 * 3000 * 4 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("rid", "expected"),
+    [
+        (None, ALL),
+        ("S1T2", {(s, t) for s, t in ALL if s < 2}),
+        ("S0T2", {(0, 0), (0, 1), (0, 2)}),
+        ("S0T0", {(0, 0)}),
+        ("S2T1", {(s, t) for s, t in ALL if t < 2}),
+    ],
+)
+def test_viewer_gets_the_layers_of_its_operating_point_and_no_other(rid: str | None, expected: set[tuple[int, int]]) -> None:
+    plane, camera, viewer, screen = stage(1)
+    wish(plane, viewer, rid)
+    half = play(plane, camera, screen, 4)
+    assert screen.layers(half) == expected
+    assert_decodable(camera, screen)
+
+
+def test_every_change_of_layer_can_be_decoded_also_under_loss() -> None:
+    plane, camera, viewer, screen = stage(2, down=Conditions(loss=0.03, delay_s=0.01))
+    for rid in ("S0T2", None, "S2T1", None, "S1T2", "S0T0", "S0T2", "S2T1", None):
+        wish(plane, viewer, rid)
+        play(plane, camera, screen, 2)
+    play(plane, camera, screen, 1)
+    assert viewer.down.lost > 20
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    assert sum(s.forwarder.switches for s in session.subscriptions) >= 9
+    assert_decodable(camera, screen)
+
+
+def test_publishers_loss_leaves_no_hole_that_nobody_fills() -> None:
+    """A late packet of a layer that a viewer does not get: its number was kept free, and is filled with nothing."""
+    plane = VirtualPlane(seed=3)
+    source = plane.publish(codec="vp9", up=Conditions(delay_s=0.01, reorder=0.05))
+    camera = ScalableCamera(source)
+    plane.run(2.5, camera.on_time)
+    viewer = plane.subscribe()
+    screen = ScalableScreen(viewer)
+    wish(plane, viewer, "S0T2")
+    half = play(plane, camera, screen, 6)
+    numbers = sorted(n for n, one in screen.got.items() if one.at > half)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert screen.layers(half) == {(0, 0), (0, 1), (0, 2)}
+    assert any(not one.picture for one in screen.got.values())
+
+
+def test_less_often_needs_no_key_frame_and_neither_does_more_often() -> None:
+    plane, camera, viewer, screen = stage(4)
+    wish(plane, viewer, None)
+    play(plane, camera, screen, 2)
+    before = camera.key_frames
+    wish(plane, viewer, "S2T1")
+    assert screen.layers(play(plane, camera, screen, 2)) == {(s, t) for s, t in ALL if t < 2}
+    wish(plane, viewer, None)
+    assert screen.layers(play(plane, camera, screen, 2)) == ALL
+    wish(plane, viewer, "S0T2")
+    assert screen.layers(play(plane, camera, screen, 2)) == {(0, t) for t in range(3)}
+    assert camera.key_frames == before
+    wish(plane, viewer, None)
+    assert screen.layers(play(plane, camera, screen, 2)) == ALL
+    assert camera.key_frames == before + 1
+    assert_decodable(camera, screen)
+
+
+def test_viewer_may_ask_for_a_height() -> None:
+    plane, camera, viewer, screen = stage(5)
+    for max_height, spatial in ((200, 0), (400, 1), (None, 2), (100, 0)):
+        wish(plane, viewer, max_height=max_height)
+        assert max(s for s, _ in screen.layers(play(plane, camera, screen, 2))) == spatial
+    assert_decodable(camera, screen)
+
+
+@pytest.mark.parametrize("tells", ["arrivals", "loss"])
+def test_narrow_path_gets_what_fits_and_all_again_when_it_widens(tells: str) -> None:
+    """1.2 Mb/s in all; the two lower spatial layers take 0.5. By loss alone it takes longer, either way."""
+    plane, camera, viewer, screen = stage(6, tells=tells, down=Conditions(delay_s=0.02, rate_bps=650_000))
+    half = play(plane, camera, screen, 16)
+    late = screen.since(half)
+    assert sum(one.spatial == 2 for one in late) < (0.01 if tells == "arrivals" else 0.4) * len(late)
+    assert len({one.picture for one in screen.since(half)}) > 0.4 * 8 * 30
+    viewer.down.conditions = Conditions(delay_s=0.02)
+    widened = plane.now
+    while screen.layers(plane.now - 1) != ALL:
+        play(plane, camera, screen, 1)
+        assert plane.now - widened < (60 if tells == "arrivals" else 120)
+
+
+def test_temporal_layers_of_vp8_are_left_out_without_gaps_in_its_picture_ids() -> None:
+    plane, camera, viewer, screen = stage(7, "vp8", spatial=1)
+    for rid, temporal in (("S0T0", 0), (None, 2), ("S0T1", 1), ("S0T0", 0), (None, 2)):
+        wish(plane, viewer, rid)
+        assert max(t for _, t in screen.layers(play(plane, camera, screen, 4))) == temporal
+    ids = [one.picture_id for one in screen.since(0)]
+    assert all((b - a) % 0x8000 == 1 for a, b in pairwise(ids))
+    assert_decodable(camera, screen)
+
+
+def test_cut_closes_numbers_and_fills_what_comes_late_and_is_not_wanted() -> None:
+    cut = Cut(Layer("", 90_000, True), 0, 0)
+
+    def push(sequence: int, temporal: int) -> tuple[int, bytes] | None:
+        packet = Packet(sequence, 0, False, b"x", 0.0)
+        packet.place = Place(0, temporal, True, True)
+        out = cut.push(packet)
+        return None if out is None else (out.sequence, out.payload)
+
+    table = [(10, 0, (10, b"x")), (11, 1, None), (12, 0, (11, b"x")), (15, 0, (14, b"x")), (16, 1, None), (17, 0, (15, b"x"))]
+    for sequence, temporal, expected in table:
+        assert push(sequence, temporal) == expected
+    assert push(13, 1) == (12, b"")  # late, and of no use here: an empty packet in its place
+    assert push(14, 0) == (13, b"x")
+    assert cut.push(Packet(18, 0, False, b"", 0.0)).sequence == 16  # type: ignore[union-attr]  # padding takes a number
+
+
+# Chromium's structure of L1T3, first packet of a key frame: templates of T0, T2, T1, T2.
+def _bits(*fields: tuple[int, int]) -> bytes:
+    value = size = 0
+    for number, width in fields:
+        value, size = value << width | number, size + width
+    pad = -size % 8
+    return (value << pad).to_bytes((size + pad) // 8, "big")
+
+
+L1T3 = _bits(
+    (1, 1), (1, 1), (0, 6), (7, 16), (1, 1), (0, 4), (0, 6), (2, 5),
+    (1, 2), (1, 2), (3, 2),  # three templates: T0, T1, T2
+    (2, 2), (2, 2), (2, 2),  # T0: all targets may be switched to
+    (0, 2), (3, 2), (1, 2),
+    (0, 2), (0, 2), (1, 2),
+)  # fmt: skip
+
+
+def test_dependency_descriptor_tells_key_frames_layers_and_where_to_go_over() -> None:
+    packet = Packet(1, 0, False, b"opaque", 0.0)
+    structure = dependency.inspect(packet, L1T3, None)
+    assert structure is not None
+    assert packet.key
+    assert packet.place == Place(0, 0, True, True, 0b111)
+    later = Packet(2, 0, False, b"opaque", 0.0)
+    assert dependency.inspect(later, bytes([0x80 | 2, 0, 8]), structure) is structure
+    assert later.place == Place(0, 2, True, False, 0)
+    assert not later.key
+    unknown = Packet(3, 0, False, b"opaque", 0.0)
+    dependency.inspect(unknown, bytes([0x80 | 40, 0, 9]), structure)
+    assert unknown.place is None
+
+
+@given(st.binary(max_size=80))
+def test_dependency_descriptor_of_any_bytes(data: bytes) -> None:
+    packet = Packet(1, 0, False, b"", 0.0)
+    structure = dependency.inspect(packet, data, None)
+    dependency.inspect(packet, data[:3], structure)
+
+
+@given(st.sampled_from(codecs.VIDEO), st.binary(max_size=60))
+def test_heights_of_any_bytes(codec: str, payload: bytes) -> None:
+    assert all(height > 0 for height in codecs.heights(codec, payload) if codec != "vp9")
+
+
+def test_heights_of_key_frames() -> None:
+    from tests.media import scalable_camera
+
+    first = scalable_camera.vp9(5, 0, 0, key=True, begin=True, end=True, layers=3, body=b"")
+    assert codecs.heights("vp9", first) == list(HEIGHTS)
+    assert codecs.heights("vp8", b"\x10\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01") == [360]
+    assert codecs.heights("vp8", b"\x10\x10") == []
