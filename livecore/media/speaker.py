@@ -41,10 +41,9 @@ class ActiveSpeaker:
 
     def on_tick(self, levels: Mapping[str, float], now: float) -> bool:
         """`levels`: dBov of each publication. True when the speaker has changed."""
-        if self.current not in levels:
-            self._rival = None
-            before, self.current = self.current, None
-            if before is not None and not levels:
+        if self.current is not None and self.current not in levels:
+            self.current = self._rival = None
+            if not levels:
                 return True
         loudest = max(levels, key=levels.__getitem__, default=None)
         if loudest is None or loudest == self.current or levels[loudest] < SPEAKING_DBOV:

@@ -1,0 +1,131 @@
+"""Small decisions of the plane: who speaks, what is watched, when to send less, what a loss says."""
+
+import pytest
+
+from livecore.media.demand import PAUSE_AFTER_S, RESUME_WITHIN_S, Demand
+from livecore.media.estimate_loss import LossEstimator
+from livecore.media.forward import Forwarder
+from livecore.media.layers import Offered, Wish, choose, step_up_bps
+from livecore.media.pressure import Pressure
+from livecore.media.source import Layer
+from livecore.media.speaker import ActiveSpeaker, Loudness
+
+LAYERS = [Offered("h", 1_500_000, True, 720), Offered("l", 150_000, True, 180), Offered("m", 500_000, True, 360)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Wish(max_height=720), "h"),
+        (Wish(max_height=719), "m"),
+        (Wish(max_height=360), "m"),
+        (Wish(max_height=100), "l"),  # the lowest there is
+        (Wish(rid="m", max_height=180), "l"),
+        (Wish(shed=1), "m"),
+        (Wish(shed=9), "l"),
+        (Wish(max_height=360, shed=1), "l"),
+    ],
+)
+def test_viewer_gets_no_more_than_it_wishes_and_the_server_can(wish: Wish, expected: str) -> None:
+    assert choose(LAYERS, None, None, wish) == expected
+
+
+def test_height_that_is_not_known_is_no_reason_against_a_layer() -> None:
+    assert choose([Offered("h", 9, True), Offered("l", 1, True)], None, None, Wish(max_height=200)) == "h"
+
+
+def test_nobody_is_probed_for_more_than_was_wished() -> None:
+    assert step_up_bps(LAYERS, "m", Wish(max_height=360)) is None
+    assert step_up_bps(LAYERS, "m") == 2_025_000
+
+
+def test_load_takes_layers_away_one_by_one_and_gives_them_back_slowly() -> None:
+    pressure = Pressure()
+    seen = []
+    for share in [0.9] * 2 + [0.5] + [0.95] * 9 + [0.5] * 31:
+        pressure.on_load(share)
+        seen.append(pressure.shed)
+    assert seen[:3] == [0, 0, 0], "a burst is no load"
+    assert seen[3:12] == [0, 0, 1, 1, 1, 2, 2, 2, 2]
+    assert seen[12:26] == [2] * 14
+    assert seen[26:41] == [1] * 15
+    assert seen[41:] == [0, 0]
+
+
+class Sink:
+    def deliver(self, *_: object) -> None:
+        raise AssertionError
+
+    on_clock = deliver
+
+
+def test_layers_that_nobody_watches_are_paused_and_wanted_again_at_once() -> None:
+    import random
+
+    layers = {rid: Layer(rid, 90_000, True) for rid in "lmh"}
+    for rid, rate in (("l", 150), ("m", 500), ("h", 1500)):
+        layers[rid].bitrate_bps = rate * 1000
+    viewer = Forwarder(90_000, True, Sink(), random.Random(1))
+    layers["h"].watchers.append(viewer)
+    demand = Demand()
+    assert demand.on_tick(layers, 100.0) is None
+    assert demand.on_tick(layers, 100.0 + PAUSE_AFTER_S - 0.1) is None
+    assert demand.on_tick(layers, 100.0 + PAUSE_AFTER_S) == ["l", "h"]
+    assert demand.on_tick(layers, 120.0) is None, "told once"
+    layers["m"].waiters.append(viewer)
+    assert demand.on_tick(layers, 120.2) == ["l", "m", "h"]
+    assert layers["m"].paused_until == 120.2 + RESUME_WITHIN_S
+    layers["m"].waiters.clear()
+    layers["h"].watchers.clear()
+    demand.on_tick(layers, 130.0)
+    assert demand.on_tick(layers, 140.0) == ["l"], "the thinnest always is sent"
+
+
+def test_single_stream_is_never_paused() -> None:
+    assert Demand().on_tick({"": Layer("", 90_000, True)}, 1e9) is None
+
+
+def test_whoever_is_louder_for_a_moment_speaks() -> None:
+    speaker = ActiveSpeaker()
+    quiet, voice, shout = -90.0, -30.0, -20.0
+    assert not speaker.on_tick({"a": quiet, "b": quiet}, 0.0)
+    assert not speaker.on_tick({"a": voice, "b": quiet}, 1.0)
+    assert speaker.on_tick({"a": voice, "b": quiet}, 1.7)
+    assert speaker.current == "a"
+    assert not speaker.on_tick({"a": voice, "b": voice + 3}, 2.0), "a little louder is not enough"
+    assert not speaker.on_tick({"a": voice, "b": shout}, 3.0)
+    assert not speaker.on_tick({"a": voice, "b": quiet}, 3.2), "a cough"
+    assert not speaker.on_tick({"a": voice, "b": shout}, 4.0)
+    assert speaker.on_tick({"a": voice, "b": shout}, 4.7)
+    assert speaker.current == "b"
+    assert not speaker.on_tick({"a": quiet, "b": quiet}, 6.0), "who spoke last stays"
+    assert speaker.on_tick({}, 7.0)
+    assert speaker.current is None
+
+
+def test_loudness_follows_the_levels_and_is_silent_without_them() -> None:
+    loudness = Loudness()
+    assert loudness.dbov(0.0) == -127
+    for step in range(50):
+        loudness.on_level(30, step * 0.02)
+    assert loudness.dbov(1.0) == pytest.approx(-30, abs=1)
+    assert loudness.dbov(3.0) == -127
+
+
+def test_loss_brings_the_estimate_below_what_gets_through_and_quiet_lets_it_climb() -> None:
+    by_loss = LossEstimator()
+    octets = 0
+    for second in range(3):
+        octets += 150_000
+        by_loss.on_report(0.0, octets, float(second))
+    assert by_loss.estimate_bps is None, "nothing has limited it"
+    octets += 150_000
+    by_loss.on_report(0.4, octets, 3.0)
+    limited = by_loss.estimate_bps
+    assert limited == pytest.approx(1_200_000 * 0.6 * 0.95)
+    by_loss.on_report(0.05, octets + 80_000, 4.0)
+    assert by_loss.estimate_bps == limited, "neither high nor low"
+    for second in range(5, 15):
+        octets += 80_000
+        by_loss.on_report(0.0, octets, float(second))
+    assert by_loss.estimate_bps > 1.9 * limited
