@@ -18,6 +18,7 @@ from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
+from livecore.library.media_copier import ChildCopier
 from livecore.library.processing import Processing
 from livecore.library.reactions import Reactions
 from livecore.library.videos import Videos
@@ -29,6 +30,7 @@ from livecore.lives.service import Lives
 from livecore.media.client import MediaPlane
 from livecore.media.metrics import MediaCollector
 from livecore.people.blocks import Blocks
+from livecore.people.contact_cards import ContactCards
 from livecore.people.contacts import Contacts
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
@@ -290,6 +292,7 @@ class App:
             store=SqliteStore(self.db) if self.db.dialect == "sqlite" else PostgresStore(self.db),
             checkpoint=self.db.checkpoint,
             keys=self.keys,
+            storage=self.storage,
             bus=self.bus,
             clock=self.clock,
             jobs=self.jobs,
@@ -339,6 +342,7 @@ class App:
             self.rooms.lives,
         )
         self.rooms.lives.gate = self.lives
+        self.rooms.contents.gates["live"] = self.lives
         self.blocks.on_block = self.lives.separate
 
     async def _start_live_plane(self) -> None:
@@ -374,6 +378,9 @@ class App:
         self.reactions = Reactions(self.db, self.clock, self.videos, self.relations)
         self.processing = Processing(self.db, self.clock, self.storage, self.jobs)
         self.posts = Posts(self.db, self.clock, self.relations, self.directory)
+        self.rooms.attachments.copier = ChildCopier()
+        self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}
+        self.rooms.contents.contacts = ContactCards(self.db, self.account_parts.phone_numbers, self.profiles)
         self.feed_sources: list[FeedSource] = [self.videos, self.lives]
         self.feed = Feed(self.relations, self.directory, self.feed_sources)
         self.post_feed = Feed(self.relations, self.directory, [self.posts])

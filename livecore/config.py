@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     # -- messages
     message_ttl_s: int = setting(30 * 86400, "s", "an undelivered body is gone after this", ge=60)
     message_limit_bytes: int = setting(16 * 1024, "bytes", "of a body; longer texts are files", ge=256)
+    attachment_limit_bytes: int = setting(16 << 20, "bytes", "of an attachment in one request: half a minute of a phone's video", ge=1024)
     group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
     socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)
     ping_interval_s: float = setting(25.0, "s", "Engine.IO's usual value, below the idle timeouts of mobile networks", gt=0)
@@ -214,6 +215,8 @@ RATES: dict[str, Rate] = {
     "contact_sync_per_account": Rate(60, 3600, "number ranges tried in small steps"),
     "search_per_account": Rate(300, 600, "harvesting of people"),
     "message_per_account": Rate(600, 60, "floods"),
+    "message_per_address": Rate(6000, 60, "floods by many accounts from one place; a school behind one address still talks"),
+    "attachment_per_account": Rate(300, 3600, "the store filled with what nobody fetches"),
     "message_per_pair": Rate(120, 60, "one person harassed"),
     "key_claim_per_account": Rate(600, 3600, "one-time keys taken until none are left"),
     "key_claim_per_pair": Rate(20, 3600, "one person's one-time keys taken until none are left"),

@@ -367,6 +367,11 @@ class PhoneIndex(Protocol):
         """The active accounts that confirmed these numbers as theirs."""
 
 
+class ShownPhones(Protocol):
+    async def shown_phone(self, viewer: str, username: str) -> str | None:
+        """The number that a person shows to the viewer; None: hidden. Raises NotFound for nobody, and for who blocks the viewer."""
+
+
 class PhoneWatcher(Protocol):
     async def phone_confirmed(self, account_id: str, index: bytes) -> None:
         """Told after the commit that this number is the account's now, and no other is."""
@@ -551,6 +556,28 @@ class LiveRooms(Protocol):
 
     async def end(self, live_id: str, data: Mapping[str, Any]) -> None:
         """Tell the room `live:ended` and forget its lines."""
+
+
+class MediaCopier(Protocol):
+    """Makes a file anew without what it says beside its streams; kept by `library`, asked by `rooms`."""
+
+    async def copy(self, source: Path, target: Path, container: str) -> Mapping[str, int] | None:
+        """`container`: "mp4", "webm" or "ogg". `width`, `height` (0: sound alone) and `duration_ms`; None: it cannot be played."""
+
+
+class ShareGate(Protocol):
+    """What may be handed on as a card; kept by the owner of each kind ("video", "live", "post"), collected by `app` for `rooms`."""
+
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Raises NotFound, Gone or LegallyUnavailable where `me` does not see it."""
+
+
+class ContactGate(Protocol):
+    """Which phone numbers a person may hand on; kept by `people`, asked by `rooms`."""
+
+    async def check_contact(self, me: Principal, username: str | None, phone: str | None) -> None:
+        """Raises Forbidden (`phone_hidden`) unless the number is in the person's own address book or shown to them by its owner,
+        and NotFound where nobody has that username."""
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,18 @@ The work on pixels is done in a thread, one picture at a time: a decoded phone p
 """
 
 import asyncio
-import io
-import warnings
 from collections import OrderedDict
 from typing import Any
 
 import structlog
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from livecore import errors
+from livecore import errors, pictures
 from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.config import Settings
-from livecore.errors import FieldError
 from livecore.ids import new_id
 from livecore.links import MediaLinks
 from livecore.ports import Clock, Database, Storage
@@ -26,57 +23,19 @@ from livecore.ports import Clock, Database, Storage
 log = structlog.get_logger("accounts")
 
 SIZES = (64, 256, 512)
-MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
-OUT_TYPE = "image/webp"
-QUALITY = 82
+MEDIA_TYPES = pictures.MEDIA_TYPES
+OUT_TYPE = pictures.OUT_TYPE
 # Links that were signed a moment ago are given again, so that an address stays the same and browsers keep the picture.
 CACHE_LINKS = 20_000
-
-_MAGIC = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-)
-
-
-def kind_of(data: bytes) -> str | None:
-    """Pillow's name of the format that the first bytes say, whatever the request called it."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
 
 
 def render(data: bytes, limit_pixels: int) -> dict[int, bytes]:
     """WebP of each size, square, upright, without any metadata. Raises WrongMedia or Invalid (a bomb, a broken file)."""
-    kind = kind_of(data)
-    if kind is None:
-        raise errors.WrongMedia("A picture is JPEG, PNG, WebP or GIF.", headers={"Accept": ", ".join(MEDIA_TYPES)})
-    broken = errors.Invalid([FieldError("body", "cannot be read as a picture")], type="bad_picture")
-    try:
-        with warnings.catch_warnings():
-            # Our own bound on pixels stands below, before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=[kind]) as source:
-                width, height = source.size
-                if width * height > limit_pixels:
-                    raise errors.Invalid([FieldError("body", f"has more than {limit_pixels} pixels")], type="too_many_pixels")
-                # JPEG: decode at a fraction of the size where that is enough.
-                source.draft("RGB", (SIZES[-1] * 2, SIZES[-1] * 2))
-                upright = ImageOps.exif_transpose(source)
-                picture = upright.convert("RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError, IndexError) as exc:
-        raise broken from exc
-    sizes: dict[int, bytes] = {}
-    for size in SIZES:
-        square = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-        # A new image: pixels only, none of the info that Pillow carries along.
-        clean = Image.new(square.mode, square.size)
-        clean.paste(square)
-        out = io.BytesIO()
-        clean.save(out, "WEBP", quality=QUALITY, method=4)
-        sizes[size] = out.getvalue()
-    return sizes
+
+    def squares(picture: Image.Image) -> dict[int, bytes]:
+        return {size: pictures.encoded(ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)) for size in SIZES}
+
+    return pictures.opened(data, limit_pixels, SIZES[-1], squares)
 
 
 class Avatars:

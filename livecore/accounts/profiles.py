@@ -153,6 +153,10 @@ class Profiles:
             is_me=is_me,
         )
 
+    async def shown_phone(self, viewer: str, username: str) -> str | None:
+        """Keeps the promise of `ports.ShownPhones`."""
+        return (await self.view(viewer, username)).phone
+
     async def owner_showing(self, viewer: str, username: str, key: str) -> str:
         """The id of the person who shows `key` to the viewer. Raises NotFound as `view` does, Forbidden (`hidden`)."""
         owner = (await self.view(viewer, username)).id

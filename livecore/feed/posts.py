@@ -65,6 +65,11 @@ class Posts:
             raise errors.LegallyUnavailable("This post was removed.", type="removed")
         return row
 
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Keeps `ports.ShareGate`; one's own post that was taken down is not handed on either."""
+        if (await self.get(me.account_id, content_id))["disabled_reason"] is not None:
+            raise errors.LegallyUnavailable("This post was removed.", type="removed")
+
     async def delete(self, me: Principal, post_id: str) -> None:
         row = await self.get(me.account_id, post_id)
         if row["author_id"] != me.account_id:

@@ -152,6 +152,11 @@ class Videos:
             raise errors.LegallyUnavailable("This video was removed.", type="removed")
         return row
 
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Keeps `ports.ShareGate`; one's own video that was taken down is not handed on either."""
+        if (await self.get(me.account_id, content_id))["disabled_reason"] is not None:
+            raise errors.LegallyUnavailable("This video was removed.", type="removed")
+
     async def file(self, viewer_id: str, video_id: str, *, download: bool = False) -> Row:
         """As `get`, for its bytes: somebody's own video that was taken down gives none either.
 

@@ -285,6 +285,14 @@ class Lives:
         row["viewers"] = await self._rooms.viewers(live_id) if row["state"] == "live" else 0
         return row
 
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Keeps `ports.ShareGate`: a live that is over, or taken down, is not handed on."""
+        row = await self.get(me, content_id)
+        if row["state"] == "ended":
+            raise errors.Gone("This live is over.")
+        if row["disabled_reason"] is not None:
+            raise errors.LegallyUnavailable("This live was removed.", type="removed")
+
     async def running(self, me: Principal, limit: int, before: tuple[int, str] | None) -> list[dict[str, Any]]:
         """Lives on the air that `me` may watch, newest first; `before` is the last one's (started_ms, id)."""
         hidden = await self._relations.blocked_either_way(me.account_id)

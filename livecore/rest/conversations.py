@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from livecore.cursors import decode_cursor, encode_cursor
 from livecore.errors import FieldError, Invalid
 from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
+from livecore.rest.group_pictures import picture_link
 from livecore.rooms.listing import View
+from livecore.rooms.timers import TIMER_LEAST_S, TIMER_MOST_S
 
 routes = Routes("conversations")
 
@@ -25,12 +27,15 @@ class MemberUser(Model):
 
 class ConversationMember(Model):
     user: MemberUser
-    role: Literal["admin", "member", "recipient"]
+    role: Literal["owner", "admin", "member", "recipient"]
+    silenced: bool
 
 
 class Conversation(Model):
     """`request`: `asked` = a stranger writes and waits for your yes, `waiting` = you wait for theirs. `head` is the last number
-    given; `undelivered` counts the messages that are held because some device has yet to get them and you have not read them."""
+    given; `unread` counts others' messages of the last 30 days that you have not read, `undelivered` those of them that are still
+    held because some device has yet to get them. `timer` is how many seconds after its sending a message disappears (null: it
+    does not); `muted_until`, `archived` and `pinned` are your own and shown to nobody else."""
 
     id: str
     kind: Literal["direct", "group", "broadcast"]
@@ -38,11 +43,18 @@ class Conversation(Model):
     version: int
     created_at: int
     members: list[ConversationMember]
-    role: Literal["admin", "member"]
+    role: Literal["owner", "admin", "member"]
+    silenced: bool
+    picture: str | None
+    timer: int | None
+    muted_until: int | None
+    archived: bool
+    pinned: bool
     request: Literal["asked", "waiting"] | None
     head: int
     received_up_to: int
     read_up_to: int
+    unread: int
     undelivered: int
 
 
@@ -61,14 +73,22 @@ class ConversationNew(Body):
 
 
 class ConversationChange(Body):
-    """`request` answers a stranger's request; `title` is for admins."""
+    """`title` is for admins, `timer` too but in a direct conversation; `request` answers a stranger's request. `muted_until` (Unix
+    ms, null: no more), `archived` and `pinned` are how you keep the conversation for yourself."""
 
     title: Title | None = None
+    timer: Annotated[int, Field(ge=TIMER_LEAST_S, le=TIMER_MOST_S)] | None = None
     request: Literal["accept", "decline"] | None = None
+    muted_until: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+    archived: bool | None = None
+    pinned: bool | None = None
 
 
 class MemberChange(Body):
-    role: Literal["admin", "member"] | None = None
+    """`role` `owner` hands the group over; `silenced` lets the member only read."""
+
+    role: Literal["owner", "admin", "member"] | None = None
+    silenced: bool | None = None
 
 
 class ConversationPageParams(Params):
@@ -90,10 +110,14 @@ class HeldMessages(Model):
     reset: bool = False
 
 
-def _model(view: View) -> Conversation:
+def conversation_model(call: Call, view: View) -> Conversation:
     snapshot = view.snapshot
     members = [
-        {"user": {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}, "role": facts.role}
+        {
+            "user": {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar},
+            "role": facts.role,
+            "silenced": facts.silenced,
+        }
         for account, facts in snapshot.members.items()
         if (card := view.cards.get(account)) is not None
     ]
@@ -106,10 +130,17 @@ def _model(view: View) -> Conversation:
             "created_at": snapshot.created_ms,
             "members": members,
             "role": view.role,
+            "silenced": view.silenced,
+            "picture": picture_link(call, snapshot),
+            "timer": snapshot.timer_s,
+            "muted_until": view.muted_until_ms,
+            "archived": view.archived,
+            "pinned": view.pinned_ms is not None,
             "request": view.request,
             "head": view.seq,
             "received_up_to": view.received_seq,
             "read_up_to": view.read_seq,
+            "unread": view.unread,
             "undelivered": view.held,
         }
     )
@@ -122,7 +153,7 @@ async def list_conversations(call: Call) -> Reply:
     views = await call.app.rooms.listing.page(call.me, before, call.params.limit + 1)
     page = views[: call.params.limit]
     more = encode_cursor(call.app.keys, _CURSOR, [page[-1].snapshot.id]) if len(views) > len(page) else None
-    return Reply(Page[Conversation](items=[_model(view) for view in page], next_cursor=more))
+    return Reply(Page[Conversation](items=[conversation_model(call, view) for view in page], next_cursor=more))
 
 
 @routes.post("/api/v1/conversations", body=ConversationNew, ok=((201, Conversation), (200, Conversation)))
@@ -131,7 +162,7 @@ async def begin_conversation(call: Call, body: ConversationNew) -> Reply:
     conversation_id, is_new = await call.app.rooms.conversations.begin(call.me, body.kind, body.members, body.title)
     view = await call.app.rooms.listing.view(call.me, conversation_id)
     headers = {"Location": f"/api/v1/conversations/{conversation_id}"}
-    return Reply(_model(view), status=201 if is_new else 200, headers=headers)
+    return Reply(conversation_model(call, view), status=201 if is_new else 200, headers=headers)
 
 
 @routes.get("/api/v1/conversations/{id}", ok=(200, Conversation))
@@ -139,24 +170,31 @@ async def get_conversation(call: Call) -> Reply:
     """One of your conversations."""
     await call.app.rooms.conversations.get(call.me.account_id, call.path["id"])
     view = await call.app.rooms.listing.view(call.me, call.path["id"])
-    return Reply(_model(view), etag=_tag(view))
+    return Reply(conversation_model(call, view), etag=_tag(view))
 
 
 @routes.patch("/api/v1/conversations/{id}", body=ConversationChange, ok=(200, Conversation), errors=(409, 412))
 async def change_conversation(call: Call, body: ConversationChange) -> Reply:
-    """Give a group another title, or answer a stranger's request."""
-    conversations = call.app.rooms.conversations
-    await conversations.get(call.me.account_id, call.path["id"])
-    view = await call.app.rooms.listing.view(call.me, call.path["id"])
+    """Change what all see (title, timer), answer a stranger's request, or mute, archive and pin it for yourself."""
+    conversations, conversation_id = call.app.rooms.conversations, call.path["id"]
+    await conversations.get(call.me.account_id, conversation_id)
+    view = await call.app.rooms.listing.view(call.me, conversation_id)
     call.if_match(_tag(view))
-    if (body.title is None) == (body.request is None):
-        raise Invalid([FieldError("title", "give a title or an answer to the request")])
+    given = body.model_dump(exclude_unset=True)
+    own = {name: value for name, value in given.items() if name in ("muted_until", "archived", "pinned")}
+    empty = [FieldError(name, "must not be null") for name in ("title", "request", "archived", "pinned") if given.get(name, "") is None]
+    if empty or not given:
+        raise Invalid(empty or [FieldError("body", "says nothing")])
     if body.title is not None:
-        await conversations.rename(call.me, call.path["id"], body.title)
-    else:
-        await conversations.answer_request(call.me, call.path["id"], body.request == "accept")
-    view = await call.app.rooms.listing.view(call.me, call.path["id"])
-    return Reply(_model(view), etag=_tag(view))
+        await conversations.rename(call.me, conversation_id, body.title)
+    if "timer" in given:
+        await conversations.set_timer(call.me, conversation_id, body.timer)
+    if own:
+        await call.app.rooms.own_marks.set(call.me, conversation_id, own)
+    if body.request is not None:
+        await conversations.answer_request(call.me, conversation_id, body.request == "accept")
+    view = await call.app.rooms.listing.view(call.me, conversation_id)
+    return Reply(conversation_model(call, view), etag=_tag(view))
 
 
 @routes.delete("/api/v1/conversations/{id}", ok=(204, None))
@@ -168,9 +206,9 @@ async def leave_conversation(call: Call) -> Reply:
 
 @routes.put("/api/v1/conversations/{id}/members/{username}", body=MemberChange, ok=(200, Conversation), errors=(409,))
 async def put_member(call: Call, body: MemberChange) -> Reply:
-    """Add somebody to a group or a broadcast list, or give a member another role. For admins."""
-    await call.app.rooms.conversations.put_member(call.me, call.path["id"], call.path["username"], body.role)
-    return Reply(_model(await call.app.rooms.listing.view(call.me, call.path["id"])))
+    """Add somebody to a group or a broadcast list, give a member another role, or let them only read. For admins."""
+    await call.app.rooms.conversations.put_member(call.me, call.path["id"], call.path["username"], body.role, body.silenced)
+    return Reply(conversation_model(call, await call.app.rooms.listing.view(call.me, call.path["id"])))
 
 
 @routes.delete("/api/v1/conversations/{id}/members/{username}", ok=(204, None), errors=(409,))

@@ -1,18 +1,27 @@
 """Sending an object of the store over HTTP: whole, in part, or not at all because the client has it."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import web
 
 from livecore import errors
-from livecore.ports import Storage
+from livecore.ports import StoredObject
 from livecore.rest.ranges import NotModified, Pieces, Stored, decide
 
 
+class Source(Protocol):
+    """What sending needs of a store: `ports.Storage`, or one that opens what is sealed."""
+
+    async def head(self, key: str) -> StoredObject: ...
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
+
+
 async def send_object(
-    request: web.Request, storage: Storage, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
+    request: web.Request, storage: Source, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     """Answer a GET or HEAD for the object under `key`.
 
@@ -63,7 +72,7 @@ async def send_object(
 async def _send(
     request: web.Request,
     response: web.StreamResponse,
-    storage: Storage,
+    storage: Source,
     key: str,
     pieces: list[tuple[bytes, int, int]],
     tail: bytes,

@@ -3,17 +3,22 @@
 from collections.abc import Awaitable, Callable
 
 from livecore.config import Settings
-from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations
+from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations, Storage
 from livecore.rooms import expiry
+from livecore.rooms.attachments import Attachments
 from livecore.rooms.companions import Companionship
+from livecore.rooms.contents import Contents
 from livecore.rooms.erasure import ConversationEraser
 from livecore.rooms.expiry import Expiry
 from livecore.rooms.fanout import Hub, Outlet
+from livecore.rooms.group_pictures import GroupPictures
+from livecore.rooms.invites import Invites
 from livecore.rooms.items import Item
 from livecore.rooms.listing import Listing
 from livecore.rooms.live import LiveHub, LiveOutlet
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.membership import Conversations
+from livecore.rooms.own_marks import OwnMarks
 from livecore.rooms.service import Messages
 from livecore.rooms.snapshots import Snapshots
 from livecore.rooms.store import Store
@@ -21,7 +26,7 @@ from livecore.rooms.writer import Writer
 
 
 class Rooms:
-    """`messages`, `conversations`, `listing`, `mailboxes`, `lives`, `hub`, `expiry`."""
+    """`messages`, `conversations`, `listing`, `invites`, `own_marks`, `group_pictures`, `attachments`, `contents`, `mailboxes`, `lives`, `hub`, `expiry`."""
 
     def __init__(
         self,
@@ -31,6 +36,7 @@ class Rooms:
         store: Store,
         checkpoint: Callable[[], Awaitable[object]],
         keys: Keys,
+        storage: Storage,
         bus: Bus,
         clock: Clock,
         jobs: Jobs,
@@ -44,13 +50,18 @@ class Rooms:
         self._jobs = jobs
         self.snapshots = Snapshots(db)
         self.companions = Companionship(db)
-        self.expiry = Expiry(db, clock, lambda: self.writer, checkpoint, settings.message_ttl_s)
+        self.expiry = Expiry(db, clock, lambda: self.writer, self._expire_attachments, checkpoint, settings.message_ttl_s)
         self.writer = Writer(store, keys, clock, self._on_items, self.expiry.on_deleted)
         self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s, shared=shared)
         self.hub = Hub(db, bus, self.mailboxes, self.snapshots, outlet, shared=shared)
-        self.listing = Listing(db, directory, self.snapshots)
+        self.listing = Listing(db, relations, directory, self.snapshots)
         self.conversations = Conversations(db, keys, clock, settings, relations, directory, self.snapshots, self.hub, outlet, self.writer)
-        self.eraser = ConversationEraser(db, self.conversations, self.writer)
+        self.invites = Invites(db, keys, clock, settings, relations, directory, self.snapshots, self.conversations)
+        self.own_marks = OwnMarks(db, clock, self.conversations, outlet)
+        self.group_pictures = GroupPictures(db, clock, settings, self.conversations)
+        self.attachments = Attachments(db, storage, keys, clock, settings, self.conversations)
+        self.contents = Contents(self.attachments)
+        self.eraser = ConversationEraser(db, self.conversations, self.attachments, self.writer)
         self.messages = Messages(
             db,
             clock,
@@ -61,21 +72,28 @@ class Rooms:
             self.snapshots,
             self.conversations,
             self.mailboxes,
+            self.attachments,
+            self.contents,
             self.writer,
             self.hub,
             outlet,
         )
         self.lives = LiveHub(bus, clock, limiter, relations, live_outlet, lines=settings.live_ring_lines, shared=shared)
 
+    async def _expire_attachments(self) -> None:
+        await self.attachments.expire()
+
     def _on_items(self, items: list[Item]) -> None:
         self.hub.on_items(items)
 
     async def start(self) -> None:
         self._jobs.handle(expiry.JOB, self.expiry.run)
+        self._jobs.handle(expiry.TIMERS_JOB, self.expiry.run_timers)
         self.writer.start()
         await self.hub.start()
         await self.expiry.recover()
         await self._jobs.every(expiry.JOB, self.expiry.every_s)
+        await self._jobs.every(expiry.TIMERS_JOB, expiry.TIMERS_EVERY_S)
 
     async def close(self) -> None:
         await self.lives.close()

@@ -3,13 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, not_, select, update
+from sqlalchemy import BigInteger, and_, cast, delete, exists, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.rooms import tables
 
 # Conversations, or messages, in one statement: well under the limit of bound values of either database.
 CHUNK = 500
+_HELD = select(
+    tables.message.c.conversation_id,
+    tables.message.c.seq,
+    tables.message.c.sender_id,
+    tables.message.c.sender_device,
+    tables.message.c.scope,
+)
 
 
 def _still_wanted() -> Any:
@@ -43,14 +50,25 @@ async def delete_delivered(conn: AsyncConnection, conversation_ids: Iterable[str
 
 async def delete_expired(conn: AsyncConnection, before_ms: int) -> dict[str, str]:
     """Delete one chunk of what was sent before `before_ms` and note for each device that waited up to where it lost something."""
+    return await _delete_unread(conn, _HELD.where(tables.message.c.sent_ms < before_ms))
+
+
+async def delete_timed(conn: AsyncConnection, at_ms: int) -> dict[str, str]:
+    """The same with what disappears by its conversation's timer."""
+    columns = tables.message.c
+    timed = _HELD.join(tables.conversation, tables.conversation.c.id == columns.conversation_id)
+    return await _delete_unread(conn, timed.where(timer_is_over(columns.sent_ms, at_ms)))
+
+
+def timer_is_over(sent_ms: Any, at_ms: int) -> Any:
+    """Whether what was sent then has disappeared by the timer of its conversation, which is in the query."""
+    talk = tables.conversation.c
+    return and_(talk.timer_s.is_not(None), sent_ms + cast(talk.timer_s, BigInteger) * 1000 < at_ms)
+
+
+async def _delete_unread(conn: AsyncConnection, query: Any) -> dict[str, str]:
     columns, cursor = tables.message.c, tables.device_cursor.c
-    query = (
-        select(columns.conversation_id, columns.seq, columns.sender_id, columns.sender_device, columns.scope)
-        .where(columns.sent_ms < before_ms)
-        .order_by(columns.sent_ms)
-        .limit(CHUNK)
-    )
-    rows = (await conn.execute(query)).all()
+    rows = (await conn.execute(query.order_by(columns.sent_ms).limit(CHUNK))).all()
     for row in rows:
         kept_from = exists().where(
             tables.withheld.c.conversation_id == row.conversation_id,

@@ -24,6 +24,7 @@ class Held:
     cursor: int
     since: int
     lost: int
+    timer_s: int | None = None  # what is said here disappears after this; None: not
 
 
 @dataclass(frozen=True, slots=True)

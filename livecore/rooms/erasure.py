@@ -4,6 +4,7 @@ from sqlalchemy import delete, select
 
 from livecore.ports import Database
 from livecore.rooms import tables
+from livecore.rooms.attachments import Attachments
 from livecore.rooms.membership import Conversations
 from livecore.rooms.writer import Writer
 
@@ -11,9 +12,10 @@ from livecore.rooms.writer import Writer
 class ConversationEraser:
     """Keeps `ports.Eraser`."""
 
-    def __init__(self, db: Database, conversations: Conversations, writer: Writer) -> None:
+    def __init__(self, db: Database, conversations: Conversations, attachments: Attachments, writer: Writer) -> None:
         self._db = db
         self._conversations = conversations
+        self._attachments = attachments
         self._writer = writer
 
     async def erase(self, account_id: str) -> None:
@@ -21,6 +23,9 @@ class ConversationEraser:
         member, message = tables.member.c, tables.message.c
         async with self._db.read() as conn:
             rows = (await conn.execute(select(member.conversation_id).where(member.account_id == account_id))).all()
+        async with self._db.write() as conn:
+            # Before the groups are told that somebody left, so that nobody keeps the picture's id.
+            await conn.execute(delete(tables.picture).where(tables.picture.c.account_id == account_id))
         for row in rows:
             await self._conversations.remove_account(row.conversation_id, account_id)
         async with self._db.write() as conn:
@@ -29,3 +34,4 @@ class ConversationEraser:
             )
             emptied = {one.scope: one.conversation_id for one in gone}
         self._writer.retire(emptied)
+        await self._attachments.erase(account_id)

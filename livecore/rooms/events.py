@@ -32,6 +32,7 @@ def wire(item: Item, sender: str | None) -> dict[str, Any]:
             "body": content.get("body"),
             "attachments": content.get("attachments", []),
             "reply_to": content.get("reply_to"),
+            "timer": content.get("timer"),
         }
     shown["id"] = item.target_id
     if item.kind == "reaction":

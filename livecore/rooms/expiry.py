@@ -14,6 +14,9 @@ from livecore.rooms.writer import Writer
 log = structlog.get_logger("rooms")
 
 JOB = "rooms.expire"
+TIMERS_JOB = "rooms.timers"
+# What disappears by a timer is gone from the server at the latest this long after; no device is given it in between.
+TIMERS_EVERY_S = 15.0
 # Deleted pages stay in the write-ahead log until a checkpoint: not longer than this after a deletion. Their keys are
 # destroyed already; this is the second lock on the same door.
 CHECKPOINT_AFTER_S = 1.0
@@ -24,11 +27,18 @@ SCOPES_CHUNK = 1000
 
 class Expiry:
     def __init__(
-        self, db: Database, clock: Clock, writer: Callable[[], Writer], checkpoint: Callable[[], Awaitable[object]], ttl_s: int
+        self,
+        db: Database,
+        clock: Clock,
+        writer: Callable[[], Writer],
+        expire_attachments: Callable[[], Awaitable[None]],
+        checkpoint: Callable[[], Awaitable[object]],
+        ttl_s: int,
     ) -> None:
         self._db = db
         self._clock = clock
         self._writer = writer
+        self._expire_attachments = expire_attachments
         self._checkpoint = checkpoint
         self._ttl_ms = ttl_s * 1000
         self._due: asyncio.TimerHandle | None = None
@@ -62,7 +72,17 @@ class Expiry:
         await self.recover()
         async with self._db.write() as conn:
             await bodies.delete_stale_withheld(conn)
+            await conn.execute(delete(tables.invite).where(tables.invite.c.expires_ms < self._clock.at_ms()))
             await conn.execute(delete(tables.sent).where(tables.sent.c.sent_ms < self._clock.at_ms() - SENT_KEPT_MS))
+
+    async def run_timers(self, job: Job | None = None) -> None:
+        while True:
+            async with self._db.write() as conn:
+                emptied = await bodies.delete_timed(conn, self._clock.at_ms())
+            self._writer().retire(emptied)
+            if not emptied:
+                break
+        await self._expire_attachments()
 
     async def on_deleted(self) -> None:
         """Bodies went: have the log that may still hold their bytes emptied soon."""

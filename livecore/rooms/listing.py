@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
-from livecore.ports import Database, Directory, PersonCard, Principal
+from livecore.ports import Database, Directory, PersonCard, Principal, Relations
 from livecore.rooms import tables
 from livecore.rooms.snapshots import Snapshot, Snapshots, load
 
@@ -23,11 +24,17 @@ class View:
     received_seq: int
     read_seq: int
     held: int
+    unread: int  # messages of others after read_seq, held or not
+    silenced: bool
+    muted_until_ms: int | None
+    archived: bool
+    pinned_ms: int | None
 
 
 class Listing:
-    def __init__(self, db: Database, directory: Directory, snapshots: Snapshots) -> None:
+    def __init__(self, db: Database, relations: Relations, directory: Directory, snapshots: Snapshots) -> None:
         self._db = db
+        self._relations = relations
         self._directory = directory
         self._snapshots = snapshots
 
@@ -72,6 +79,7 @@ class Listing:
                 .group_by(held.conversation_id)
             )
             waiting = {row.conversation_id: row.held for row in counted}
+            unread = await self._unread(conn, me, ids)
             for one in ids:
                 snapshot = await load(conn, one)
                 if snapshot is not None and one in marks:
@@ -84,5 +92,36 @@ class Listing:
             mark = marks[one]
             request = "asked" if mark.request else "waiting" if any(m.request for m in snapshot.members.values()) else None
             shown = {account: cards[account] for account in snapshot.members if account in cards}
-            views.append(View(snapshot, shown, mark.role, request, seq, mark.received_seq, mark.read_seq, waiting.get(one, 0)))
+            views.append(
+                View(
+                    snapshot,
+                    shown,
+                    mark.role,
+                    request,
+                    seq,
+                    mark.received_seq,
+                    mark.read_seq,
+                    waiting.get(one, 0),
+                    unread.get(one, 0),
+                    mark.silenced_ms is not None,
+                    mark.muted_until_ms,
+                    mark.archived_ms is not None,
+                    mark.pinned_ms,
+                )
+            )
         return views
+
+    async def _unread(self, conn: AsyncConnection, me: str, ids: Sequence[str]) -> dict[str, int]:
+        """From the numbers of what was sent, which outlive the bodies; without those whom I block, whose messages I am not given."""
+        line, said = tables.member.c, tables.sent.c
+        barred = await self._relations.blocked_either_way(me)
+        shut = [account for account in barred if (await self._relations.between(me, account)).i_block]
+        query = (
+            select(said.conversation_id, func.count().label("unread"))
+            .join(tables.member, (line.conversation_id == said.conversation_id) & (line.account_id == me))
+            .where(said.conversation_id.in_(ids), said.seq > line.read_seq, said.account_id != me)
+            .group_by(said.conversation_id)
+        )
+        if shut:
+            query = query.where(said.account_id.not_in(shut))
+        return {row.conversation_id: row.unread for row in await conn.execute(query)}

@@ -15,6 +15,7 @@ from livecore.rooms import bodies, tables
 from livecore.rooms.catchup import Held, Place, resume
 from livecore.rooms.events import wire
 from livecore.rooms.items import Item
+from livecore.rooms.timers import held_ms
 from livecore.rooms.writer import Writer, context_of
 
 log = structlog.get_logger("rooms")
@@ -122,10 +123,11 @@ class Mailboxes:
                     kept.append(item)
                 items_left -= len(kept)
                 told |= {"upto": upto, "more": upto < held.head}
-                if any(item.sent_ms <= self._clock.at_ms() - self._ttl_ms for item in kept):
+                since_ms = self._clock.at_ms() - held_ms(self._ttl_ms, held.timer_s)
+                if any(item.sent_ms <= since_ms for item in kept):
                     # Its time is over although it still lies there: it goes with the next sweep, unread.
                     told["reset"] = True
-                    kept = [item for item in kept if item.sent_ms > self._clock.at_ms() - self._ttl_ms]
+                    kept = [item for item in kept if item.sent_ms > since_ms]
                 told["messages"] = kept
         names = await self.names({item.account_id for told in answer.values() for item in told["messages"]})
         for told in answer.values():
@@ -174,14 +176,14 @@ class Mailboxes:
     async def _held(self, conn: AsyncConnection, principal: Principal, only: str | None = None) -> dict[str, Held]:
         talk, cursor = tables.conversation.c, tables.device_cursor.c
         query = (
-            select(talk.id, talk.epoch, talk.seq, cursor.seq.label("cursor"), cursor.since_seq, cursor.lost_seq)
+            select(talk.id, talk.epoch, talk.seq, talk.timer_s, cursor.seq.label("cursor"), cursor.since_seq, cursor.lost_seq)
             .join(tables.device_cursor, cursor.conversation_id == talk.id)
             .where(cursor.account_id == principal.account_id, cursor.device_id == principal.device_id)
             .order_by(talk.id)
         )
         if only is not None:
             query = query.where(talk.id == only)
-        return {row.id: Held(row.epoch, row.seq, row.cursor, row.since_seq, row.lost_seq) for row in await conn.execute(query)}
+        return {row.id: Held(row.epoch, row.seq, row.cursor, row.since_seq, row.lost_seq, row.timer_s) for row in await conn.execute(query)}
 
     async def _read(
         self, conn: AsyncConnection, principal: Principal, conversation_id: str, held: Held, after: int, limit: int

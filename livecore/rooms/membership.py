@@ -3,21 +3,19 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid
-from livecore.ids import new_id
 from livecore.ports import Audience, Clock, Database, Directory, Keys, Principal, Relations
-from livecore.rooms import bodies, tables
+from livecore.rooms import bodies, roles, rows, tables
 from livecore.rooms.admission import Verdict, check_direct, check_group_add
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.items import ConversationKind
-from livecore.rooms.mailboxes import NOBODY
-from livecore.rooms.snapshots import Snapshot, Snapshots
+from livecore.rooms.roles import Role
+from livecore.rooms.snapshots import Snapshot, Snapshots, load
 from livecore.rooms.writer import Writer
 
 
@@ -70,9 +68,11 @@ class Conversations:
         elif not others:
             raise Invalid([FieldError("members", "a broadcast list has recipients")])
         role = "member" if kind == "group" else "recipient"
+        at_ms = self._clock.at_ms()
+        people = [(principal.account_id, "owner"), *((other, role) for other in others)]
         async with self._db.write() as conn:
-            conversation_id = await self._insert(conn, kind, principal.account_id, title, None)
-            await self._add(conn, conversation_id, 0, [(principal.account_id, "admin"), *((other, role) for other in others)])
+            conversation_id = await rows.insert_conversation(conn, kind, principal.account_id, title, None, at_ms)
+            await rows.add_members(conn, conversation_id, 0, people, at_ms)
         await self._tell_new(conversation_id, [principal.account_id, *(others if kind == "group" else ())])
         return conversation_id, True
 
@@ -90,12 +90,13 @@ class Conversations:
         relation, verdict = await self.verdict(me, other, exists=False, opened=False)
         if not principal.verified and not relation.friends:
             raise errors.Forbidden("Confirm your phone and your mail address first.", type="unverified")
+        at_ms = self._clock.at_ms()
         try:
             async with self._db.write() as conn:
-                conversation_id = await self._insert(conn, "direct", me, None, pair)
+                conversation_id = await rows.insert_conversation(conn, "direct", me, None, pair, at_ms)
                 # Who begins lets the other answer; a stranger's message waits for the other's yes.
-                await self._add(conn, conversation_id, 0, [(me, "member")], opened=not relation.friends)
-                await self._add(conn, conversation_id, 0, [(other, "member")], request=verdict == "request")
+                await rows.add_members(conn, conversation_id, 0, [(me, "member")], at_ms, opened=not relation.friends)
+                await rows.add_members(conn, conversation_id, 0, [(other, "member")], at_ms, request=verdict == "request")
         except IntegrityError:
             async with self._db.read() as conn:
                 return (await conn.execute(select(columns.id).where(columns.pair == pair))).scalar_one(), False
@@ -125,73 +126,24 @@ class Conversations:
         audience: Audience = await self._directory.setting(other, "who_can_add_to_groups")
         check_group_add(await self._relations.between(me, other), audience)
 
-    async def _insert(self, conn: AsyncConnection, kind: str, by: str, title: str | None, pair: bytes | None) -> str:
-        conversation_id = new_id()
-        await conn.execute(
-            insert(tables.conversation).values(
-                id=conversation_id,
-                kind=kind,
-                pair=pair,
-                title=title,
-                epoch=new_id()[-12:],
-                seq=0,
-                version=1,
-                scope=None,
-                created_by=by,
-                created_ms=self._clock.at_ms(),
-            )
-        )
-        return conversation_id
-
-    async def _add(
-        self,
-        conn: AsyncConnection,
-        conversation_id: str,
-        seq: int,
-        people: Sequence[tuple[str, str]],
-        *,
-        opened: bool = False,
-        request: bool = False,
-    ) -> None:
-        at_ms = self._clock.at_ms()
-        rows = [
-            {
-                "conversation_id": conversation_id,
-                "account_id": account,
-                "role": role,
-                "open": opened,
-                "request": request,
-                "since_seq": seq,
-                "received_seq": seq,
-                "read_seq": seq,
-                "joined_ms": at_ms,
-            }
-            for account, role in people
-        ]
-        if rows:
-            await conn.execute(insert(tables.member), rows)
-        readers = [account for account, role in people if role != "recipient"]
-        box = tables.mailbox.c
-        devices: dict[str, list[str]] = {account: [] for account in readers}
-        for start in range(0, len(readers), bodies.CHUNK):
-            part = readers[start : start + bodies.CHUNK]
-            for row in await conn.execute(select(box.account_id, box.device_id).where(box.account_id.in_(part))):
-                devices[row.account_id].append(row.device_id)
-        cursors = [
-            {"conversation_id": conversation_id, "account_id": account, "device_id": device, "seq": seq, "since_seq": seq, "lost_seq": 0}
-            for account, held in devices.items()
-            for device in held or [NOBODY]
-        ]
-        if cursors:
-            await conn.execute(insert(tables.device_cursor), cursors)
-
     # -- changing
 
     async def rename(self, principal: Principal, conversation_id: str, title: str) -> None:
-        await self._as_admin(principal, conversation_id)
+        await self.as_manager(principal, conversation_id)
         async with self._db.write() as conn:
-            await self._raise(conn, conversation_id, title=title)
-        await self._tell_changed(conversation_id)
+            await rows.raise_version(conn, conversation_id, title=title)
+        await self.tell_changed(conversation_id)
+
+    async def set_timer(self, principal: Principal, conversation_id: str, timer_s: int | None) -> None:
+        """From now on what is said disappears after `timer_s` (None: not). In a direct conversation either side may say so."""
+        snapshot = await self.get(principal.account_id, conversation_id)
+        if snapshot.kind != "direct":
+            await self.as_manager(principal, conversation_id)
+        elif snapshot.members[principal.account_id].request:
+            raise errors.Forbidden("Answer the request first.", type="request")
+        async with self._db.write() as conn:
+            await rows.raise_version(conn, conversation_id, timer_s=timer_s)
+        await self.tell_changed(conversation_id)
 
     async def answer_request(self, principal: Principal, conversation_id: str, accept: bool) -> None:
         """Say yes to a stranger's messages, or leave the conversation."""
@@ -199,57 +151,63 @@ class Conversations:
         if not accept:
             await self.leave(principal, conversation_id)
             return
-        columns = tables.member.c
         async with self._db.write() as conn:
-            await conn.execute(
-                update(tables.member)
-                .where(columns.conversation_id == conversation_id, columns.account_id == principal.account_id)
-                .values(request=False, open=True)
-            )
-            await self._raise(conn, conversation_id)
-        await self._tell_changed(conversation_id)
+            await rows.set_member(conn, conversation_id, principal.account_id, request=False, open=True)
+            await rows.raise_version(conn, conversation_id)
+        await self.tell_changed(conversation_id)
 
-    async def put_member(self, principal: Principal, conversation_id: str, username: str, role: str | None) -> None:
-        """Add somebody, or give them another role. Raises Forbidden for who is no admin, Conflict for a direct conversation."""
-        snapshot = await self._as_admin(principal, conversation_id)
+    async def put_member(
+        self, principal: Principal, conversation_id: str, username: str, role: Role | None = None, silenced: bool | None = None
+    ) -> None:
+        """Add somebody, give a member another role, or let them only read.
+
+        Raises Forbidden (`not_admin`, `not_owner`), Conflict for a direct conversation, for a full one, and for an owner who steps down.
+        """
+        snapshot = await self.as_manager(principal, conversation_id)
         other = await self._directory.by_username(username)
         if other is None:
             raise errors.NotFound("Nobody has this username.")
-        columns = tables.member.c
         if other in snapshot.members:
-            if role is None or snapshot.kind != "group":
-                return
-            async with self._db.write() as conn:
-                await conn.execute(
-                    update(tables.member).where(columns.conversation_id == conversation_id, columns.account_id == other).values(role=role)
-                )
-                await self._hand_over(conn, conversation_id)
-                await self._raise(conn, conversation_id)
-            await self._tell_changed(conversation_id)
+            if snapshot.kind == "group":
+                await self._change_member(principal, snapshot, other, role, silenced)
             return
         if snapshot.kind == "group":
+            if role == "owner":
+                raise errors.NotFound("There is no such member.")
+            if role == "admin" and snapshot.roles[principal.account_id] != "owner":
+                raise errors.Forbidden("Only the owner of the group may do that.", type="not_owner")
             await self._check_add(principal.account_id, other)
-        if len(snapshot.members) >= self._settings.group_limit:
-            raise errors.Conflict(f"A group has at most {self._settings.group_limit} members.", type="full")
+        given = (role or "member") if snapshot.kind == "group" else "recipient"
         async with self._db.write() as conn:
-            seq = await self._raise(conn, conversation_id)
-            present = select(columns.account_id).where(columns.conversation_id == conversation_id, columns.account_id == other)
-            if (await conn.execute(present)).first() is None:
-                given = (role or "member") if snapshot.kind == "group" else "recipient"
-                await self._add(conn, conversation_id, seq, [(other, given)])
-        await self._hub.changed(conversation_id)
-        if snapshot.kind == "group":
-            await self._outlet.everywhere([other], "conversation:new", {"conversation": conversation_id, "kind": snapshot.kind})
-        await self._tell_changed(conversation_id, but=other)
+            await rows.join(conn, conversation_id, other, given, self._clock.at_ms(), self._settings.group_limit)
+        await self.tell_joined(snapshot, other)
+
+    async def _change_member(self, principal: Principal, snapshot: Snapshot, other: str, role: Role | None, silenced: bool | None) -> None:
+        changes = roles.change_role(snapshot.roles, principal.account_id, other, role) if role is not None else {}
+        if silenced is not None:
+            roles.check_over(snapshot.roles, principal.account_id, other)
+        async with self._db.write() as conn:
+            # Raised first: it holds the conversation, and nobody else changes roles meanwhile.
+            await rows.raise_version(conn, snapshot.id)
+            present = await load(conn, snapshot.id)
+            if present is None or present.roles != snapshot.roles:
+                self._snapshots.drop(snapshot.id)
+                raise errors.Conflict("The members have just changed; look again.", type="members_changed")
+            for account, given in changes.items():
+                await rows.set_member(conn, snapshot.id, account, role=given)
+            if silenced is not None:
+                await rows.set_member(conn, snapshot.id, other, silenced_ms=self._clock.at_ms() if silenced else None)
+        await self.tell_changed(snapshot.id)
 
     async def remove_member(self, principal: Principal, conversation_id: str, username: str) -> None:
         other = await self._directory.by_username(username)
         if other == principal.account_id:
             await self.leave(principal, conversation_id)
             return
-        snapshot = await self._as_admin(principal, conversation_id)
-        if other is None or other not in snapshot.members:
+        snapshot = await self.as_manager(principal, conversation_id)
+        if other is None:
             raise errors.NotFound("There is no such member.")
+        roles.check_over(snapshot.roles, principal.account_id, other)
         await self.remove_account(conversation_id, other)
 
     async def leave(self, principal: Principal, conversation_id: str) -> None:
@@ -262,35 +220,31 @@ class Conversations:
             await self.remove_account(conversation_id, principal.account_id)
 
     async def remove_account(self, conversation_id: str, account_id: str) -> None:
-        """Without the last one the conversation ends; without its last admin the one who is there longest takes over."""
-        member, cursor, shut = tables.member.c, tables.device_cursor.c, tables.withheld.c
+        """Without the last one the conversation ends; without its owner an admin, or else the one who is there longest, takes over."""
+        member, cursor, shut, link = tables.member.c, tables.device_cursor.c, tables.withheld.c, tables.invite.c
         async with self._db.write() as conn:
-            await self._raise(conn, conversation_id)
+            await rows.raise_version(conn, conversation_id)
             gone = delete(tables.member).where(member.conversation_id == conversation_id, member.account_id == account_id)
             role = (await conn.execute(gone.returning(member.role))).scalar_one_or_none()
             await conn.execute(
                 delete(tables.device_cursor).where(cursor.conversation_id == conversation_id, cursor.account_id == account_id)
             )
             await conn.execute(delete(tables.withheld).where(shut.conversation_id == conversation_id, shut.account_id == account_id))
-            await self._hand_over(conn, conversation_id)
+            await conn.execute(delete(tables.invite).where(link.conversation_id == conversation_id, link.created_by == account_id))
+            await rows.hand_over(conn, conversation_id)
             emptied = await bodies.delete_delivered(conn, [conversation_id])
-            left = await conn.execute(
-                select(member.account_id).where(member.conversation_id == conversation_id, member.role != "recipient").limit(1)
-            )
-            if left.first() is None:
-                await conn.execute(delete(tables.member).where(member.conversation_id == conversation_id))
-                await conn.execute(delete(tables.conversation).where(tables.conversation.c.id == conversation_id))
+            await rows.end_if_empty(conn, conversation_id)
         self._writer.retire(emptied)
         await self._hub.changed(conversation_id)
         if role != "recipient":
             # Who is on a broadcast list does not know of it.
             await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
-        await self._tell_changed(conversation_id)
+        await self.tell_changed(conversation_id)
 
     async def _put_away(self, account_id: str, conversation_id: str) -> None:
         member, cursor = tables.member.c, tables.device_cursor.c
         async with self._db.write() as conn:
-            seq = await self._raise(conn, conversation_id)
+            seq = await rows.raise_version(conn, conversation_id)
             await conn.execute(
                 update(tables.member)
                 .where(member.conversation_id == conversation_id, member.account_id == account_id)
@@ -306,41 +260,12 @@ class Conversations:
         await self._hub.changed(conversation_id)
         await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
 
-    async def _hand_over(self, conn: AsyncConnection, conversation_id: str) -> None:
-        columns, talk = tables.member.c, tables.conversation.c
-        kind = (await conn.execute(select(talk.kind).where(talk.id == conversation_id))).scalar_one_or_none()
-        if kind != "group":
-            return
-        rows = (
-            await conn.execute(
-                select(columns.account_id, columns.role)
-                .where(columns.conversation_id == conversation_id, columns.role != "recipient")
-                .order_by(columns.joined_ms, columns.account_id)
-            )
-        ).all()
-        if rows and not any(row.role == "admin" for row in rows):
-            await conn.execute(
-                update(tables.member)
-                .where(columns.conversation_id == conversation_id, columns.account_id == rows[0].account_id)
-                .values(role="admin")
-            )
-
-    async def _as_admin(self, principal: Principal, conversation_id: str) -> Snapshot:
+    async def as_manager(self, principal: Principal, conversation_id: str) -> Snapshot:
         snapshot = await self.get(principal.account_id, conversation_id)
         if snapshot.kind == "direct":
             raise errors.Conflict("A direct conversation has its two members and no title.", type="direct")
-        if snapshot.members[principal.account_id].role != "admin":
-            raise errors.Forbidden("Only an admin of the group may do that.", type="not_admin")
+        roles.check_manager(snapshot.roles, principal.account_id)
         return snapshot
-
-    async def _raise(self, conn: AsyncConnection, conversation_id: str, **changes: Any) -> int:
-        """Raise the version, so that no draft checked against the old members is numbered; answers the head."""
-        columns = tables.conversation.c
-        statement = update(tables.conversation).where(columns.id == conversation_id).values(version=columns.version + 1, **changes)
-        seq = (await conn.execute(statement.returning(columns.seq))).scalar_one_or_none()
-        if seq is None:
-            raise errors.NotFound("There is no such conversation.")
-        return int(seq)
 
     async def _tell_new(self, conversation_id: str, accounts: Iterable[str]) -> None:
         snapshot = await self._snapshots.get(conversation_id)
@@ -351,10 +276,19 @@ class Conversations:
             data = {"conversation": conversation_id, "kind": snapshot.kind, "request": bool(facts and facts.request)}
             await self._outlet.everywhere([account], "conversation:new", data)
 
-    async def _tell_changed(self, conversation_id: str, but: str | None = None) -> None:
+    async def tell_joined(self, snapshot: Snapshot, account_id: str) -> None:
+        """To the new member and to those who were there; who is on a broadcast list does not know of it."""
+        await self._hub.changed(snapshot.id)
+        if snapshot.kind == "group":
+            await self._outlet.everywhere(
+                [account_id], "conversation:new", {"conversation": snapshot.id, "kind": "group", "request": False}
+            )
+        await self.tell_changed(snapshot.id, but=account_id)
+
+    async def tell_changed(self, conversation_id: str, but: str | None = None) -> None:
         await self._hub.changed(conversation_id)
         snapshot = await self._snapshots.get(conversation_id)
         if snapshot is None:
             return
-        data = {"conversation": conversation_id, "version": snapshot.version, "title": snapshot.title}
+        data = {"conversation": conversation_id, "version": snapshot.version, "title": snapshot.title, "timer": snapshot.timer_s}
         await self._outlet.everywhere([account for account in snapshot.readers if account != but], "conversation:changed", data)

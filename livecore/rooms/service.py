@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,9 @@ from livecore.errors import FieldError, Invalid
 from livecore.ids import new_id
 from livecore.ports import Clock, Database, Directory, Limiter, Principal, Relations
 from livecore.rooms import tables
+from livecore.rooms.attachments import Attachments, Row
 from livecore.rooms.catchup import Place
+from livecore.rooms.contents import Contents
 from livecore.rooms.events import pack
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.items import Draft, Kind, Mark, Sent
@@ -42,6 +44,8 @@ class Messages:
         snapshots: Snapshots,
         conversations: Conversations,
         mailboxes: Mailboxes,
+        attachments: Attachments,
+        contents: Contents,
         writer: Writer,
         hub: Hub,
         outlet: Outlet,
@@ -55,34 +59,59 @@ class Messages:
         self._snapshots = snapshots
         self._conversations = conversations
         self._mailboxes = mailboxes
+        self._attachments = attachments
+        self._contents = contents
         self._writer = writer
         self._hub = hub
         self._outlet = outlet
 
     async def send(
-        self, principal: Principal, conversation_id: str, client_id: str, content: Mapping[str, Any], *, lined: asyncio.Event | None = None
+        self,
+        principal: Principal,
+        conversation_id: str,
+        client_id: str,
+        content: Mapping[str, Any],
+        *,
+        lined: asyncio.Event | None = None,
+        address: str = "",
     ) -> Sent:
         """Numbered and durable when it answers. The same `client_id` again gives the same answer and sends nothing.
 
-        `lined` is set once the message has its place in the writer's line: what is sent after that comes after it.
+        `lined` is set once the message has its place in the writer's line: what is sent after that comes after it. `address` is
+        where the sender's connection comes from, which is counted too.
         """
         self._check_length(content.get("body"))
-        packed = pack({**content, "client_id": client_id})
         try:
             await self._limiter.hit("message_per_account", principal.account_id)
+            if address:
+                await self._limiter.hit("message_per_address", address)
             snapshot = await self._conversations.get(principal.account_id, conversation_id)
             if snapshot.members[principal.account_id].request:
                 # Who answers a stranger has said yes.
                 await self._conversations.answer_request(principal, conversation_id, True)
-            if snapshot.kind == "broadcast":
-                await self._broadcast(principal, snapshot, client_id, content)
-            return await self._put(principal, conversation_id, "message", packed, client_key=_client_key(client_id), lined=lined)
-        except (errors.Forbidden, errors.NotFound, errors.TooMany):
+            return await self._say(principal, snapshot, client_id, content, lined)
+        except (errors.Forbidden, errors.NotFound, errors.TooMany, Invalid):
             # What was accepted once stays accepted, whatever changed since.
             before = await self._sent_before(principal.account_id, _client_key(client_id))
             if before is None:
                 raise
             return before
+
+    async def _say(
+        self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any], lined: asyncio.Event | None
+    ) -> Sent:
+        key = _client_key(client_id)
+        attachments, uploads = await self._contents.take(principal, snapshot, key, content.get("attachments", []))
+        content = {**content, "attachments": attachments}
+        try:
+            if snapshot.kind == "broadcast":
+                await self._broadcast(principal, snapshot, client_id, content, uploads)
+            packed = pack({**content, "client_id": client_id, "timer": snapshot.timer_s})
+            return await self._put(principal, snapshot.id, "message", packed, client_key=key, lined=lined)
+        except (errors.Forbidden, errors.NotFound, errors.Gone, errors.TooMany):
+            if uploads and await self._sent_before(principal.account_id, key) is None:
+                await self._contents.give_back(principal.account_id, key)
+            raise
 
     async def react(self, principal: Principal, conversation_id: str, message_id: str, emoji: str | None, active: bool) -> Sent:
         await self._limiter.hit("message_per_account", principal.account_id)
@@ -99,10 +128,12 @@ class Messages:
         return await self._put(principal, conversation_id, "edited", packed, target_id=message_id)
 
     async def delete(self, principal: Principal, conversation_id: str, message_id: str) -> Sent:
-        """Take a message back for all; its body, where it is still held, goes in the same transaction."""
+        """Take a message back for all; its body, where it is still held, goes in the same transaction, its attachments right after."""
         await self._limiter.hit("message_per_account", principal.account_id)
         row = await self._own_target(principal, conversation_id, message_id)
-        return await self._put(principal, conversation_id, "deleted", b"{}", target_id=message_id, target_seq=row.seq)
+        sent = await self._put(principal, conversation_id, "deleted", b"{}", target_id=message_id, target_seq=row.seq)
+        await self._attachments.withdraw(principal.account_id, message_id)
+        return sent
 
     async def received(self, principal: Principal, conversation_id: str, seq: int) -> None:
         """This device has kept everything up to `seq`; cumulative. Bodies that nobody waits for any more are deleted."""
@@ -196,12 +227,16 @@ class Messages:
                 raise errors.Forbidden("Confirm your phone and your mail address first.", type="unverified")
             return frozenset((other,)) if verdict == "withhold" else frozenset()
         if snapshot.kind == "group":
+            if snapshot.members[me].silenced:
+                raise errors.Forbidden("An admin lets you only read here.", type="silenced")
             barred = await self._relations.blocked_either_way(me)
             near = [account for account in snapshot.members if account in barred]
             return frozenset([account for account in near if (await self._relations.between(me, account)).blocks_me])
         return frozenset()
 
-    async def _broadcast(self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any]) -> None:
+    async def _broadcast(
+        self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any], uploads: Sequence[Row]
+    ) -> None:
         """A direct message to each recipient, each with a client id of its own, so that doing it again sends nothing twice."""
         for account, facts in snapshot.members.items():
             if facts.role != "recipient":
@@ -209,8 +244,11 @@ class Messages:
             try:
                 conversation_id, _ = await self._conversations.direct(principal, account)
                 share_id = _share_id(client_id, account)
-                packed = pack({**content, "client_id": share_id})
-                await self._put(principal, conversation_id, "message", packed, client_key=_client_key(share_id))
+                timer_s = (await self._conversations.get(principal.account_id, conversation_id)).timer_s
+                key = _client_key(share_id)
+                attachments = await self._contents.for_recipient(content["attachments"], uploads, conversation_id, key, timer_s)
+                packed = pack({**content, "attachments": attachments, "client_id": share_id, "timer": timer_s})
+                await self._put(principal, conversation_id, "message", packed, client_key=key)
             except (errors.Forbidden, errors.NotFound, errors.Gone):
                 continue  # a recipient who does not take messages from the sender gets none, and the sender is not told who
 

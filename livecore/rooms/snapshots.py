@@ -25,6 +25,7 @@ class MemberFacts:
     opened: bool
     request: bool
     since_seq: int
+    silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Snapshot:
     version: int
     created_ms: int
     members: dict[str, MemberFacts]
+    timer_s: int | None = None  # None: what is said does not disappear
+    picture: str | None = None  # the picture's id; None: none
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """By account, in the order of joining."""
+        return {account: facts.role for account, facts in self.members.items()}
 
     def other(self, account_id: str) -> str:
         """The other side of a direct conversation; oneself when nobody else is there."""
@@ -83,7 +91,11 @@ class Snapshots:
 
 async def load(conn: AsyncConnection, conversation_id: str) -> Snapshot | None:
     """None when there is no such conversation."""
-    query = select(tables.conversation).where(tables.conversation.c.id == conversation_id)
+    query = (
+        select(tables.conversation, tables.picture.c.id.label("picture"))
+        .outerjoin(tables.picture, tables.picture.c.conversation_id == tables.conversation.c.id)
+        .where(tables.conversation.c.id == conversation_id)
+    )
     row: Any = (await conn.execute(query)).one_or_none()
     if row is None:
         return None
@@ -98,5 +110,7 @@ async def load(conn: AsyncConnection, conversation_id: str) -> Snapshot | None:
         row.epoch,
         row.version,
         row.created_ms,
-        {one.account_id: MemberFacts(one.role, one.open, one.request, one.since_seq) for one in members},
+        {one.account_id: MemberFacts(one.role, one.open, one.request, one.since_seq, one.silenced_ms is not None) for one in members},
+        row.timer_s,
+        row.picture,
     )

@@ -1,6 +1,6 @@
 """What is kept of conversations. A body is kept sealed, and only until every device of its readers has it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
 
 from livecore.data import impersonal, metadata, personal
 
@@ -11,6 +11,7 @@ conversation = Table(
     Column("kind", String(10), nullable=False),  # direct, group, broadcast
     Column("pair", LargeBinary(32), unique=True),  # blind index of the two accounts of a direct one; NULL for the others
     Column("title", String(120)),  # NULL for a direct one
+    Column("timer_s", Integer, index=True),  # messages disappear this long after they were sent; NULL: they do not
     Column("epoch", String(12), nullable=False),
     Column("seq", BigInteger, nullable=False),  # the last number given
     Column("version", BigInteger, nullable=False),  # raised by each change of members, roles or title
@@ -34,17 +35,21 @@ member = Table(
     metadata,
     Column("conversation_id", String(32), primary_key=True),
     Column("account_id", String(32), primary_key=True, index=True),
-    Column("role", String(10), nullable=False),  # admin, member; recipient in a broadcast list
+    Column("role", String(10), nullable=False),  # owner, admin, member; recipient in a broadcast list
     Column("open", Boolean, nullable=False),  # lets the other one write although the setting would not (began it, or accepted)
     Column("request", Boolean, nullable=False),  # a stranger's message waits for this member's yes
     Column("since_seq", BigInteger, nullable=False),  # joined after this number
     Column("received_seq", BigInteger, nullable=False),  # the most that any device of this member has
     Column("read_seq", BigInteger, nullable=False),
     Column("joined_ms", BigInteger, nullable=False),
+    Column("silenced_ms", BigInteger),  # an admin lets the member only read, since then; NULL: may speak
+    Column("muted_until_ms", BigInteger),  # the member's own wish to be left in peace; NULL: none
+    Column("archived_ms", BigInteger),  # NULL: in the list
+    Column("pinned_ms", BigInteger),  # NULL: not kept on top
     sqlite_with_rowid=False,
     info=personal(
         subject="account_id",
-        what="in which conversations a person is, in what role, and how far they received and read",
+        what="in which conversations a person is, in what role, how far they received and read, what they muted, archived or pinned",
         why=("provide",),
         keep_for="as long as the person is in the conversation",
         category="conversation_members",
@@ -122,6 +127,7 @@ sent = Table(
     Column("message_id", String(32), nullable=False, index=True),
     Column("seq", BigInteger, nullable=False),
     Column("sent_ms", BigInteger, nullable=False, index=True),
+    Index("ix_sent_conversation", "conversation_id", "seq"),
     sqlite_with_rowid=False,
     info=personal(
         subject="account_id",
@@ -158,4 +164,96 @@ body_key = Table(
     Column("conversation_id", String(32), nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     info=impersonal("names of keys that sealed bodies; a conversation's id, an hour and a random part"),
+)
+
+invite = Table(
+    "conversation_invite",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("conversation_id", String(32), nullable=False, index=True),
+    Column("created_by", String(32), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False, index=True),
+    Column("uses", Integer, nullable=False),
+    Column("uses_limit", Integer),  # NULL: as many as like until it expires
+    info=personal(
+        subject="created_by",
+        what="links that a person made for others to join a group: when, until when, how often used; not by whom",
+        why=("provide",),
+        keep_for="until it is revoked or expires, at most 30 days",
+        category="group_invites",
+    ),
+)
+
+picture = Table(
+    "conversation_picture",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("account_id", String(32), nullable=False, index=True),
+    Column("image", LargeBinary, nullable=False),  # WebP of some 20 KB, re-encoded
+    Column("set_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="pictures that a person gave to groups",
+        why=("provide",),
+        keep_for="until it is replaced, the group ends, or the account does",
+        category="group_pictures",
+        hidden=("image",),
+    ),
+)
+
+# The bytes of an attachment, sealed under a key of their own; several attachments (a broadcast's, a forwarded one) may share them.
+attachment_object = Table(
+    "attachment_object",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("scope", String(120), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),  # before sealing
+    Column("made_ms", BigInteger, nullable=False),
+    Column("ready", Boolean, nullable=False),  # False while its bytes are being stored
+    info=impersonal("names of sealed objects and of the keys that seal them; who they belong to stands in attachment"),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("object_id", String(32), nullable=False, index=True),
+    Column("conversation_id", String(32), nullable=False, index=True),
+    Column("account_id", String(32), nullable=False, index=True),
+    Column("client_key", String(64)),  # of the message that carries it (see sent); NULL until it is sent
+    Column("kind", String(8), nullable=False),  # image, video, voice
+    Column("media_type", String(40), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),  # NULL until it is sent
+    Column("expires_ms", BigInteger, nullable=False, index=True),
+    Index("ix_attachment_message", "account_id", "client_key"),
+    info=personal(
+        subject="account_id",
+        what="images, voice and videos that a person sent in messages and that not every device has fetched; sealed",
+        why=("provide",),
+        keep_for="until every device of their readers has fetched them, at most 30 days; a day where they were never sent",
+        category="undelivered_attachments",
+        hidden=("object_id", "client_key"),
+    ),
+)
+
+attachment_kept = Table(
+    "attachment_kept",
+    metadata,
+    Column("attachment_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("device_id", String(128), primary_key=True),
+    info=personal(
+        subject="account_id",
+        what="which devices of a person have fetched an attachment that is still held",
+        why=("provide",),
+        keep_for="as long as the attachment is held",
+        category="fetched_attachments",
+    ),
 )

@@ -17,7 +17,9 @@ async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
         "attachments": [one.model_dump(exclude_defaults=True) for one in data.attachments],
         "reply_to": data.reply_to,
     }
-    sent = await call.services.messages.send(call.principal, data.conversation, data.client_id, content, lined=call.lined)
+    sent = await call.services.messages.send(
+        call.principal, data.conversation, data.client_id, content, lined=call.lined, address=call.connection.address
+    )
     return models.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms)
 
 

@@ -39,12 +39,18 @@ class Told(BaseModel):
 # -- messages
 
 
-class Attachment(Payload):
-    """`id` names an upload, a video or a live; `meta` is small and shown as it is (a size, a duration, a blur hash)."""
+Phone = Annotated[str, StringConstraints(min_length=5, max_length=32, pattern=r"^\+?[0-9 ().-]+$")]
 
-    kind: Literal["image", "video", "voice", "file", "video_card", "live_card", "contact"]
-    id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+class Attachment(Payload):
+    """`id` names an upload of yours in this conversation (`image`, `video`, `voice`), a video, live or post (`…_card`), or somebody's
+    username (`contact`, with `phone` and `name` as their owner or your own address book has them). `meta` is small and shown as it is (a
+    blur hash, a wave form); an upload's type, size and measures are the server's."""
+
+    kind: Literal["image", "video", "voice", "video_card", "live_card", "post_card", "contact"]
+    id: Annotated[str, StringConstraints(max_length=128)] = ""
     name: Annotated[str, StringConstraints(max_length=200)] | None = None
+    phone: Phone | None = None
     meta: Annotated[dict[str, str | int | float | bool | None], Field(max_length=16)] = {}
 
 
@@ -121,6 +127,7 @@ class NewMessage(Told):
     body: str | None
     attachments: list[dict[str, Any]]
     reply_to: str | None
+    timer: int | None = Field(description="Seconds after `sent_at` at which clients delete it; null: it stays.")
 
 
 class Reaction(Told):
@@ -181,6 +188,14 @@ class ConversationChanged(Told):
     conversation: str
     version: int
     title: str | None
+    timer: int | None
+
+
+class ConversationMarked(BaseModel):
+    """What you muted, archived or pinned on another of your devices: `muted_until`, `archived`, `pinned`, those that changed."""
+
+    model_config = ConfigDict(extra="allow")
+    conversation: str
 
 
 class ConversationLeft(Told):

@@ -48,7 +48,7 @@ async def test_a_group_is_managed_by_its_admins(either_server: Server) -> None:
     assert (await ben.delete(f"{path}/members/carl")).status == 204
     assert (await carl.get(path)).status == 404
     roles = {member["user"]["username"]: member["role"] for member in (await ben.get(path)).json["members"]}
-    assert roles == {"anna": "admin", "ben": "admin", "dora": "member"}
+    assert roles == {"anna": "owner", "ben": "admin", "dora": "member"}
 
 
 async def test_a_removed_member_gets_no_later_message_and_holds_none_up(either_server: Server) -> None:
@@ -82,13 +82,13 @@ async def test_who_joins_later_is_given_what_comes_later(either_server: Server) 
     assert "reset" not in held
 
 
-async def test_the_last_admin_who_leaves_hands_over_and_the_last_member_ends_it(either_server: Server) -> None:
+async def test_the_owner_who_leaves_hands_over_and_the_last_member_ends_it(either_server: Server) -> None:
     anna, ben, carl = await friends(either_server, "anna", "ben", "carl")
     talk = await group(anna, ben, carl)
     path = f"/api/v1/conversations/{talk}"
     assert (await anna.delete(path)).status == 204
     roles = {member["user"]["username"]: member["role"] for member in (await ben.get(path)).json["members"]}
-    assert sorted(roles.values()) == ["admin", "member"]
+    assert sorted(roles.values()) == ["member", "owner"]
     assert set(roles) == {"ben", "carl"}
     assert (await ben.delete(path)).status == 204
     assert (await carl.delete(path)).status == 204
@@ -181,7 +181,7 @@ async def test_the_end_of_an_account_leaves_groups_to_the_others_and_holds_nothi
     await either_server.app.rooms.eraser.erase(ben.id)
     await nothing_held(either_server)
     roles = {member["user"]["username"]: member["role"] for member in (await anna.get(f"/api/v1/conversations/{team}")).json["members"]}
-    assert (set(roles), sorted(roles.values())) == ({"anna", "carl"}, ["admin", "member"])
+    assert (set(roles), sorted(roles.values())) == ({"anna", "carl"}, ["member", "owner"])
     await say(a, team, "going on")
     await until(lambda: "going on" in bodies(c.heard("message:new")))
     assert await refusal(a, "message:send", {"conversation": talk, "client_id": "k", "body": "anybody?"}) == "account_closed"
