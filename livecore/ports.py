@@ -32,14 +32,18 @@ class Database(Protocol):
     `read` gives a connection whose statements see committed data. `write` gives one transaction: committed when the
     block ends, rolled back when it raises; durable (fsynced) before `write` returns. Writers of one SQLite file take
     turns in order of arrival, so hold it for statements only. A lost server raises `errors.Unavailable`.
+
+    SQLite runs statements on the event loop itself (reads take tens of microseconds) and leaves it for a commit. A query that
+    takes longer than a few milliseconds is moved to a thread; a change cannot be. `slow` says beforehand that statements will take
+    long (search, sweeps, many rows): all of them then run in a thread.
     """
 
     @property
     def dialect(self) -> Literal["sqlite", "postgresql"]: ...
 
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def read(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def write(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
     def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
         """Have `do` run when the transaction of this `write` connection is committed; never when it is rolled back.

@@ -1,113 +1,82 @@
 """SQLAlchemy Core on SQLite or PostgreSQL; keeps the promise of `ports.Database`.
 
 SQLite: WAL, full synchronisation, one writer at a time behind a fair lock (a lock in SQLite itself would be
-polled with sleeps), readers on connections of their own. PostgreSQL: a pool.
+polled with sleeps), readers on connections of their own (`livecore.platform.sqlite`). PostgreSQL: a pool.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from livecore import errors
+from livecore.platform.sqlite import POOL_WAIT_S, SqliteFile, connect, hop
 
 T = TypeVar("T")
 
-# A second process (the command line) may hold the file for one short transaction.
-SQLITE_BUSY_MS = 5000
-# Pages of 4 KiB before a checkpoint is tried: 16 MiB keep it off the path of a burst.
-SQLITE_CHECKPOINT_PAGES = 4000
-SQLITE_READERS = 4
 # Fewer than PostgreSQL's default of 100 for four processes and a shell.
 POSTGRES_POOL = 16
-POOL_WAIT_S = 10.0
 
 
 def database_url(configured: str, data_dir: Path, name: str = "livecore.sqlite") -> str:
     """The SQLAlchemy URL with its async driver."""
     if not configured:
-        return f"sqlite+aiosqlite:///{data_dir / name}"
+        return f"sqlite:///{data_dir / name}"
     url = make_url(configured)
-    driver = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+    driver = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite"}
     return url.set(drivername=driver.get(url.drivername, url.drivername)).render_as_string(hide_password=False)
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions on its own: `_begin` says BEGIN.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        f"busy_timeout={SQLITE_BUSY_MS}",
-        f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
-        "cache_size=-32768",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN")
 
 
 class SqlDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if make_url(url).get_backend_name() == "sqlite" else "postgresql"
-        self._writer: AsyncEngine
-        self._reader: AsyncEngine
+        self._file: SqliteFile | None = None
+        self._engine: AsyncEngine | None = None
         if self.dialect == "sqlite":
-            # aiosqlite queues statements on a thread of its own; a writer and a few readers.
-            self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
-            self._reader = create_async_engine(
-                url, pool_size=SQLITE_READERS, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True
-            )
-            for engine, begin in ((self._writer, _begin_immediate), (self._reader, _begin_deferred)):
-                event.listen(engine.sync_engine, "connect", _sqlite_connect)
-                event.listen(engine.sync_engine, "begin", begin)
+            path = make_url(url).database
+            assert path is not None
+            self._file = SqliteFile(path)
         else:
-            self._writer = self._reader = create_async_engine(
+            self._engine = create_async_engine(
                 url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True, pool_pre_ping=True
             )
-        self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._plain: sqlite3.Connection | None = None  # made by the thread at its first use
+        self._plain: sqlite3.Connection | None = None  # made by the writer's thread at its first use
         # What waits for a transaction's commit, by the connection that runs it.
         self._waiting: dict[int, list[Callable[[], Awaitable[None]]]] = {}
 
+    def read(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self._file is not None:
+            return _SqliteRead(self._file, slow)
+        return self._read_postgres()
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def _read_postgres(self) -> AsyncIterator[AsyncConnection]:
+        assert self._engine is not None
         with _absences():
-            async with self._reader.connect() as connection:
+            async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, slow: bool = False) -> AsyncIterator[AsyncConnection]:
         committed: list[Callable[[], Awaitable[None]]] = []
         with _absences():
-            if self.dialect == "sqlite":
-                async with self._turn, self._writer.begin() as connection:
+            if self._file is not None:
+                async with self._file.transaction(slow=slow) as writer:
+                    connection = cast("AsyncConnection", writer)
                     with self._collecting(connection, committed):
                         yield connection
             else:
-                async with self._writer.begin() as connection:
+                assert self._engine is not None
+                async with self._engine.begin() as connection:
                     with self._collecting(connection, committed):
                         yield connection
         for do in committed:
@@ -127,29 +96,33 @@ class SqlDatabase:
     async def write_sqlite(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """One write transaction on the driver itself, whole in one thread, in the writers' turn: for a path where
         SQLAlchemy's cost per statement counts. `work` runs in the thread and keeps nothing of the connection."""
-        async with self._turn:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work)
+        assert self._file is not None
+        async with self._file.turn:
+            return await asyncio.get_running_loop().run_in_executor(self._file.thread, self._in_thread, work)
+
+    def _plain_connection(self) -> sqlite3.Connection:
+        if self._plain is None:
+            assert self._file is not None
+            self._plain = connect(self._file.path)
+        return self._plain
 
     def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with _absences():
-            if self._plain is None:
-                path = make_url(self.url).database
-                assert path is not None
-                self._plain = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-                _sqlite_connect(self._plain, None)
-            self._plain.execute("BEGIN IMMEDIATE")
+            plain = self._plain_connection()
+            plain.execute("BEGIN IMMEDIATE")
             try:
-                result = work(self._plain)
+                result = work(plain)
             except BaseException:
-                self._plain.execute("ROLLBACK")
+                plain.execute("ROLLBACK")
                 raise
-            self._plain.execute("COMMIT")
+            plain.execute("COMMIT")
         return result
 
     async def write_postgres(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """One write transaction on asyncpg's own connection, for a path where SQLAlchemy's cost per statement counts."""
+        assert self._engine is not None
         with _absences():
-            async with self._writer.connect() as connection:
+            async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 try:
                     async with driver.transaction():
@@ -159,25 +132,18 @@ class SqlDatabase:
                         await connection.invalidate()
                     raise
 
-    def _close_plain(self) -> None:
-        if self._plain is not None:
-            self._plain.close()
-            self._plain = None
-
     async def checkpoint(self) -> bool:
         """SQLite: move the write-ahead log into the database and empty it, so that nothing deleted stays in it.
 
         False when a reader still needs the log; it is then tried again later.
         """
-        if self.dialect != "sqlite":
+        if self._file is None:
             return True
-        async with self._turn, self._reader.connect() as connection:
-            raw = await connection.get_raw_connection()
-            assert raw.driver_connection is not None
-            await raw.driver_connection.rollback()
-            cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            busy = (await cursor.fetchone())[0]
-            await cursor.close()
+        async with self._file.turn:
+            return await hop(self._file.thread, self._checkpoint)
+
+    def _checkpoint(self) -> bool:
+        busy = self._plain_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy
 
     async def check(self) -> None:
@@ -186,11 +152,45 @@ class SqlDatabase:
             await connection.exec_driver_sql("SELECT 1")
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close_plain)
-        self._thread.shutdown()
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        if self._file is not None:
+            await hop(self._file.thread, self._close_plain)
+            self._file.close()
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    def _close_plain(self) -> None:
+        if self._plain is not None:
+            self._plain.close()
+            self._plain = None
+
+
+class _SqliteRead:
+    """A context manager by hand: this is on the path of every request."""
+
+    __slots__ = ("_file", "_reader", "_slow")
+
+    def __init__(self, file: SqliteFile, slow: bool) -> None:
+        self._file = file
+        self._slow = slow
+
+    async def __aenter__(self) -> AsyncConnection:
+        try:
+            self._reader = await self._file.take()
+        except Exception as exc:
+            _raise_absence(exc)
+            raise
+        self._reader.is_slow = self._slow
+        return cast("AsyncConnection", self._reader)
+
+    async def __aexit__(self, kind: Any, exc: BaseException | None, trace: Any) -> None:
+        self._file.give_back(self._reader)
+        if isinstance(exc, Exception):
+            _raise_absence(exc)
+
+
+def _raise_absence(exc: Exception) -> None:
+    if _is_absence(exc):
+        raise errors.Unavailable("The database does not answer.") from exc
 
 
 @contextmanager
@@ -199,9 +199,8 @@ def _absences() -> Iterator[None]:
     try:
         yield
     except Exception as exc:
-        if not _is_absence(exc):
-            raise
-        raise errors.Unavailable("The database does not answer.") from exc
+        _raise_absence(exc)
+        raise
 
 
 def _is_absence(exc: BaseException) -> bool:

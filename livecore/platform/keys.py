@@ -9,20 +9,22 @@ import asyncio
 import hashlib
 import hmac
 import os
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, event, select, text
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from livecore import errors
+from livecore.platform.sqlite import SqliteFile
 from livecore.ports import KeyDestroyed
 
 KEY_BYTES = 32
@@ -35,6 +37,8 @@ CACHE_S = 5.0
 ROOT = "root"
 # Any number that nothing else in the key database uses.
 _ADVISORY_LOCK = 0x6C6976656B657973
+# The file keeps its journal apart and empties it at each commit: a log of old pages would keep destroyed keys.
+PRAGMAS = ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY")
 # Names that are not made for one key; the others carry an id of their own and never come again.
 LASTING_SCOPES = ("account:", "hold:", "claim:")
 
@@ -52,23 +56,11 @@ destroyed_table = Table(
 )
 
 
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "busy_timeout=5000", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 @contextmanager
 def _absences() -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, OSError) as exc:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
         raise errors.Unavailable("The key store does not answer.") from exc
 
 
@@ -76,11 +68,13 @@ class SqlKeys:
     """Raises `errors.Unavailable` when the key database does not answer: nothing is then sealed or opened."""
 
     def __init__(self, url: str, *, monotonic: Any = None) -> None:
-        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        parsed = make_url(url)
+        self._is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._file: SqliteFile | None = None
+        self._engine: AsyncEngine | None = None
         if self._is_sqlite:
-            self._engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-            event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
-            event.listen(self._engine.sync_engine, "begin", _begin_immediate)
+            assert parsed.database is not None
+            self._file = SqliteFile(parsed.database, PRAGMAS)
         else:
             self._engine = create_async_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
         self._ciphers: OrderedDict[str, tuple[AESGCM, float]] = OrderedDict()
@@ -88,10 +82,16 @@ class SqlKeys:
         self._root = b""
         self._turn = asyncio.Lock()
 
+    def _transaction(self) -> AbstractAsyncContextManager[Any]:
+        if self._file is not None:
+            return self._file.transaction()
+        assert self._engine is not None
+        return self._engine.begin()
+
     async def start(self) -> None:
         """Make the tables and the root key (for blind indexes and tombstones)."""
         with _absences():
-            async with self._engine.begin() as conn:
+            async with self._transaction() as conn:
                 await self._alone(conn)  # several processes start at once, and PostgreSQL does not make a table twice
                 await conn.run_sync(key_metadata.create_all)
                 root = {"scope": ROOT, "material": os.urandom(KEY_BYTES)}
@@ -112,7 +112,7 @@ class SqlKeys:
     async def _load(self, scopes: list[str], *, create: bool) -> dict[str, AESGCM]:
         """Ciphers of those scopes that have a key; with `create`, keys are made where none was and none was destroyed."""
         with _absences():
-            async with self._turn, self._engine.begin() as conn:
+            async with self._turn, self._transaction() as conn:
                 return await self._load_in(conn, scopes, create)
 
     async def _load_in(self, conn: Any, scopes: list[str], create: bool) -> dict[str, AESGCM]:
@@ -188,7 +188,7 @@ class SqlKeys:
         if not wanted:
             return
         with _absences():
-            async with self._turn, self._engine.begin() as conn:
+            async with self._turn, self._transaction() as conn:
                 lasting = [scope for scope in wanted if scope.startswith(LASTING_SCOPES)]
                 if lasting:
                     await self._alone(conn)
@@ -210,4 +210,7 @@ class SqlKeys:
 
     async def close(self) -> None:
         self._ciphers.clear()
-        await self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
+        if self._engine is not None:
+            await self._engine.dispose()

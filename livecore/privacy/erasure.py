@@ -85,29 +85,29 @@ class Erasure:
         return bool(gone.rowcount)
 
     async def due_ms(self, account_id: str) -> int | None:
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             due: int | None = (await conn.execute(select(erasure.c.due_ms).where(erasure.c.account_id == account_id))).scalar_one_or_none()
         return due
 
     # -- doing it
     async def _run(self, job: Job) -> None:
         order_id = str(job.payload["erasure"])
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             order = (await conn.execute(select(erasure).where(erasure.c.id == order_id))).one_or_none()
         if order is None:
             # Called back, or done by an attempt that was killed before its last step.
             await self._fold()
             return
         if self._holds is not None and await self._holds.held(order.account_id):
-            async with self._db.write() as conn:
+            async with self._db.write(slow=True) as conn:
                 # No key: the job that runs now still has it.
                 await self._jobs.enqueue(conn, ERASE, {"erasure": order_id}, delay_ms=HELD_MS)
             return
-        async with self._db.write() as conn:
+        async with self._db.write(slow=True) as conn:
             begun = await conn.execute(update(erasure).where(erasure.c.id == order_id).values(started_ms=self._clock.at_ms()))
         if begun.rowcount:
             await self.erase(order.account_id)
-            async with self._db.write() as conn:
+            async with self._db.write(slow=True) as conn:
                 await conn.execute(delete(erasure).where(erasure.c.id == order_id))
                 await conn.execute(insert(erasure_tombstone).values(id=new_id(), reason=order.reason, at_ms=self._clock.at_ms()))
             log.info("account erased", reason=order.reason)
@@ -128,7 +128,7 @@ class Erasure:
         if personal.erase == "delete":
             await delete_in_batches(self._db, declared.table, declared.naming(account_id))
         elif personal.erase == "clear":
-            async with self._db.write() as conn:
+            async with self._db.write(slow=True) as conn:
                 await conn.execute(
                     update(declared.table).where(declared.of_subject(account_id)).values(dict.fromkeys(personal.clear, None))
                 )
@@ -148,7 +148,7 @@ async def delete_in_batches(db: Database, table: Table, where: ColumnElement[boo
     target = keys[0] if len(keys) == 1 else tuple_(*keys)
     total = 0
     while True:
-        async with db.write() as conn:
+        async with db.write(slow=True) as conn:
             gone = (await conn.execute(delete(table).where(target.in_(select(*keys).where(where).limit(DELETE_BATCH))))).rowcount
         total += gone
         if gone < DELETE_BATCH:

@@ -82,7 +82,7 @@ class Exports:
             .order_by(export.c.id.desc())
             .limit(1)
         )
-        async with self._db.write() as conn:
+        async with self._db.write(slow=True) as conn:
             row = (await conn.execute(recent)).one_or_none()
             if row is not None and (row.expires_ms is None or row.expires_ms > now):
                 return _view(row, now), False
@@ -92,7 +92,7 @@ class Exports:
         return await self.get(account_id, export_id), True
 
     async def get(self, account_id: str, export_id: str) -> ExportView:
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             row = (await conn.execute(select(export).where(export.c.id == export_id, export.c.account_id == account_id))).one_or_none()
         if row is None:
             raise errors.NotFound("There is no such export.")
@@ -115,17 +115,17 @@ class Exports:
     async def expire(self) -> None:
         """Delete archives whose link has expired."""
         now = self._clock.at_ms()
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             rows = (await conn.execute(select(export).where(export.c.state == "ready", export.c.expires_ms <= now).limit(1000))).all()
         for row in rows:
             await self._storage.delete(_key(row.account_id, row.id))
-            async with self._db.write() as conn:
+            async with self._db.write(slow=True) as conn:
                 await conn.execute(update(export).where(export.c.id == row.id).values(state="expired"))
 
     # -- packing
     async def _run(self, job: Job) -> None:
         export_id = str(job.payload["export"])
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             row = (await conn.execute(select(export).where(export.c.id == export_id))).one_or_none()
         if row is None or row.state != "waiting":
             return
@@ -136,7 +136,7 @@ class Exports:
             stored = await self._storage.put(_key(row.account_id, export_id), path)
         now = self._clock.at_ms()
         ready = {"state": "ready", "ready_ms": now, "expires_ms": now + self._link_ms, "size_bytes": stored.size_bytes}
-        async with self._db.write() as conn:
+        async with self._db.write(slow=True) as conn:
             changed = await conn.execute(update(export).where(export.c.id == export_id).values(ready))
             if changed.rowcount:
                 data = {"export": export_id, "expires_at": now + self._link_ms}
@@ -184,7 +184,7 @@ class Exports:
             query = select(declared.table).where(declared.naming(account_id))
             if after is not None:
                 query = query.where(_beyond(keys, after))
-            async with self._db.read() as conn:
+            async with self._db.read(slow=True) as conn:
                 rows = await _fetch(conn, query.order_by(*keys).limit(ROWS))
             for row in rows:
                 yield row

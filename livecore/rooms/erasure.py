@@ -21,14 +21,14 @@ class ConversationEraser:
     async def erase(self, account_id: str) -> None:
         """Idempotent. What the account said and nobody has yet goes too, with its keys where nothing else is under them."""
         member, message = tables.member.c, tables.message.c
-        async with self._db.read() as conn:
+        async with self._db.read(slow=True) as conn:
             rows = (await conn.execute(select(member.conversation_id).where(member.account_id == account_id))).all()
         async with self._db.write() as conn:
             # Before the groups are told that somebody left, so that nobody keeps the picture's id.
             await conn.execute(delete(tables.picture).where(tables.picture.c.account_id == account_id))
         for row in rows:
             await self._conversations.remove_account(row.conversation_id, account_id)
-        async with self._db.write() as conn:
+        async with self._db.write(slow=True) as conn:
             gone = await conn.execute(
                 delete(tables.message).where(message.sender_id == account_id).returning(message.scope, message.conversation_id)
             )

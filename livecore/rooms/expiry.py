@@ -53,7 +53,7 @@ class Expiry:
         """Keys without bodies are destroyed: a crash may leave some."""
         after = ""
         while True:
-            async with self._db.read() as conn:
+            async with self._db.read(slow=True) as conn:
                 scopes = await bodies.scopes_kept(conn, after, SCOPES_CHUNK)
             if not scopes:
                 return
@@ -63,14 +63,14 @@ class Expiry:
     async def run(self, job: Job | None = None) -> None:
         before_ms = self._clock.at_ms() - self._ttl_ms
         while True:
-            async with self._db.write() as conn:
+            async with self._db.write(slow=True) as conn:
                 emptied = await bodies.delete_expired(conn, before_ms)
             self._writer().retire(emptied)
             if not emptied:
                 break
         # Rows that others deleted (an erasure) and keys that a crash left are found here too.
         await self.recover()
-        async with self._db.write() as conn:
+        async with self._db.write(slow=True) as conn:
             await bodies.delete_stale_withheld(conn)
             await conn.execute(delete(tables.invite).where(tables.invite.c.expires_ms < self._clock.at_ms()))
             await conn.execute(delete(tables.sent).where(tables.sent.c.sent_ms < self._clock.at_ms() - SENT_KEPT_MS))

@@ -4,7 +4,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import psycopg
@@ -248,7 +249,7 @@ async def test_the_file_is_flushed_at_every_commit(sqlite: SqlDatabase) -> None:
 async def test_a_file_held_by_another_process_for_too_long_is_unavailable(
     sqlite: SqlDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livecore.platform.database.SQLITE_BUSY_MS", 50)
+    monkeypatch.setattr("livecore.platform.sqlite.BUSY_MS", 50)
     other = SqlDatabase(sqlite.url)
     holder = sqlite3.connect(tmp_path / "livecore.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -291,6 +292,76 @@ async def test_a_whole_transaction_may_run_on_the_plain_driver(sqlite: SqlDataba
     with pytest.raises(RuntimeError):
         await sqlite.write_sqlite(broken)
     assert await texts(sqlite) == ["plain"]
+
+
+# A query that SQLite works at for about a second, or until it is stopped.
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000000) SELECT count(*) FROM n"
+
+
+async def loop_held_s(work: Awaitable[object]) -> float:
+    """The longest time for which the event loop did not turn while `work` ran."""
+    longest, last = 0.0, time.perf_counter()
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    await task
+    return longest
+
+
+@pytest.mark.parametrize(("kind", "slow"), [("read", False), ("read", True), ("write", False), ("write", True)])
+async def test_a_long_query_does_not_hold_the_loop_and_answers(sqlite: SqlDatabase, kind: str, slow: bool) -> None:
+    async def work() -> None:
+        async with sqlite.read(slow=slow) if kind == "read" else sqlite.write(slow=slow) as conn:
+            assert (await conn.execute(select(func.count()).select_from(text(f"({ENDLESS})")))).scalar_one() == 1
+            assert (await conn.execute(select(1))).scalar_one() == 1
+
+    took = time.perf_counter()
+    held_s = await loop_held_s(work())
+    took = time.perf_counter() - took
+    assert took > 0.1
+    assert held_s < took / 2
+
+
+async def test_what_was_written_before_a_long_query_is_kept(sqlite: SqlDatabase) -> None:
+    async with sqlite.write() as conn:
+        await conn.execute(insert(note).values(id=1, text="before"))
+        await conn.execute(select(func.count()).select_from(text(f"({ENDLESS})")))
+        await conn.execute(insert(note).values(id=2, text="after"))
+    assert await texts(sqlite) == ["before", "after"]
+
+
+async def test_a_reader_cancelled_in_a_long_query_leaves_its_place_to_others(sqlite: SqlDatabase) -> None:
+    async def work(started: asyncio.Event) -> None:
+        async with sqlite.read(slow=True) as conn:
+            started.set()
+            await conn.execute(text(ENDLESS.replace("3000000", "300000")))
+
+    for _ in range(12):  # more than there are readers
+        started = asyncio.Event()
+        task = asyncio.create_task(work(started))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await texts(sqlite) == []
+
+
+async def test_a_reader_sees_one_state_until_it_ends(sqlite: SqlDatabase) -> None:
+    async with sqlite.read() as conn:
+        assert (await conn.execute(select(func.count()).select_from(note))).scalar_one() == 0
+        async with sqlite.write() as other:
+            await other.execute(insert(note).values(id=1, text="meanwhile"))
+        assert (await conn.execute(select(func.count()).select_from(note))).scalar_one() == 0
+    assert await texts(sqlite) == ["meanwhile"]
+
+
+async def test_a_reader_changes_nothing(sqlite: SqlDatabase) -> None:
+    async with sqlite.read() as conn:
+        with pytest.raises(DBAPIError):
+            await conn.execute(insert(note).values(id=1, text="one"))
+    assert await texts(sqlite) == []
 
 
 # -- PostgreSQL

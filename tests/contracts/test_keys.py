@@ -42,7 +42,7 @@ async def keys(url: str) -> AsyncIterator[SqlKeys]:
 
 async def material(keys: SqlKeys, scope: str) -> bytes:
     """The key itself, as only the key database has it."""
-    async with keys._engine.begin() as conn:
+    async with keys._transaction() as conn:
         found = (await conn.execute(select(key_table.c.material).where(key_table.c.scope == scope))).scalar_one()
     assert isinstance(found, bytes)
     return found
@@ -161,7 +161,7 @@ async def test_a_first_seal_and_a_destruction_at_once_leave_no_key(url: str) -> 
     await there.start()
     scopes = [f"account:{number}" for number in range(30)]
     await asyncio.gather(*(each for scope in scopes for each in (here.prepare([scope]), there.destroy([scope]))))
-    async with here._engine.begin() as conn:
+    async with here._transaction() as conn:
         left = set((await conn.execute(select(key_table.c.scope))).scalars())
     assert left == {"root"}
     await here.close()
