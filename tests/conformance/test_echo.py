@@ -137,6 +137,21 @@ async def test_two_polls_at_once_close_the_session(echo: Echo) -> None:
     assert (await echo.poll(sid))[0] == 400
 
 
+async def test_a_poll_that_was_given_up_closes_the_session(echo: Echo) -> None:
+    sid = await echo.open()
+    poll = asyncio.create_task(echo.poll(sid))
+    await asyncio.sleep(0.02)
+    poll.cancel()
+    await asyncio.gather(poll, return_exceptions=True)
+    # By the next poll, or by the packet that nobody would have read.
+    for _ in range(50):
+        status, _text = await echo.poll(sid)
+        if status == 400:
+            break
+    assert status == 400
+    assert (await echo.poll(sid))[0] == 400
+
+
 async def test_a_body_over_the_announced_limit_is_refused(echo: Echo) -> None:
     sid = await echo.open()
     assert (await echo.post(sid, "4" + "x" * 1_000_001))[0] == 413
@@ -256,7 +271,9 @@ async def test_an_unknown_namespace_is_refused(echo: Echo) -> None:
     assert await heard(ws) == '44/random,{"message":"Invalid namespace"}'
 
 
-@pytest.mark.parametrize("packet", ["4abc", "49", "4", "42", "42{}", "42[]", "42[1]", '4999999["message"]', '40{"a"', "44"])
+@pytest.mark.parametrize(
+    "packet", ["4abc", "49", "4", "42", "42{}", "42[]", "42[1]", '42abc["message-with-ack",1]', '4999999["message"]', '40{"a"', "44"]
+)
 async def test_what_is_no_packet_closes_the_connection(echo: Echo, packet: str) -> None:
     ws = await echo.socket("40")
     await heard(ws)

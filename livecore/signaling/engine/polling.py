@@ -56,8 +56,10 @@ async def poll(server: "EngineServer", session: Session, request: web.Request) -
         found = await waiting
     finally:
         if session.poll is waiting:
-            # The client went away: what comes next waits for its next poll.
             session.poll = None
+    if request.transport is None or request.transport.is_closing():
+        # Nobody reads this answer. The session ends rather than that packets are lost in silence.
+        server.end(session, server.reason.TRANSPORT_ERROR)
     return answer(request, packets.encode_payload(found))
 
 
