@@ -27,6 +27,7 @@ from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
 from livecore.lives.ice_servers import link_values
 from livecore.lives.service import Lives
+from livecore.lives.standing import Standing
 from livecore.media.client import MediaPlane
 from livecore.media.metrics import MediaCollector
 from livecore.people.blocks import Blocks
@@ -74,8 +75,8 @@ from livecore.rest.web import WEB_DEMO, WebDemo
 from livecore.rooms.assembly import Rooms
 from livecore.rooms.postgres_store import PostgresStore
 from livecore.rooms.sqlite_store import SqliteStore
+from livecore.signaling.assembly import make_registry
 from livecore.signaling.gateway import Gateway, Services
-from livecore.signaling.registry import Registry
 from livecore.signaling.signals import BusSignals
 from livecore.trust.audit import AuditLog
 from livecore.trust.claims import Claims
@@ -151,7 +152,7 @@ class App:
         # -- rooms, presence, signaling
         await self._start_rooms()
         # -- lives and media
-        self._build_lives()
+        await self._build_lives()
         # -- library and feed
         self._start_library()
         # -- trust and privacy
@@ -282,7 +283,7 @@ class App:
 
     async def _start_rooms(self) -> None:
         shared = bool(self.settings.redis_url)
-        self.registry = Registry()
+        self.registry = make_registry(self.settings)
         self.signals = self.neighbours.signals = signals = BusSignals(self.bus, self.registry, shared=shared)
         await signals.start()
         self._stack.push_async_callback(signals.close)
@@ -321,12 +322,14 @@ class App:
         self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)
-        services = Services(self.registry, self.rooms.messages, self.rooms.mailboxes, self.rooms.lives, self.presence, self.devices)
+        services = Services(
+            self.registry, self.rooms.messages, self.rooms.mailboxes, self.rooms.lives, self.presence, self.devices, self.relations
+        )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()
         self._stack.push_async_callback(self.gateway.close)
 
-    def _build_lives(self) -> None:
+    async def _build_lives(self) -> None:
         self.media = MediaPlane([self.settings.media_socket(index) for index in range(self.settings.worker_count())], self.clock)
         self.metrics.registry.register(MediaCollector(self.media))
         self.guarded_media = GuardedMedia(self.media)
@@ -340,7 +343,9 @@ class App:
             self.activity,
             self.guarded_media,
             self.rooms.lives,
+            Standing(self.bus, self.clock, shared=bool(self.settings.redis_url)),
         )
+        self._stack.push_async_callback(await self.lives.start())
         self.rooms.lives.gate = self.lives
         self.rooms.contents.gates["live"] = self.lives
         self.blocks.on_block = self.lives.separate

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     attachment_limit_bytes: int = setting(16 << 20, "bytes", "of an attachment in one request: half a minute of a phone's video", ge=1024)
     group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
     socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)
+    room_join_window_ms: int = setting(
+        20, "ms", "in a live's room that says more than one thing within it, these leave in one write; nobody reads faster", ge=0, le=1000
+    )
+    recover_bytes: int = setting(8 << 20, "bytes", "what clients that ask for Socket.IO's recovery may have missed, all together", ge=0)
+    recover_age_s: float = setting(120.0, "s", "a tunnel, a lift; who is away for longer asks with sync", ge=0)
     ping_interval_s: float = setting(25.0, "s", "Engine.IO's usual value, below the idle timeouts of mobile networks", gt=0)
     ping_timeout_s: float = setting(20.0, "s", "Engine.IO's usual value", gt=0)
     live_ring_lines: int = setting(100, "lines", "what one who joins a live reads back", ge=0, le=10_000)

@@ -71,6 +71,8 @@ class Course:
                 # The worker may be another than before: told again, it goes on in a next part; the same one changes nothing.
                 known = select(live_publication.c.recording_id).where(live_publication.c.id == publication_id)
                 recording_id = fresh if began.rowcount else (await conn.execute(known)).scalar_one_or_none()
+        # Who asks for the live from now on hears that it has begun.
+        await self._lives.restated(live_id)
         if recording_id is not None:
             await self._media.start_recording(live_id, publication_id, recording_id)
         if changed.rowcount:

@@ -1,6 +1,6 @@
 """The service of lives: every rule of who may do what is checked here, whichever edge asks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.ids import new_id
 from livecore.lives import rules
+from livecore.lives.standing import Standing, Verdict
 from livecore.lives.tables import live, live_publication, live_restriction
 from livecore.ports import (
     Activity,
@@ -75,6 +76,7 @@ class Lives:
         activity: Activity,
         media: MediaControl,
         rooms: LiveRooms,
+        standing: Standing,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -85,6 +87,10 @@ class Lives:
         self._activity = activity
         self._media = media
         self._rooms = rooms
+        self._standing = standing
+
+    async def start(self) -> Callable[[], Awaitable[None]]:
+        return await self._standing.start()
 
     # -- the host
     async def create(self, me: Principal, new: NewLive, idempotency: str | None = None) -> tuple[Mapping[str, Any], Invitation]:
@@ -189,6 +195,7 @@ class Lives:
                 raise errors.StaleTag()
             if changes:
                 await conn.execute(update(live).where(live.c.id == live_id).values(**changes, version=live.c.version + 1))
+        await self._standing.changed(live_id)
         return await self.get(me, live_id)
 
     async def end(self, live_id: str, reason: str, by: Principal | None = None) -> Mapping[str, Any]:
@@ -205,6 +212,7 @@ class Lives:
             rooms_peak = await self._rooms.viewers(live_id)
             if rooms_peak > row["peak_viewers"]:
                 await conn.execute(update(live).where(live.c.id == live_id).values(peak_viewers=rooms_peak))
+        await self._standing.changed(live_id)
         if done.rowcount:
             await self._media.end_live(live_id)
             await self._rooms.end(live_id, {"live": live_id, "reason": reason})
@@ -223,12 +231,14 @@ class Lives:
                 await conn.execute(
                     insert(live_restriction).values(live_id=live_id, account_id=other, kind=kind, created_ms=self._clock.at_ms())
                 )
+        await self._standing.changed(live_id)
         if on and kind == "banned":
             await self._signals.cut_account(other, "put out by the host", live_id)
             await self._media.cut(other, live_id, "put out by the host")
 
     async def separate(self, one: str, other: str) -> None:
         """A block between two people: neither goes on watching the other's live, room included."""
+        self._standing.forget(one, other)
         query = select(live.c.id, live.c.owner_id).where(live.c.state == "live", live.c.owner_id.in_([one, other]))
         async with self._db.read() as conn:
             running = [(row.id, other if row.owner_id == one else one) for row in await conn.execute(query)]
@@ -345,13 +355,27 @@ class Lives:
 
     # -- the room's questions (ports.LiveGate)
     async def may_join(self, account_id: str, live_id: str) -> LiveFacts:
+        return (await self._verdict(account_id, live_id)).facts
+
+    async def may_say(self, account_id: str, live_id: str) -> LiveFacts:
+        verdict = await self._verdict(account_id, live_id)
+        if verdict.is_muted:
+            raise errors.Forbidden("The host muted you here.", type="muted")
+        return verdict.facts
+
+    async def _verdict(self, account_id: str, live_id: str) -> Verdict:
+        """Raises NotFound or Gone, which are never kept."""
+        verdict = self._standing.get(live_id, account_id)
+        if verdict is not None:
+            return verdict
+        stamp = self._standing.stamp
         async with self._db.read() as conn:
             row = await self._row(conn, live_id)
         if await self._hidden(account_id, row):
             raise errors.NotFound("There is no such live.")
         if row["state"] == "ended":
             raise errors.Gone("This live is over.", type="ended", video=row["video_id"])
-        return LiveFacts(
+        facts = LiveFacts(
             id=live_id,
             host_id=row["owner_id"],
             title=row["title"],
@@ -359,12 +383,12 @@ class Lives:
             started_ms=row["started_ms"],
             slow_mode_s=row["slow_mode_s"],
         )
+        is_muted = await self._restricted(live_id, account_id, "muted")
+        return self._standing.keep(live_id, account_id, facts, is_muted, stamp)
 
-    async def may_say(self, account_id: str, live_id: str) -> LiveFacts:
-        facts = await self.may_join(account_id, live_id)
-        if await self._restricted(live_id, account_id, "muted"):
-            raise errors.Forbidden("The host muted you here.", type="muted")
-        return facts
+    async def restated(self, live_id: str) -> None:
+        """Its state changed: what is kept of it in memory is read anew, in every process."""
+        await self._standing.changed(live_id)
 
     async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
         return await self.publications(account_id, live_id)
@@ -437,6 +461,7 @@ class Lives:
         await conn.execute(update(live).where(live.c.id == target.id).values(disabled_reason=None, version=live.c.version + 1))
 
     async def disabled_now(self, target: TakedownTarget) -> None:
+        # `end` forgets who might speak there.
         await self.end(target.id, "taken_down")
 
     # -- erasure (ports.Eraser)

@@ -94,6 +94,11 @@ class Presence:
         by_name = {username: account_id for account_id, username in watched.items()}
         return [await self._shown(principal, by_name.get(username), username) for username in dict.fromkeys(usernames)]
 
+    def watched(self, sid: str) -> list[str]:
+        """Whom a connection subscribed to, by username."""
+        _, watched = self._subscribed.get(sid, (None, {}))
+        return list(watched.values())
+
     def is_here(self, account_id: str) -> bool:
         return self._board.status(account_id, self._clock.now())[0] != "offline"
 

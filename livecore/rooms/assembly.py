@@ -91,6 +91,7 @@ class Rooms:
         self._jobs.handle(expiry.TIMERS_JOB, self.expiry.run_timers)
         self.writer.start()
         await self.hub.start()
+        await self.lives.start()
         await self.expiry.recover()
         await self._jobs.every(expiry.JOB, self.expiry.every_s)
         await self._jobs.every(expiry.TIMERS_JOB, expiry.TIMERS_EVERY_S)

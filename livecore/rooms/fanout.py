@@ -38,8 +38,16 @@ CHECK_CHUNK = 500
 class Outlet(Protocol):
     """The sockets of this process, and those of all; kept by signaling. Nothing here waits for a client."""
 
-    def local(self, accounts: Iterable[str], event: str, data: Mapping[str, Any], *, skip: tuple[str, str] | None = None) -> None:
-        """To each socket of these accounts in this process, but those of the device `skip` (account, device)."""
+    def local(
+        self,
+        accounts: Iterable[str],
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        skip: tuple[str, str] | None = None,
+        author: str | None = None,
+    ) -> None:
+        """To each socket of these accounts in this process, but those of the device `skip` (account, device). `author`: whose words."""
 
     async def everywhere(self, accounts: Iterable[str], event: str, data: Mapping[str, Any]) -> None:
         """To each socket of these accounts in any process."""
@@ -143,7 +151,7 @@ class Hub:
         if not any(self._outlet.present(account) for account in to):
             return
         skip = (item.account_id, item.device_id) if item.kind == "message" else None
-        self._outlet.local(to, EVENTS[item.kind], wire(item, self._names.get(item.account_id)), skip=skip)
+        self._outlet.local(to, EVENTS[item.kind], wire(item, self._names.get(item.account_id)), skip=skip, author=item.account_id)
 
     def _move(self, conversation_id: str, seq: int) -> None:
         self._heads[conversation_id] = seq

@@ -5,7 +5,7 @@ summed by each, and age out, so that a process that dies takes its viewers with 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,15 +24,31 @@ TOPIC = "rooms.live."
 TELL_EVERY_S = 0.5
 # Another process's count is told anew this often and forgotten after three times that.
 COUNT_EVERY_S = 5.0
+# Whom a speaker's lines are kept from is asked anew after this, should the bell of a block be lost.
+HIDDEN_AGE_S = 1.0
+HIDDEN_LIMIT = 10_000
+# What people's service rings when a block comes or goes: account ids with spaces between them.
+PEOPLE_TOPIC = "people.changed"
 
 
 class LiveOutlet(Protocol):
     """Sockets in live rooms of this process; kept by signaling."""
 
-    def to_live(self, live_id: str, event: str, data: Mapping[str, Any], *, hidden_from: frozenset[str] = frozenset()) -> None: ...
+    def to_live(
+        self,
+        live_id: str,
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        hidden_from: frozenset[str] = frozenset(),
+        author: str | None = None,
+    ) -> None: ...
 
-    def live_accounts(self, live_id: str) -> frozenset[str]:
-        """Who is in the room, in this process."""
+    def live_size(self, live_id: str, without: str | None = None) -> int:
+        """How many accounts are in the room, in this process."""
+
+    def in_live(self, live_id: str, accounts: Iterable[str]) -> list[str]:
+        """Which of these accounts are in the room, in this process."""
 
     def close_live(self, live_id: str) -> None: ...
 
@@ -45,6 +61,7 @@ class _Room:
     others: dict[str, tuple[int, float]] = field(default_factory=dict)  # node → viewers, when told
     told: int | None = None  # the count that clients were last told
     due: asyncio.TimerHandle | None = None  # the next telling
+    hidden: dict[str, tuple[frozenset[str], float]] = field(default_factory=dict)  # who sees no lines of whom, when asked
 
 
 class LiveHub:
@@ -62,6 +79,8 @@ class LiveHub:
         self._rooms: dict[str, _Room] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._people_changes = 0  # how many were heard of: what was asked before one of them is not kept
+        self._end_people: Callable[[], Awaitable[None]] | None = None
         self.gate: LiveGate | None = None  # set by the composition once lives are there
 
     def _gate(self) -> LiveGate:
@@ -87,23 +106,28 @@ class LiveHub:
             "publications": await gate.joined(principal.account_id, live_id),
         }
 
+    async def readmit(self, principal: Principal, live_id: str) -> None:
+        """Somebody comes back to a room. Raises as a join does."""
+        room = await self._room(live_id)
+        room.host_id = (await self._gate().may_join(principal.account_id, live_id)).host_id
+
     def moved(self, live_id: str) -> None:
         """Somebody came or went in this process."""
         room = self._rooms.get(live_id)
         if room is None:
             return
         self._tell_soon(live_id, room)
-        if not self._outlet.live_accounts(live_id) and not room.ring.seq and not room.others:
+        if not self._outlet.live_size(live_id) and not room.ring.seq and not room.others:
             self._spawn(self._forget(live_id))
 
     async def say(self, principal: Principal, live_id: str, body: str, client_id: str | None) -> dict[str, Any]:
+        await self._limiter.hit("live_line_per_account", principal.account_id)
         facts = await self._gate().may_say(principal.account_id, live_id)
         room = await self._room(live_id)
         if principal.account_id != facts.host_id:
             wait_s = room.ring.wait_s(principal.account_id, facts.slow_mode_s, self._clock.now())
             if wait_s > 0:
                 raise errors.TooMany(wait_s, "Slow mode is on.", type="slow_mode")
-        await self._limiter.hit("live_line_per_account", principal.account_id)
         line = {
             "live": live_id,
             "id": new_id(),
@@ -117,8 +141,8 @@ class LiveHub:
         return {"id": line["id"], "sent_at": line["sent_at"]}
 
     async def react(self, principal: Principal, live_id: str, emoji: str) -> None:
-        await self._gate().may_join(principal.account_id, live_id)
         await self._limiter.hit("live_line_per_account", principal.account_id)
+        await self._gate().may_join(principal.account_id, live_id)
         await self._room(live_id)
         await self._bus.publish(TOPIC + live_id, orjson.dumps(["reaction", self._node, emoji]))
 
@@ -131,7 +155,12 @@ class LiveHub:
         await self._room(live_id)
         await self._bus.publish(TOPIC + live_id, orjson.dumps(["end", self._node, dict(data)]))
 
+    async def start(self) -> None:
+        self._end_people = await self._bus.subscribe(PEOPLE_TOPIC, self._on_people_changed)
+
     async def close(self) -> None:
+        if self._end_people is not None:
+            await self._end_people()
         for live_id in list(self._rooms):
             await self._forget(live_id)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,14 +185,17 @@ class LiveHub:
                 room.due.cancel()
             await room.end()
 
-    async def _on_delivery(self, live_id: str, delivery: Delivery) -> None:
+    def _on_delivery(self, live_id: str, delivery: Delivery) -> Awaitable[None] | None:
         room = self._rooms.get(live_id)
         if room is None:
-            return
+            return None
         what, node, data = orjson.loads(delivery.data)
         if what == "line":
-            # Awaited, so that lines leave in their order.
-            await self._give(live_id, room, data)
+            kept = room.hidden.get(data["account"])
+            if kept is None or self._clock.now() - kept[1] >= HIDDEN_AGE_S:
+                # Awaited by the bus, so that lines leave in their order.
+                return self._ask_and_give(live_id, room, data)
+            self._give(live_id, room, data, kept[0])
         elif what == "reaction":
             room.ring.react(data)
             self._tell_soon(live_id, room)
@@ -175,12 +207,29 @@ class LiveHub:
             self._outlet.to_live(live_id, "live:ended", {"live": live_id} | data)
             self._outlet.close_live(live_id)
             self._spawn(self._forget(live_id))
+        return None
 
-    async def _give(self, live_id: str, room: _Room, line: dict[str, Any]) -> None:
+    async def _ask_and_give(self, live_id: str, room: _Room, line: dict[str, Any]) -> None:
+        changes = self._people_changes
+        hidden = await self._relations.blocked_either_way(line["account"])
+        if len(room.hidden) > HIDDEN_LIMIT:
+            room.hidden.clear()
+        if changes == self._people_changes:
+            room.hidden[line["account"]] = (hidden, self._clock.now())
+        self._give(live_id, room, line, hidden)
+
+    def _give(self, live_id: str, room: _Room, line: dict[str, Any], hidden: frozenset[str]) -> None:
         numbered = room.ring.add(line)
-        hidden = await self._relations.blocked_either_way(str(line["account"]))
+        author = numbered["account"]
         shown = {key: value for key, value in numbered.items() if key != "account"}
-        self._outlet.to_live(live_id, "live:message", shown, hidden_from=hidden)
+        self._outlet.to_live(live_id, "live:message", shown, hidden_from=hidden, author=author)
+
+    def _on_people_changed(self, delivery: Delivery) -> None:
+        self._people_changes += 1
+        changed = delivery.data.decode().split()
+        for room in self._rooms.values():
+            for account_id in changed:
+                room.hidden.pop(account_id, None)
 
     def _count(self, live_id: str, room: _Room) -> int:
         now = self._clock.now()
@@ -188,7 +237,7 @@ class LiveHub:
         return self._here(live_id, room) + sum(count for count, _ in room.others.values())
 
     def _here(self, live_id: str, room: _Room) -> int:
-        return len(self._outlet.live_accounts(live_id) - {room.host_id})
+        return self._outlet.live_size(live_id, room.host_id)
 
     def _tell_soon(self, live_id: str, room: _Room) -> None:
         if room.due is None:

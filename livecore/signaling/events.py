@@ -40,6 +40,7 @@ class ClientEvent:
     handler: Handler
     rate: str | None
     summary: str
+    lined: bool  # whether it may let the connection's next event begin before it is answered
 
 
 class Events:
@@ -47,13 +48,21 @@ class Events:
         self.all: dict[str, ClientEvent] = {}
 
     def on(
-        self, name: str, model: type[BaseModel], answer: type[BaseModel], *, rate: str | None = "read_per_account"
+        self,
+        name: str,
+        model: type[BaseModel],
+        answer: type[BaseModel],
+        *,
+        rate: str | None = "read_per_account",
+        lined: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare a handler. `rate` is a rule of `config.RATES`, counted per account; None where the service counts itself."""
+        """Declare a handler. `rate` is a rule of `config.RATES`, counted per account; None where the service counts itself.
+
+        `lined`: the handler sets `Call.lined`."""
 
         def declare(handler: Handler) -> Handler:
             summary = (handler.__doc__ or name).strip().partition("\n")[0].rstrip(".")
-            self.all[name] = ClientEvent(name, model, answer, handler, rate, summary)
+            self.all[name] = ClientEvent(name, model, answer, handler, rate, summary, lined)
             return handler
 
         return declare

@@ -1,7 +1,7 @@
 """Connections and their events: who is let in, whose turn it is, what is answered. Every event is acknowledged."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,17 @@ from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
-from livecore.ports import Authenticator, Devices, Limiter, Principal
+from livecore.ports import Authenticator, Devices, Limiter, Principal, Relations
 from livecore.presence.service import Presence
 from livecore.rest.api import client_address, fields_of
 from livecore.rooms.live import LiveHub
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.service import Messages
 from livecore.signaling import live_events, message_events, presence_events
+from livecore.signaling.comeback import Comeback
 from livecore.signaling.events import Call, ClientEvent
-from livecore.signaling.protocol import EngineLink, SocketServer
+from livecore.signaling.link import EngineLink
+from livecore.signaling.protocol import SocketServer
 from livecore.signaling.registry import Connection, Registry
 
 log = structlog.get_logger("signaling")
@@ -31,6 +33,8 @@ EVENTS: dict[str, ClientEvent] = message_events.events.all | live_events.events.
 INBOX_LIMIT = 512
 # Seldom against the days after which a device counts as idle.
 SEEN_EVERY_S = 600.0
+# The words of the transport for an end that nobody meant.
+_CUT_OFF = ("transport close", "transport error", "ping timeout")
 # A frame holds one event: a message with its attachments, or the places of a large sync.
 FRAME_LIMIT_BYTES = 1 << 20
 
@@ -45,6 +49,7 @@ class Services:
     lives: LiveHub
     presence: Presence
     devices: Devices
+    relations: Relations
 
 
 class Gateway:
@@ -59,11 +64,14 @@ class Gateway:
         self._seen_at: dict[str, float] = {}  # device → loop time at which the store was last told
         self._keeping: asyncio.Task[None] | None = None
         self._waiting: dict[str, Connection] = {}  # admitted, CONNECT not yet answered
+        self._comeback = Comeback(services, self._registry.recovery) if self._registry.recovery is not None else None
+        self._counters: dict[tuple[str, str], Any] = {}
         self._events = metrics.counter("socket_events", "Client events by name and outcome.", ("event", "outcome"))
         metrics.gauge("socket_connections", "Open Socket.IO connections.").set_function(lambda: len(self._registry))
         self.server = SocketServer(
             self,
             metrics,
+            lambda request: client_address(request, settings.trusted_proxies),
             ping_interval=settings.ping_interval_s,
             ping_timeout=settings.ping_timeout_s,
             max_http_buffer_size=FRAME_LIMIT_BYTES,
@@ -91,9 +99,7 @@ class Gateway:
 
     # -- protocol.Handlers
 
-    async def admit(self, sid: str, link: EngineLink, environ: dict[str, Any], auth: Any) -> None:
-        request = environ.get("aiohttp.request")
-        address = client_address(request, self._settings.trusted_proxies) if isinstance(request, web.Request) else ""
+    async def admit(self, link: EngineLink, address: str, auth: Any) -> None:
         if self.draining:
             raise errors.Unavailable("The server is going down for a moment.")
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -107,7 +113,9 @@ class Gateway:
             raise
         await self._services.mailboxes.attach(principal.account_id, principal.device_id)
         await self._seen(principal)
-        self._waiting[sid] = Connection(sid, principal, link, address)
+        if self._comeback is not None:
+            await self._comeback.admit(link, principal, auth)
+        self._waiting[link.sid] = Connection(link.sid, principal, link, address)
 
     async def _seen(self, principal: Principal) -> None:
         now = asyncio.get_running_loop().time()
@@ -131,35 +139,47 @@ class Gateway:
     def start(self) -> None:
         self._keeping = asyncio.get_running_loop().create_task(self._keep_seen(), name="gateway-seen")
 
-    async def connected(self, sid: str) -> None:
-        connection = self._waiting.pop(sid, None)
+    async def connected(self, link: EngineLink) -> None:
+        connection = self._waiting.pop(link.sid, None)
         if connection is None:
             return
-        self._registry.add(connection)
-        await self._services.presence.came(sid, connection.principal)
+        if self._comeback is not None:
+            watched = self._comeback.connected(connection)
+        else:
+            self._registry.add(connection)
+            watched = ()
+        await self._services.presence.came(link.sid, connection.principal)
+        for one in await self._services.presence.subscribe(link.sid, connection.principal, watched) if watched else ():
+            self._registry.to_connection(link.sid, "presence:update", one)
 
     async def gone(self, sid: str, reason: str) -> None:
-        self._waiting.pop(sid, None)
+        if self._waiting.pop(sid, None) is not None and self._comeback is not None:
+            self._comeback.dropped(sid)
         connection = self._registry.get(sid)
         if connection is None:
             return
-        lives = list(connection.lives)
+        if self._comeback is not None:
+            self._comeback.gone(connection, may_return=reason in _CUT_OFF)
+        lives = connection.lives
         self._registry.remove(connection)
-        connection.inbox.clear()
+        connection.inbox = None
         for live_id in lives:
             self._services.lives.moved(live_id)
         await self._services.presence.left(sid, connection.principal)
 
-    def event(self, sid: str, name: str, args: list[Any], answer: Callable[[Any], Awaitable[None]] | None) -> None:
+    def event(self, sid: str, name: str, args: list[Any], number: int | None) -> None:
         connection = self._registry.get(sid)
         if connection is None:
             return
-        if len(connection.inbox) >= INBOX_LIMIT:
+        inbox = connection.inbox
+        if inbox is None:
+            inbox = connection.inbox = deque()
+        if len(inbox) >= INBOX_LIMIT:
             self._count(name, "too_many")
-            if answer is not None:
-                self._spawn(answer(refused(errors.TooMany(1, "Wait for answers before you send more."))))
+            if number is not None:
+                connection.link.acknowledge(number, refused(errors.TooMany(1, "Wait for answers before you send more.")))
             return
-        connection.inbox.append((name, args, answer))
+        inbox.append((name, args, number))
         if not connection.busy:
             connection.busy = True
             self._spawn(self._serve(connection))
@@ -168,18 +188,21 @@ class Gateway:
         """A connection's events one after the other; one that is in a line of its own no longer holds up the next."""
         try:
             while connection.inbox:
-                name, args, answer = connection.inbox.popleft()
+                name, args, number = connection.inbox.popleft()
+                event = EVENTS.get(name)
                 lined = asyncio.Event()
-                task = self._spawn(self._handle(connection, name, args, answer, lined))
+                if event is None or not event.lined:
+                    await self._handle(connection, name, args, number, lined)
+                    continue
+                task = self._spawn(self._handle(connection, name, args, number, lined))
                 waiter = asyncio.ensure_future(lined.wait())
                 await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
                 waiter.cancel()
         finally:
             connection.busy = False
+            connection.inbox = None
 
-    async def _handle(
-        self, connection: Connection, name: str, args: list[Any], answer: Callable[[Any], Awaitable[None]] | None, lined: asyncio.Event
-    ) -> None:
+    async def _handle(self, connection: Connection, name: str, args: list[Any], number: int | None, lined: asyncio.Event) -> None:
         try:
             result = {"ok": True, "data": await self._run(connection, name, args, lined)}
             self._count(name, "ok")
@@ -190,8 +213,8 @@ class Gateway:
             log.exception("event failed", socket_event=name if name in EVENTS else "unknown")
             result = refused(Problem())
             self._count(name, "internal")
-        if answer is not None:
-            await answer(result)
+        if number is not None:
+            connection.link.acknowledge(number, result)
 
     async def _run(self, connection: Connection, name: str, args: list[Any], lined: asyncio.Event) -> Any:
         event = EVENTS.get(name)
@@ -216,7 +239,11 @@ class Gateway:
         return principal
 
     def _count(self, name: str, outcome: str) -> None:
-        self._events.labels(name if name in EVENTS else "unknown", outcome).inc()
+        key = (name if name in EVENTS else "unknown", outcome)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._events.labels(*key)
+        counter.inc()
 
     def _spawn(self, work: Any) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

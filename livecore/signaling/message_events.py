@@ -8,7 +8,7 @@ from livecore.signaling.events import Call, Events
 events = Events()
 
 
-@events.on("message:send", models.MessageSend, models.SentAnswer, rate=None)
+@events.on("message:send", models.MessageSend, models.SentAnswer, rate=None, lined=True)
 async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
     """Send a message; numbered and durable when it is acknowledged."""
     check_content(data.body, data.attachments)

@@ -7,19 +7,25 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgpack
+import orjson
 import socketio
-from socketio import exceptions, msgpack_packet, packet
+from aiohttp import web
+from socketio import msgpack_packet, packet
 
 from livecore.errors import Problem
 from livecore.platform.metrics import Metrics
-from livecore.signaling.encoding import Encoded, Json
-from livecore.signaling.engine.packets import MESSAGE, Packet
+from livecore.signaling.connections import DirectManager
+from livecore.signaling.encoding import Json
 from livecore.signaling.engine.server import EngineServer
+from livecore.signaling.engine.session import Session
+from livecore.signaling.link import EngineLink
 
 # Of one packet: each may be as large as a frame, and all wait in memory for the last.
 ATTACHMENTS_LIMIT = 10
 # A connection that opens a transport and then says nothing holds a slot for this long.
 CONNECT_TIMEOUT_S = 45.0
+# Of an acknowledgement's number; no client counts further than this in a connection's life.
+_NUMBER_DIGITS = 15
 
 # What the library would log about a client's bytes is counted here instead.
 _quiet = logging.getLogger("livecore.socketio.quiet")
@@ -50,38 +56,16 @@ class MsgpackPacket(msgpack_packet.MsgPackPacket):  # type: ignore[misc]
 class Handlers(Protocol):
     """What the gateway does with a connection of namespace "/"."""
 
-    async def admit(self, sid: str, link: "EngineLink", environ: dict[str, Any], auth: Any) -> Any:
-        """Raises a Problem, which becomes a `connect_error`."""
+    async def admit(self, link: EngineLink, address: str, auth: Any) -> None:
+        """Raises a Problem, which becomes a `connect_error`. May give the link another `sid`, that of a connection it resumes."""
 
-    async def connected(self, sid: str) -> None: ...
+    async def connected(self, link: EngineLink) -> None:
+        """The CONNECT was answered."""
 
-    def event(self, sid: str, name: str, args: list[Any], answer: Callable[[Any], Awaitable[None]] | None) -> None: ...
+    def event(self, sid: str, name: str, args: list[Any], number: int | None) -> None:
+        """`number`: what its acknowledgement is called; None when none is wanted."""
 
     async def gone(self, sid: str, reason: str) -> None: ...
-
-
-class EngineLink:
-    """One Engine.IO connection as the registry sees it."""
-
-    __slots__ = ("_server", "eio_sid", "is_msgpack")
-
-    def __init__(self, server: "SocketServer", eio_sid: str, is_msgpack: bool) -> None:
-        self._server = server
-        self.eio_sid = eio_sid
-        self.is_msgpack = is_msgpack
-
-    def send(self, encoded: Encoded) -> None:
-        session = self._server.eio.sockets.get(self.eio_sid)
-        if session is None:
-            return
-        if session.ws is not None:
-            session.ws.write(encoded.binary_frame if self.is_msgpack else encoded.text_frame)
-        else:
-            session.hold(Packet(MESSAGE, encoded.binary if self.is_msgpack else encoded.text))
-
-    def cut(self, reason: str) -> None:
-        self._server.count("cut", reason)
-        self._server.spawn(self._server.end(self.eio_sid))
 
 
 class EngineBackedServer(socketio.AsyncServer):  # type: ignore[misc]
@@ -91,7 +75,7 @@ class EngineBackedServer(socketio.AsyncServer):  # type: ignore[misc]
     def __init__(
         self, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, on_count: Callable[[str, str], None] | None = None, **options: Any
     ) -> None:
-        super().__init__(serializer=JsonPacket, logger=_quiet, on_count=on_count, **options)
+        super().__init__(serializer=JsonPacket, logger=_quiet, on_count=on_count, client_manager=DirectManager(), **options)
         self._connect_timeout_s = connect_timeout_s
         self._on_count = on_count
         self._knocking: dict[str, asyncio.TimerHandle] = {}  # connections without a namespace yet
@@ -141,11 +125,14 @@ class EngineBackedServer(socketio.AsyncServer):  # type: ignore[misc]
             refused = self.packet_class(packet.CONNECT_ERROR, data={"message": "Invalid namespace"}, namespace=name)
             await self._send_packet(eio_sid, refused)
             return
-        if self.manager.sid_from_eio_sid(eio_sid, name) is not None:
-            raise ValueError("connected to this namespace already")
-        await super()._handle_connect(eio_sid, namespace, data)
+        await self._connect(eio_sid, name, data)
         if self.manager.sid_from_eio_sid(eio_sid, name) is not None:
             self._came_in(eio_sid)
+
+    async def _connect(self, eio_sid: str, name: str, data: Any) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, name) is not None:
+            raise ValueError("connected to this namespace already")
+        await super()._handle_connect(eio_sid, name, data)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
@@ -159,14 +146,21 @@ class EngineBackedServer(socketio.AsyncServer):  # type: ignore[misc]
 
 
 class SocketServer(EngineBackedServer):
-    """The gateway's: namespace "/" alone."""
+    """The gateway's: namespace "/" alone. `address_of(request)`: all that is kept of a connection's first request."""
 
-    def __init__(self, handlers: Handlers, metrics: Metrics, **options: Any) -> None:
+    def __init__(self, handlers: Handlers, metrics: Metrics, address_of: Callable[[web.Request], str], **options: Any) -> None:
         dropped = metrics.counter("socket_dropped", "Packets and connections that were dropped.", ("what", "reason"))
-        super().__init__(namespaces=["/"], on_count=lambda what, reason: dropped.labels(what, reason).inc(), **options)
+        super().__init__(
+            namespaces=["/"],
+            on_count=lambda what, reason: dropped.labels(what, reason).inc(),
+            environ_of=lambda request: {"address": address_of(request)},
+            **options,
+        )
         self._gateway = handlers
+        self._links: dict[str, EngineLink] = {}  # by Engine.IO session: those in the namespace, or about to be
         self._msgpack: set[str] = set()
         self._running: set[Any] = set()
+        self.eio.on_message = self._take
 
     def spawn(self, work: Any) -> None:
         task = self.start_background_task(_quietly, work)
@@ -180,10 +174,31 @@ class SocketServer(EngineBackedServer):
 
     async def end(self, eio_sid: str) -> None:
         """Disconnect namespace "/" and the transport under it."""
-        sid = self.manager.sid_from_eio_sid(eio_sid, "/")
-        if sid is not None:
-            await self.disconnect(sid)
+        if eio_sid in self._links:
+            await self._send_packet(eio_sid, self.packet_class(packet.DISCONNECT, namespace="/"))
+            await self._handle_disconnect(eio_sid, "/", self.reason.SERVER_DISCONNECT)
         await self.eio.disconnect(eio_sid)
+
+    def _take(self, session: Session, data: str | bytes) -> bool:
+        """The short way of what comes most: an event with its number, as text, of a connection that is in."""
+        if data[:1] != "2":
+            return False
+        assert isinstance(data, str)
+        link = self._links.get(session.sid)
+        start = data.find("[", 1, 2 + _NUMBER_DIGITS)
+        if link is None or not link.is_connected or start < 0 or session.sid in self._binary_packet or link.is_msgpack:
+            return False
+        digits = data[1:start]
+        if digits and not (digits.isascii() and digits.isdigit()):
+            return False
+        try:
+            arguments = orjson.loads(data[start:])
+        except ValueError:
+            return False
+        if not arguments or not isinstance(arguments[0], str):
+            return False
+        self._gateway.event(link.sid, arguments[0], arguments[1:], int(digits) if digits else None)
+        return True
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         if eio_sid in self._msgpack:
@@ -214,36 +229,49 @@ class SocketServer(EngineBackedServer):
         else:
             raise ValueError("unknown packet")
 
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        await super()._handle_connect(eio_sid, namespace, data)
-        sid = self.manager.sid_from_eio_sid(eio_sid, "/")
-        if sid is not None and self.manager.is_connected(sid, "/"):
-            # Only now: an event that came before the CONNECT's answer would be lost on the client.
-            await self._gateway.connected(sid)
+    async def _admit(self, eio_sid: str, data: Any) -> None:
+        """The CONNECT of namespace "/": let in or refused, and answered, before anything else is sent to it."""
+        session = self.eio.sockets.get(eio_sid)
+        if session is None:
+            return
+        link = self._links[eio_sid] = EngineLink(self, session, self.manager.generate_id(), eio_sid in self._msgpack)
+        try:
+            await self._gateway.admit(link, self.environ[eio_sid]["address"], data)
+        except Problem as problem:
+            if self._links.pop(eio_sid, None) is None:
+                return
+            refusal = {"message": problem.title, "data": problem.document()}
+            await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, data=refusal, namespace="/"))
+            return
+        if self._links.get(eio_sid) is not link:
+            await self._gateway.gone(link.sid, "")
+            return
+        self.manager.admit(link.sid, eio_sid, "/")
+        answer = {"sid": link.sid} if link.pid is None else {"sid": link.sid, "pid": link.pid}
+        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, answer, namespace="/"))
+        link.is_connected = True
+        # Only now: an event that came before the CONNECT's answer would be lost on the client.
+        await self._gateway.connected(link)
+
+    async def _connect(self, eio_sid: str, name: str, data: Any) -> None:
+        if eio_sid in self._links:
+            raise ValueError("connected to this namespace already")
+        await self._admit(eio_sid, data)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
             raise ValueError("an event is a list that begins with its name")
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if sid is None or not self.manager.is_connected(sid, namespace or "/"):
+        link = self._links.get(eio_sid)
+        if link is None or not link.is_connected or (namespace or "/") != "/":
             self.count("packet", "not_connected")
             return
+        self._gateway.event(link.sid, data[0], data[1:], id)
 
-        async def answer(result: Any) -> None:
-            await self._send_packet(eio_sid, self.packet_class(packet.ACK, namespace="/", id=id, data=[result]))
-
-        self._gateway.event(sid, data[0], data[1:], answer if id is not None else None)
-
-    async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
-        if event == "connect":
-            sid, environ, auth = args
-            eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
-            try:
-                await self._gateway.admit(sid, EngineLink(self, eio_sid, eio_sid in self._msgpack), environ, auth)
-            except Problem as problem:
-                raise exceptions.ConnectionRefusedError(problem.title, problem.document()) from None
-        elif event == "disconnect":
-            await self._gateway.gone(args[0], str(args[1]) if len(args) > 1 else "")
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        link = self._links.pop(eio_sid, None) if (namespace or "/") == "/" else None
+        if link is not None:
+            self.manager.release(link.sid, eio_sid, "/")
+            await self._gateway.gone(link.sid, reason or self.reason.CLIENT_DISCONNECT)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)

@@ -65,8 +65,16 @@ class BusSignals:
     def present(self, account_id: str) -> bool:
         return self._registry.present(account_id)
 
-    def local(self, accounts: Iterable[str], event: str, data: Mapping[str, Any], *, skip: tuple[str, str] | None = None) -> None:
-        self._registry.local(accounts, event, data, skip=skip)
+    def local(
+        self,
+        accounts: Iterable[str],
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        skip: tuple[str, str] | None = None,
+        author: str | None = None,
+    ) -> None:
+        self._registry.local(accounts, event, data, skip=skip, author=author)
 
     async def everywhere(self, accounts: Iterable[str], event: str, data: Mapping[str, Any]) -> None:
         wanted = list(accounts)

@@ -51,55 +51,77 @@ def unmask(data: bytes, mask: bytes) -> bytes:
 
 
 class FrameReader:
-    """`feed` answers the messages that are complete. Raises BadFrame; the reader is of no use afterwards."""
+    """`feed` answers the messages that are complete. Raises BadFrame; the reader is of no use afterwards.
+
+    What most reads bring is whole frames: nothing is kept then, and nothing copied but the payload.
+    """
+
+    __slots__ = ("_buffer", "_limit_bytes", "_need", "_opcode", "_parts", "_size")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._buffer = bytearray()
-        self._need = 2  # bytes below which nothing can be read
-        self._parts: list[bytes] = []
+        self._buffer: bytearray | None = None  # the beginning of a frame; None between frames
+        self._need = 2  # bytes of it below which nothing can be read
+        self._parts: list[bytes] | None = None
         self._opcode: int | None = None  # of a message whose end has not come
         self._size = 0
 
     def feed(self, data: bytes) -> list[Message]:
-        self._buffer += data
+        found: bytes | bytearray = data
+        if self._buffer is not None:
+            self._buffer += data
+            found = self._buffer
         messages: list[Message] = []
-        while len(self._buffer) >= self._need:
-            message = self._next()
+        position, size = 0, len(found)
+        while size - position >= self._need:
+            end = self._end(found, position)
+            if not end:
+                continue
+            message = self._message(found, position, end)
+            position = end
+            self._need = 2
             if message is not None:
                 messages.append(message)
+        if position < size:
+            self._buffer = bytearray(found[position:])
+        else:
+            self._buffer = None
         return messages
 
-    def _next(self) -> Message | None:
-        buffer = self._buffer
-        first, second = buffer[0], buffer[1]
-        final, opcode, size = first & 0x80, first & 0x0F, second & 0x7F
+    def _end(self, found: bytes | bytearray, at: int) -> int:
+        """Where the frame that begins there ends; 0 while that is not there, with `_need` raised."""
+        first, second = found[at], found[at + 1]
+        opcode, size = first & 0x0F, second & 0x7F
         if first & 0x70:
             raise BadFrame(PROTOCOL_ERROR, "a reserved bit is set")
         if not second & 0x80:
             raise BadFrame(PROTOCOL_ERROR, "a client's frame is masked")
-        if opcode >= CLOSE and (not final or size > _CONTROL_LIMIT_BYTES):
+        if opcode >= CLOSE and (not first & 0x80 or size > _CONTROL_LIMIT_BYTES):
             raise BadFrame(PROTOCOL_ERROR, "a control frame is short and whole")
         if opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
             raise BadFrame(PROTOCOL_ERROR, "an unknown opcode")
         extra = _LENGTH_CODES.get(size, 0)
         head = 2 + extra + 4
-        if len(buffer) < head:
-            self._need = head
-            return None
         if extra:
-            size = int.from_bytes(buffer[2 : 2 + extra], "big")
+            if len(found) - at < head:
+                self._need = head
+                return 0
+            size = int.from_bytes(found[at + 2 : at + 2 + extra], "big")
         if opcode < CLOSE and self._size + size > self._limit_bytes:
             raise BadFrame(TOO_BIG, "the message is too large")
-        if len(buffer) < head + size:
+        if len(found) - at < head + size:
             self._need = head + size
-            return None
-        payload = unmask(bytes(buffer[head : head + size]), bytes(buffer[head - 4 : head]))
-        del buffer[: head + size]
-        self._need = 2
+            return 0
+        return at + head + size
+
+    def _message(self, found: bytes | bytearray, at: int, end: int) -> Message | None:
+        first = found[at]
+        head = 2 + _LENGTH_CODES.get(found[at + 1] & 0x7F, 0) + 4
+        payload = unmask(bytes(found[at + head : end]), bytes(found[at + head - 4 : at + head]))
+        opcode = first & 0x0F
         if opcode >= CLOSE:
             return Message(opcode, payload)
-        return self._join(opcode, bool(final), payload)
+        return self._join(opcode, bool(first & 0x80), payload)
 
     def _join(self, opcode: int, final: bool, payload: bytes) -> Message | None:
         if (opcode == CONTINUATION) != (self._opcode is not None):
@@ -107,6 +129,7 @@ class FrameReader:
         if self._opcode is None:
             self._opcode = opcode
         if not final or self._parts:
+            self._parts = self._parts or []
             self._parts.append(payload)
             self._size += len(payload)
             if len(self._parts) > _FRAGMENTS_LIMIT:
@@ -114,7 +137,7 @@ class FrameReader:
             if not final:
                 return None
             payload = b"".join(self._parts)
-            self._parts = []
+            self._parts = None
         whole, self._opcode, self._size = self._opcode, None, 0
         if whole == BINARY:
             return Message(BINARY, payload)

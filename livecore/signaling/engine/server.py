@@ -28,7 +28,10 @@ PAUSE_BYTES = 64 * 1024
 
 
 class EngineServer:
-    """`on_count(what, reason)` hears of what was dropped. `buffer_bytes`: a client that is further behind is cut off."""
+    """`on_count(what, reason)` hears of what was dropped. `buffer_bytes`: a client that is further behind is cut off.
+
+    `environ_of(request)` is what the protocol library keeps of a connection's first request for as long as it lasts.
+    """
 
     reason = engineio.AsyncServer.reason
     async_mode = "aiohttp"
@@ -42,6 +45,7 @@ class EngineServer:
         max_http_buffer_size: int = 1_000_000,
         buffer_bytes: int = 1 << 20,
         on_count: Callable[[str, str], None] | None = None,
+        environ_of: Callable[[web.Request], dict[str, Any]] | None = None,
         **_options: Any,
     ) -> None:
         self.payload_bytes = max_http_buffer_size
@@ -51,6 +55,9 @@ class EngineServer:
         self._ping_interval_s = ping_interval
         self._ping_timeout_s = ping_timeout
         self._count = on_count
+        self._environ_of = environ_of or _whole_request
+        # Asked first for each message that need not wait for another; True: it was taken.
+        self.on_message: Callable[[Session, str | bytes], bool] | None = None
         self._wheel: Wheel[Session] = Wheel(ping_interval, ping_timeout)
         self._turning: asyncio.Task[None] | None = None
         self._handlers: dict[str, Callable[..., Awaitable[Any]]] = {}
@@ -142,7 +149,7 @@ class EngineServer:
         accept = accept_key(request) if wants_websocket else None
         if wants_websocket and accept is None:
             return polling.refuse(request, polling.BAD_REQUEST)
-        session = Session(self, self.generate_id(), {"aiohttp.request": request})
+        session = Session(self, self.generate_id(), self._environ_of(request))
         hello = Packet(packets.OPEN, self._hello(session, wants_websocket))
         self.sockets[session.sid] = session
         self._wheel.add(session)
@@ -212,8 +219,7 @@ class EngineServer:
         session.closed = True
         self.sockets.pop(session.sid, None)
         self._wheel.remove(session)
-        session.held.clear()
-        session.inbox.clear()
+        session.held = session.inbox = None
         for protocol in (session.ws, session.probe):
             if protocol is not None:
                 protocol.close(frames.NORMAL)
@@ -227,7 +233,7 @@ class EngineServer:
         if reason == self.reason.CLIENT_DISCONNECT:
             words = [[Packet(packets.NOOP)]]
         elif reason == self.reason.SERVER_DISCONNECT:
-            words = [session.held.copy()] if session.held else []
+            words = [session.held] if session.held else []
             words.append([Packet(packets.CLOSE)])
         else:
             session.answer_poll(Packet(packets.CLOSE))
@@ -270,3 +276,7 @@ class EngineServer:
             for session in pinged:
                 session.awaiting_pong = True
                 session.send_frame(self._ping, self._ping_packet)
+
+
+def _whole_request(request: web.Request) -> dict[str, Any]:
+    return {"aiohttp.request": request}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from livecore.signaling.engine import frames, packets
@@ -30,6 +31,7 @@ class Session:
         "held_bytes",
         "inbox",
         "inbox_bytes",
+        "on_transport",
         "poll",
         "posting",
         "probe",
@@ -43,17 +45,23 @@ class Session:
         self.server = server
         self.sid = sid
         self.environ = environ
-        self.held: list[Packet] = []
+        self.held: list[Packet] | None = None  # made when something is to be held
         self.held_bytes = 0
         self.poll: asyncio.Future[list[Packet]] | None = None  # a poll that waits for packets
         self.posting = False
         self.ws: WebSocketProtocol | None = None  # the transport once it is a WebSocket
         self.probe: WebSocketProtocol | None = None  # one that asks to take over
-        self.inbox: deque[str | bytes] = deque()
+        self.inbox: deque[str | bytes] | None = None  # made when a message has to wait
         self.inbox_bytes = 0
+        # Told when the transport can or cannot be written to directly any more.
+        self.on_transport: Callable[[], None] | None = None
         self.pumping = False
         self.awaiting_pong = False
         self.closed = False
+
+    def transport_changed(self) -> None:
+        if self.on_transport is not None:
+            self.on_transport()
 
     # -- out
 
@@ -76,6 +84,8 @@ class Session:
         """For a poll: now if one waits, else until it comes. While a WebSocket is taking over everything waits for it."""
         if self.closed:
             return
+        if self.held is None:
+            self.held = []
         self.held.append(packet)
         self.held_bytes += len(packet.data) + PACKET_COST_BYTES
         if self.held_bytes > self.server.buffer_bytes:
@@ -87,12 +97,14 @@ class Session:
         """What one poll carries: as much as the payload limit that was announced allows."""
         taken: list[Packet] = []
         size = 0
-        for packet in self.held:
+        for packet in self.held or ():
             size += len(packet.data) * (4 if isinstance(packet.data, bytes) else 3) // 3 + 4
             if taken and size > self.server.payload_bytes:
                 break
             taken.append(packet)
-        del self.held[: len(taken)]
+        if self.held is not None:
+            del self.held[: len(taken)]
+            self.held = self.held or None
         self.held_bytes -= sum(len(packet.data) + PACKET_COST_BYTES for packet in taken)
         return taken
 
@@ -108,32 +120,42 @@ class Session:
         self.ws, self.probe = self.probe, None
         self.answer_poll(Packet(packets.NOOP))
         assert self.ws is not None
-        held, self.held, self.held_bytes = self.held, [], 0
-        for packet in held:
+        held, self.held, self.held_bytes = self.held, None, 0
+        for packet in held or ():
             if packet.type != packets.NOOP:
                 self.ws.write(as_frame(packet))
+        self.transport_changed()
 
     # -- in
 
     def take(self, packet: Packet) -> None:
         """One packet of the client, over either transport. Raises BadPacket for one that has no place here."""
         if packet.type == packets.MESSAGE:
-            if len(self.inbox) >= INBOX_LIMIT:
-                self.server.cut(self, "too_fast")
-                return
-            self.inbox.append(packet.data)
-            self.inbox_bytes += len(packet.data)
-            if self.inbox_bytes > INBOX_BYTES and self.ws is not None:
-                self.ws.hold_back(True)
-            if not self.pumping:
-                self.pumping = True
-                self.server.spawn(self._pump())
+            self.take_message(packet.data)
         elif packet.type == packets.PONG:
             self.awaiting_pong = False
         elif packet.type == packets.CLOSE:
             self.server.end(self, self.server.reason.CLIENT_DISCONNECT)
         else:
             raise packets.BadPacket("a packet out of place")
+
+    def take_message(self, data: str | bytes) -> None:
+        if self.closed:
+            return
+        if not self.pumping and self.server.on_message is not None and self.server.on_message(self, data):
+            return
+        if self.inbox is None:
+            self.inbox = deque()
+        if len(self.inbox) >= INBOX_LIMIT:
+            self.server.cut(self, "too_fast")
+            return
+        self.inbox.append(data)
+        self.inbox_bytes += len(data)
+        if self.inbox_bytes > INBOX_BYTES and self.ws is not None:
+            self.ws.hold_back(True)
+        if not self.pumping:
+            self.pumping = True
+            self.server.spawn(self._pump())
 
     async def _pump(self) -> None:
         """Messages one after the other, as the protocol library expects them."""
@@ -146,6 +168,7 @@ class Session:
                 await self.server.trigger_message(self, data)
         finally:
             self.pumping = False
+            self.inbox = self.inbox or None
 
 
 def as_frame(packet: Packet) -> bytes:

@@ -5,6 +5,7 @@ import base64
 import binascii
 import hashlib
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -38,6 +39,8 @@ def accept_key(request: web.Request) -> bytes | None:
 
 class WebSocketProtocol(asyncio.Protocol):
     """`session` is whose transport it is, or is to be: `probing` until the client confirmed the upgrade."""
+
+    __slots__ = ("_closing", "_is_held_back", "_is_paused", "_reader", "_server", "_session", "_transport", "probed", "probing")
 
     def __init__(self, server: "EngineServer", session: "Session", *, probing: bool) -> None:
         self._server = server
@@ -73,6 +76,13 @@ class WebSocketProtocol(asyncio.Protocol):
         if tail:
             self.data_received(tail)
 
+    def direct(self) -> Callable[[bytes], None] | None:
+        """What writes to the socket without asking; None while something waits for the socket, or when it is closing."""
+        transport = self._transport
+        if transport is None or self._closing or self._is_paused or self.probing or transport.is_closing():
+            return None
+        return transport.write  # type: ignore[no-any-return]
+
     def write(self, data: bytes) -> None:
         transport = self._transport
         if self._closing or transport is None or transport.is_closing():
@@ -98,11 +108,13 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self.write(frames.close_frame(code))
         self._closing = True
+        self._session.transport_changed()
         if self._transport is not None and not self._transport.is_closing():
             asyncio.get_running_loop().call_later(CLOSE_PATIENCE_S, self._cut)
 
     def abort(self) -> None:
         self._closing = True
+        self._session.transport_changed()
         if self._transport is not None:
             self._transport.abort()
 
@@ -125,9 +137,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_paused = True
+        self._session.transport_changed()
 
     def resume_writing(self) -> None:
         self._is_paused = False
+        self._session.transport_changed()
 
     def eof_received(self) -> None:
         return
@@ -135,6 +149,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._closing = True
+        self._session.transport_changed()
         if self.probing:
             self._server.probe_lost(self._session, self)
         else:
@@ -153,6 +168,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 data = message.data if isinstance(message.data, bytes) else b""
                 self.write(frames.frame(data[:2], frames.CLOSE))
                 self._closing = True
+                self._session.transport_changed()
             if self._transport is not None:
                 self._transport.close()
             return
@@ -164,14 +180,15 @@ class WebSocketProtocol(asyncio.Protocol):
         elif message.opcode == frames.BINARY:
             if self.probing:
                 raise packets.BadPacket("binary before the upgrade")
-            self._session.take(Packet(packets.MESSAGE, message.data))
+            self._session.take_message(message.data)
         elif message.opcode == frames.TEXT:
             assert isinstance(message.data, str)
-            packet = packets.decode(message.data)
             if self.probing:
-                self._probe(packet)
+                self._probe(packets.decode(message.data))
+            elif message.data[:1] == packets.MESSAGE:
+                self._session.take_message(message.data[1:])
             else:
-                self._session.take(packet)
+                self._session.take(packets.decode(message.data))
 
     def _probe(self, packet: Packet) -> None:
         if not self.probed and packet == Packet(packets.PING, "probe"):
