@@ -53,8 +53,18 @@ class EngineLink:
         ws = self._session.ws
         return ws.direct() if ws is not None and not self._session.closed else None
 
-    def on_change(self, told: Callable[[], None] | None) -> None:
-        """Have `told` called when the answer of `direct` may have changed."""
+    def descriptor(self) -> int:
+        """Of a socket that the kernel may be handed frames for beside the transport; -1 where it must not (TLS)."""
+        ws = self._session.ws
+        return ws.descriptor() if ws is not None else -1
+
+    def is_drained(self) -> bool:
+        """Whether the transport holds nothing back."""
+        ws = self._session.ws
+        return ws is not None and ws.is_drained()
+
+    def on_change(self, told: Callable[[bool], None] | None) -> None:
+        """Have `told(wrote)` called when the answer of `direct` may have changed, or (`wrote`) after each write through the link."""
         self._session.on_transport = told
 
     def cut(self, reason: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from livecore.native import FanOut
 from livecore.ports import Principal
 from livecore.signaling.broadcast import Link, Room
 from livecore.signaling.encoding import Encoded
@@ -33,15 +34,19 @@ class Connection:
 
 
 class Registry:
-    """`join_window_s`: see `broadcast.Room`. `recovery` keeps what was sent for those that asked to be caught up."""
+    """`join_window_s`: see `broadcast.Room`. `recovery` keeps what was sent for those that asked to be caught up.
 
-    def __init__(self, *, join_window_s: float = 0.0, recovery: Recovery | None = None) -> None:
+    `fan_out`: the native sender, None in pure Python.
+    """
+
+    def __init__(self, *, join_window_s: float = 0.0, recovery: Recovery | None = None, fan_out: FanOut | None = None) -> None:
         self._by_sid: dict[str, Connection] = {}
         # One connection stands for itself: most accounts have one, and a dictionary each costs more than the connection.
         self._by_account: dict[str, Connection | dict[Connection, None]] = {}
         self._rooms: dict[str, Room] = {}
         self._shared: dict[str, int] = {}  # rooms with members that are in another one too, and how many
         self._join_window_s = join_window_s
+        self._fan_out = fan_out
         self.recovery = recovery
 
     def add(self, connection: Connection) -> None:
@@ -138,7 +143,7 @@ class Registry:
             return
         room = self._rooms.get(live_id)
         if room is None:
-            room = self._rooms[live_id] = Room(self._join_window_s, self.of_account)
+            room = self._rooms[live_id] = Room(self._join_window_s, self.of_account, self._fan_out)
         for other in connection.lives:
             self._rooms[other].flush()
         connection.lives += (live_id,)
@@ -173,9 +178,12 @@ class Registry:
             else:
                 self._shared.pop(one, None)
 
-    def _place(self, connection: Connection) -> None:
+    def _place(self, connection: Connection, wrote: bool) -> None:
         for live_id in connection.lives:
-            self._rooms[live_id].place(connection)
+            if wrote:
+                self._rooms[live_id].touched(connection)
+            else:
+                self._rooms[live_id].place(connection)
 
     def to_live(
         self,

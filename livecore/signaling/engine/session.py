@@ -53,15 +53,15 @@ class Session:
         self.probe: WebSocketProtocol | None = None  # one that asks to take over
         self.inbox: deque[str | bytes] | None = None  # made when a message has to wait
         self.inbox_bytes = 0
-        # Told when the transport can or cannot be written to directly any more.
-        self.on_transport: Callable[[], None] | None = None
+        # Told False when the transport can or cannot be written to directly any more, True after a write that was not direct.
+        self.on_transport: Callable[[bool], None] | None = None
         self.pumping = False
         self.awaiting_pong = False
         self.closed = False
 
     def transport_changed(self) -> None:
         if self.on_transport is not None:
-            self.on_transport()
+            self.on_transport(False)
 
     # -- out
 

@@ -83,11 +83,24 @@ class WebSocketProtocol(asyncio.Protocol):
             return None
         return transport.write  # type: ignore[no-any-return]
 
+    def descriptor(self) -> int:
+        """-1 where frames must pass through the transport (TLS)."""
+        transport = self._transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return -1
+        raw = transport.get_extra_info("socket")
+        return -1 if raw is None else int(raw.fileno())
+
+    def is_drained(self) -> bool:
+        return self._transport is not None and not self._transport.get_write_buffer_size()
+
     def write(self, data: bytes) -> None:
         transport = self._transport
         if self._closing or transport is None or transport.is_closing():
             return
         transport.write(data)
+        if self._session.on_transport is not None:
+            self._session.on_transport(True)
         if self._is_paused and transport.get_write_buffer_size() > self._server.buffer_bytes:
             self._server.cut(self._session, "too_slow")
 
