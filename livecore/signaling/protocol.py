@@ -181,6 +181,10 @@ class SocketServer(EngineBackedServer):
 
     def _take(self, session: Session, data: str | bytes) -> bool:
         """The short way of what comes most: an event with its number, as text, of a connection that is in."""
+        if data == "1":
+            # Before the end of the transport, which a client that leaves sends right behind it.
+            self.spawn(self._handle_disconnect(session.sid, "/"))
+            return True
         if data[:1] != "2":
             return False
         assert isinstance(data, str)
@@ -274,7 +278,9 @@ class SocketServer(EngineBackedServer):
             await self._gateway.gone(link.sid, reason or self.reason.CLIENT_DISCONNECT)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        await super()._handle_eio_disconnect(eio_sid, reason)
+        # A client that means to leave says so in the namespace; the end of its transport says only that this is over.
+        lost = self.reason.TRANSPORT_CLOSE if reason == self.reason.CLIENT_DISCONNECT else reason
+        await super()._handle_eio_disconnect(eio_sid, lost)
         self._msgpack.discard(eio_sid)
 
 
