@@ -9,11 +9,12 @@ import socketio
 
 from tests.people import Person
 from tests.rooms.history import Accepted, Log
+from tests.serving import Server
 
 
 class Device:
     def __init__(self, person: Person, name: str, token: str, conversations: frozenset[str]) -> None:
-        self.person = person
+        self.server: Server = person.server
         self.name = name
         self.token = token
         self.log = Log(name, conversations)
@@ -36,7 +37,7 @@ class Device:
         self._client, self._caught_up, self._early = client, False, []
         client.on("message:new", self._heard)
         try:
-            await client.connect(self.person.server.url, auth={"token": self.token}, transports=["websocket"], wait_timeout=5)
+            await client.connect(self.server.url, auth={"token": self.token}, transports=["websocket"], wait_timeout=5)
             await self._catch_up(client)
             for client_id, conversation in list(self.unanswered.items()):
                 await self._send(client_id, conversation)
@@ -55,6 +56,22 @@ class Device:
                     await ws.close()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(client.disconnect(), 5)
+
+    async def die(self) -> None:
+        """End as a killed process does: the kernel resets the connection, whatever was on its way."""
+        client = self._client
+        ws = getattr(client.eio, "ws", None) if client is not None else None
+        response = getattr(ws, "_response", None)
+        connection = getattr(response, "connection", None)
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+        await self.drop()
+
+    async def settle(self) -> bool:
+        """Connect and send again until nothing is unanswered."""
+        if not self.is_connected or self.unanswered:
+            await self.connect()
+        return self.is_connected and not self.unanswered
 
     async def send(self, conversation: str, client_id: str) -> None:
         self.unanswered[client_id] = conversation

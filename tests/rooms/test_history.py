@@ -1,16 +1,21 @@
 """Random schedules of sends, drops, reconnects and kills: no accepted message is lost, doubled or out of order."""
 
 import asyncio
-import random
+import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
 import pytest
+from hypothesis import given, settings
 
+from livecore.config import Settings
+from tests.clocks import ShiftedClock
 from tests.processes import Program
-from tests.rooms.devices import Device
 from tests.rooms.history import Accepted, Log, faults
-from tests.rooms.talk import direct, friends, group
-from tests.waiting import until
+from tests.rooms.schedule import Step, World, any_steps, by_chance, play
+from tests.servers import PostgresServer, RedisServer
+from tests.serving import Server
 
 HELD = frozenset({"t"})
 
@@ -34,78 +39,113 @@ def test_the_checker_finds_each_kind_of_fault() -> None:
     assert faults([sent[0], Accepted("t", 2, "a2", "ca", "d1")], attempted, [])
 
 
-async def play(program: Program, seed: int, steps: int, kills: int) -> None:
-    chance = random.Random(seed)
-    people = await friends(program, "anna", "ben", "carl")
-    talks = [await direct(people[0], people[1]), await group(people[0], *people[1:])]
-    devices: list[Device] = []
-    for person in people:
-        mine = frozenset(talks if person is not people[2] else talks[1:])
-        devices.append(Device(person, f"{person.username}-1", person.access, mine))
-    await people[1].sign_in({"id": "second", "name": "Second"})
-    devices.append(Device(people[1], "ben-2", people[1].access, frozenset(talks)))
-    for device in devices:
-        assert await device.connect()
-    attempted: set[str] = set()
-    doing: set[asyncio.Task[None]] = set()
-    kill_at = set(chance.sample(range(steps // 10, steps), kills))
-    for step in range(steps):
-        device = chance.choice(devices)
-        dice = chance.random()
-        if step in kill_at:
-            await program.kill()
-            await asyncio.gather(*(one.drop() for one in devices))
-            await program.start()
-        elif dice < 0.08:
-            await device.drop()
-        elif not device.is_connected:
-            await device.connect()
-        else:
-            client_id = f"{device.name}:{step}"
-            attempted.add(client_id)
-            task = asyncio.create_task(device.send(chance.choice(sorted(device.log.conversations)), client_id))
-            doing.add(task)
-            task.add_done_callback(doing.discard)
-            if dice > 0.6:
-                await asyncio.sleep(0)
-            else:
-                await asyncio.gather(*doing)
-    await asyncio.gather(*doing)
-    for device in devices:
-        assert await device.connect()
-        assert not device.unanswered
+def killable(program: Program) -> World:
+    async def kill() -> None:
+        await program.kill()
+        await program.start()
 
-    def complete() -> bool:
-        accepted = [one for device in devices for one in device.accepted]
-        return not faults(accepted, attempted, [device.log for device in devices])
-
-    accepted = [one for device in devices for one in device.accepted]
-    try:
-        await until(complete, patience_s=5)
-    except AssertionError:
-        assert faults(accepted, attempted, [device.log for device in devices]) == [], f"seed {seed}"
-    assert {one.client_id for one in accepted} == attempted
-    for device in devices:
-        await device.drop()
+    return World([program], {"server": kill})
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_nothing_is_lost_doubled_or_out_of_order_across_kills_of_the_server(tmp_path: Path, seed: int) -> None:
     program = Program(tmp_path / "data")
     try:
         await program.start()
-        await play(program, seed, steps=150, kills=2)
+        await play(killable(program), by_chance(seed, 150, ["server"], 2))
     finally:
         await program.stop()
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(10, 16))
+@pytest.mark.parametrize("seed", [2, *range(10, 16)])
 async def test_long_histories(tmp_path: Path, seed: int) -> None:
     program = Program(tmp_path / "data")
     try:
         await program.start()
-        await play(program, seed, steps=2000, kills=12)
+        await play(killable(program), by_chance(seed, 2000, ["server"], 12))
     finally:
         await program.stop()
+
+
+async def _embedded(steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory(prefix="livecore-history-") as directory:
+        server = Server(Settings(data_dir=Path(directory), media_port=0, media_workers=1, rate_scale=100), ShiftedClock())
+        await server.start()
+        try:
+            await play(World([server]), steps)
+        finally:
+            await server.stop()
+
+
+@settings(max_examples=4)
+@given(steps=any_steps(most=25))
+def test_any_schedule_of_drops_and_dead_clients_keeps_the_promises(steps: list[Step]) -> None:
+    asyncio.run(_embedded(steps))
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+@settings(max_examples=150)
+@given(steps=any_steps(most=120))
+def test_many_schedules_of_drops_and_dead_clients_keep_the_promises(steps: list[Step]) -> None:
+    asyncio.run(_embedded(steps))
+
+
+def _breaking(postgres: PostgresServer, redis: RedisServer) -> dict[str, Callable[[], Awaitable[None]]]:
+    async def kill_redis() -> None:
+        await redis.kill()
+        await asyncio.sleep(0)
+        await redis.start()
+
+    def cut() -> None:
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 't\\_%'"
+            )
+
+    async def cut_database() -> None:
+        """Every connection of the platform's processes ends, in the middle of whatever it was doing."""
+        await asyncio.to_thread(cut)
+
+    async def restart_database() -> None:
+        await asyncio.to_thread(postgres.process.kill)
+        await asyncio.to_thread(postgres.process.start)
+
+    return {"redis": kill_redis, "connections": cut_database, "database": restart_database}
+
+
+async def _distributed(postgres: PostgresServer, redis: RedisServer, steps: list[Step]) -> None:
+    data, keys = postgres.create(), postgres.create()
+    shared = {"database_url": postgres.url(data), "keys_url": postgres.url(keys), "redis_url": redis.url()}
+    servers: list[Server] = []
+    with tempfile.TemporaryDirectory(prefix="livecore-history-") as directory:
+        try:
+            for name in ("one", "two"):
+                chosen = Settings(data_dir=Path(directory) / name, media_port=0, media_workers=1, rate_scale=100, **shared)
+                servers.append(Server(chosen, ShiftedClock()))
+                await servers[-1].start()
+            await play(World(servers, _breaking(postgres, redis)), steps)
+        finally:
+            for server in servers:
+                await server.stop()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.parametrize("what", ["redis", "connections", "database"])
+async def test_nothing_is_lost_doubled_or_out_of_order_when_an_engine_dies(
+    postgres_own: PostgresServer, own_redis: RedisServer, what: str
+) -> None:
+    """Two processes; the engine dies with messages under way."""
+    await _distributed(postgres_own, own_redis, by_chance(7, 80, [what], 3))
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.parametrize("seed", range(20, 26))
+async def test_long_histories_of_two_processes(postgres_own: PostgresServer, own_redis: RedisServer, seed: int) -> None:
+    await _distributed(postgres_own, own_redis, by_chance(seed, 1500, ["redis", "connections", "database"], 12))
