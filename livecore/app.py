@@ -69,7 +69,7 @@ from livecore.privacy.erasure import Erasure
 from livecore.privacy.exporting import Exports
 from livecore.privacy.minors import Minors
 from livecore.privacy.retention import Retention
-from livecore.rest import ROUTES, openapi
+from livecore.rest import ROUTES, openapi, whip
 from livecore.rest.api import APP, mount, problems
 from livecore.rest.web import WEB_DEMO, WebDemo
 from livecore.rooms.assembly import Rooms
@@ -164,6 +164,7 @@ class App:
             await self.retention.start()
             await self._start_live_plane()
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
+        application.on_response_prepare.append(whip.expose)
         application[APP] = self
         mount(application, ROUTES)
         self.gateway.attach(application)
@@ -344,6 +345,7 @@ class App:
             self.guarded_media,
             self.rooms.lives,
             Standing(self.bus, self.clock, shared=bool(self.settings.redis_url)),
+            self.settings.publish_token_s,
         )
         self._stack.push_async_callback(await self.lives.start())
         self.rooms.lives.gate = self.lives
@@ -366,6 +368,23 @@ class App:
         servers = [server.strip() for server in self.settings.ice_servers.split(",") if server.strip()]
         word = self.keys.blind("turn", who).hex()[:16]
         return link_values(servers, self.settings.turn_secret, word, self.clock.at_ms() // 1000, self.settings.turn_credential_s)
+
+    def watch_token(self, live_id: str, account_id: str) -> str:
+        """A right to watch one live and nothing else, for a player that is not to have the account's own token."""
+        return "watch_" + self.links.sign(f"watch/{live_id}", account_id, lifetime_s=self.settings.watch_token_s)
+
+    def watch_grant(self, token: str, live_id: str | None) -> str:
+        """Whose watch token this is (for this live; None: for any). Raises Unauthorised."""
+        try:
+            grant = self.links.read(token.removeprefix("watch_"))
+        except errors.Gone as exc:
+            raise errors.Unauthorised("This token has expired.", type="token_expired") from exc
+        except errors.Forbidden as exc:
+            raise errors.Unauthorised("This token watches nothing.") from exc
+        place, _, live = grant.scope.partition("/")
+        if place != "watch" or live_id not in (None, live):
+            raise errors.Unauthorised("This token does not watch here.")
+        return grant.account_id
 
     def sign_media_session(self, session_id: str, who: str) -> str:
         return self.links.sign(f"media/{session_id}", who, lifetime_s=self.settings.turn_credential_s * 2)

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     # -- media
     media_host: str = setting("", "", "addresses that peers are told, comma-separated; empty = found from the host setting")
     media_port: int = setting(8189, "", "UDP; worker i takes port + i; 0 = any free ports", ge=0, le=65535)
+    media_tcp: bool = setting(True, "", "ICE over TCP on the same port numbers, for networks that let no UDP out")
     media_workers: int = setting(0, "processes", "0 = one per core beyond the first, at least one", ge=0, le=256)
     media_start_kbps: int = setting(1500, "kb/s", "what a browser is told to begin with: 720p at once; 0 leaves it to the browser", ge=0)
     media_sessions: int = setting(4000, "sessions", "a worker: about what a core carries of one 1.5 Mb/s live", ge=1)
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
     media_connect_s: float = setting(15.0, "s", "from the answer to the first valid check: a slow phone on a bad network", ge=1)
     media_orphan_s: float = setting(10.0, "s", "a worker without a main process ends after this; a main process restarts in two", ge=1)
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
+    publish_token_s: int = setting(24 * 3600, "s", "a publish token opens sessions for so long; a running one goes on", ge=60)
+    watch_token_s: int = setting(3600, "s", "a watch token opens sessions for so long; it stands in players and addresses", ge=60)
     ice_servers: str = setting(
         "", "", "stun:/turn: addresses for clients behind strict networks, comma-separated; none is needed on a public address"
     )

@@ -16,7 +16,17 @@ import structlog
 from livecore import errors
 from livecore.lives.course import Course
 from livecore.media.client import MediaPlane
-from livecore.media.control import MediaError, MediaEvent, PublicationDown, PublicationUp, WorkerDown
+from livecore.media.control import (
+    LayersWanted,
+    MediaError,
+    MediaEvent,
+    PublicationDown,
+    PublicationUp,
+    SessionClosed,
+    SpeakerChanged,
+    ViewerChanged,
+    WorkerDown,
+)
 from livecore.platform import ipc
 
 log = structlog.get_logger("live_plane")
@@ -24,6 +34,8 @@ log = structlog.get_logger("live_plane")
 # How often a recorder that is away is looked for; it starts within a second of its end.
 RECONNECT_S = 0.5
 SWEEP_S = 5.0
+# Why a viewer's session ended that the room does not tell anyway.
+CLOSED_FOR_VIEWER = ("too_slow", "codec_changed")
 # Events that wait while the database is slow; more than a thousand lives do not change state at once here.
 EVENT_QUEUE = 4096
 
@@ -64,6 +76,14 @@ class LivePlane:
                 await self._course.publication_away(event.live_id, event.publication_id)
             else:
                 await self._course.publication_down(event.live_id, event.publication_id)
+        elif isinstance(event, LayersWanted):
+            await self._course.layers_wanted(event.live_id, event.publication_id, event.account_id, event.rids)
+        elif isinstance(event, SpeakerChanged):
+            await self._course.speaker_changed(event.live_id, event.publication_id)
+        elif isinstance(event, ViewerChanged):
+            await self._course.viewer_changed(event.live_id, event.publication_id, event.account_id, event.state, None)
+        elif isinstance(event, SessionClosed) and event.kind == "watch" and event.reason in CLOSED_FOR_VIEWER:
+            await self._course.viewer_changed(event.live_id, event.publication_id, event.account_id, "closed", event.reason)
         elif isinstance(event, WorkerDown):
             log.warning("media worker away", worker=event.index, lives=len(event.live_ids))
             await self._course.all_away(event.live_ids)

@@ -55,7 +55,11 @@ def advertised_hosts(settings: Settings) -> tuple[str, ...]:
 
 
 def media_bind_host(settings: Settings) -> str:
-    return "127.0.0.1" if advertised_hosts(settings) == ("127.0.0.1",) else "0.0.0.0"
+    """Where the media sockets are bound: both families with one socket, where an IPv6 address is told to peers."""
+    hosts = advertised_hosts(settings)
+    if hosts == ("127.0.0.1",):
+        return "127.0.0.1"
+    return "::" if any(":" in host for host in hosts) and socket.has_ipv6 else "0.0.0.0"
 
 
 def own_url(settings: Settings, port: int) -> str:
@@ -149,6 +153,7 @@ def run_media(settings: Settings, index: int) -> int:
             socket_path=settings.media_socket(index),
             udp_host=media_bind_host(settings),
             udp_port=settings.media_port + index if settings.media_port else 0,
+            tcp_port=(settings.media_port + index if settings.media_port else 0) if settings.media_tcp else None,
             advertised_hosts=advertised_hosts(settings),
             recorder_socket=settings.recorder_socket,
             log_format=settings.log_format,

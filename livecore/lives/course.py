@@ -117,6 +117,22 @@ class Course:
         publications = await self._lives.publications(None, live_id)
         await self._signals.to_room(f"live:{live_id}", "live:publications", {"live": live_id, "publications": publications})
 
+    async def layers_wanted(self, live_id: str, publication_id: str, account_id: str | None, rids: Sequence[str]) -> None:
+        """Which of a publisher's simulcast layers anybody watches; it need not send the others."""
+        if account_id is not None:
+            data = {"live": live_id, "publication": publication_id, "rids": list(rids)}
+            await self._signals.to_account(account_id, "live:layers", data)
+
+    async def speaker_changed(self, live_id: str, publication_id: str | None) -> None:
+        """Of several publications, who speaks now."""
+        await self._signals.to_room(f"live:{live_id}", "live:speaker", {"live": live_id, "publication": publication_id})
+
+    async def viewer_changed(self, live_id: str, publication_id: str, account_id: str | None, state: str, reason: str | None) -> None:
+        """What becomes of a viewer's picture when its path carries none, or of its session."""
+        if account_id is not None:
+            data = {"live": live_id, "publication": publication_id, "state": state, "reason": reason}
+            await self._signals.to_account(account_id, "live:session", data)
+
     async def recording_finished(self, recording: Mapping[str, Any]) -> bool:
         """A file is whole. True when it was dealt with (kept as a video, or not wanted): the recorder may then delete its own."""
         async with self._db.read() as conn:

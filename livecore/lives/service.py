@@ -77,6 +77,7 @@ class Lives:
         media: MediaControl,
         rooms: LiveRooms,
         standing: Standing,
+        publish_token_s: int,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -88,6 +89,7 @@ class Lives:
         self._media = media
         self._rooms = rooms
         self._standing = standing
+        self._publish_token_ms = publish_token_s * 1000
 
     async def start(self) -> Callable[[], Awaitable[None]]:
         return await self._standing.start()
@@ -158,7 +160,11 @@ class Lives:
             ).scalar_one_or_none()
             if known is not None:
                 publication_id = known
-                await conn.execute(update(live_publication).where(live_publication.c.id == known).values(token_hash=token.hash))
+                await conn.execute(
+                    update(live_publication)
+                    .where(live_publication.c.id == known)
+                    .values(token_hash=token.hash, created_ms=self._clock.at_ms())
+                )
             else:
                 await conn.execute(
                     insert(live_publication).values(
@@ -171,6 +177,13 @@ class Lives:
                     )
                 )
         return Invitation(publication_id, live_id, token.secret)
+
+    async def renew_token(self, me: Principal, live_id: str) -> Invitation:
+        """The host's right to publish anew: the token before is worth nothing from now on."""
+        row = await self._owned(me, live_id)
+        if row["state"] == "ended":
+            raise errors.Gone("This live is over.")
+        return await self._invite(live_id, me.account_id)
 
     async def invite_guest(self, me: Principal, live_id: str, username: str) -> Invitation:
         """A guest's right to publish; given to the host, who hands it on, and told to the guest as a notice."""
@@ -419,6 +432,8 @@ class Lives:
             row = (await conn.execute(query.where(live_publication.c.token_hash == rules.token_hash(token)))).mappings().one_or_none()
         if row is None or row["live_id"] != live_id:
             raise errors.Unauthorised("This token does not publish here.")
+        if self._clock.at_ms() >= row["created_ms"] + self._publish_token_ms:
+            raise errors.Unauthorised("This token has expired.", type="token_expired")
         if row["state"] == "ended" or row["disabled_reason"] is not None:
             raise errors.Gone("This live is over.", type="ended")
         if not await self._directory.is_active(row["account_id"]):

@@ -167,6 +167,11 @@ class MediaPlane:
         message = {"t": "prefer_layer", "session": session_id, "rid": rid, "max_height": max_height}
         await self._ask(self._of_session(session_id), message)
 
+    async def layers(self, session_id: str) -> dict[str, Any]:
+        """`{layers: [{rid, height, bitrate_bps}], current, rid, max_height}` of a viewer's picture. Raises NoSuchSession."""
+        answer: dict[str, Any] = await self._ask(self._of_session(session_id), {"t": "layers", "session": session_id})
+        return answer
+
     async def end_live(self, live_id: str) -> None:
         """End every publication of a live, and with them its viewers' sessions and its recordings."""
         remote = self._of_live(live_id)

@@ -74,14 +74,18 @@ class Transport:
     def tag_bytes(self) -> int:
         return self._protector.tag_bytes if self._protector else 16
 
-    def on_check(self, request: stun.Message, source: SocketAddress, now: float) -> CheckResult:
-        """A binding request from `source`; answered at once. The result says which addresses are now this peer's."""
+    def on_check(self, request: stun.Message, source: SocketAddress, now: float, wire: Wire | None = None) -> CheckResult:
+        """A binding request from `source`, over `wire` (None: the one before); answered at once, the same way.
+
+        The result says which addresses are now this peer's.
+        """
+        wire = wire or self._wire
         result = self.ice.on_request(request, source[:2], now)
         if result.response is None:
             return result
-        self._wire.send(result.response, source)
+        wire.send(result.response, source)
         if result.moved:
-            self.address = source
+            self.address, self._wire = source, wire
         if self._dtls is None and self.state == "checking":
             self.state = "handshake"
             self._dtls = Dtls(self._certificate, self._fingerprints, client=self._dtls_client, now=now)

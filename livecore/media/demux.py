@@ -3,7 +3,7 @@
 from collections import Counter
 
 from livecore.media import stun
-from livecore.media.connection import SocketAddress, Transport
+from livecore.media.connection import SocketAddress, Transport, Wire
 from livecore.media.drops import Counters, Drop
 
 # Consent runs out after thirty seconds: connected peers are looked at this often.
@@ -45,8 +45,8 @@ class Demultiplexer:
             if self._by_address.get(address) is transport:
                 del self._by_address[address]
 
-    def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float) -> None:
-        """One datagram from the socket. Never raises for what it holds: it is acted on, or counted and dropped."""
+    def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float, wire: Wire | None = None) -> None:
+        """One datagram, and the wire that it came over. Never raises for what it holds: it is acted on, or counted and dropped."""
         self.received += 1
         if not data:
             self.drops[Drop.EMPTY] += 1
@@ -59,7 +59,7 @@ class Demultiplexer:
             else:
                 transport.on_srtp(data, at, now)
         elif first < 4:
-            self._on_stun(data, source, now)
+            self._on_stun(data, source, now, wire)
         elif 19 < first < 64:
             transport = self._by_address.get(source[:2])
             if transport is None:
@@ -69,7 +69,7 @@ class Demultiplexer:
         else:
             self.drops[Drop.FIRST_BYTE] += 1
 
-    def _on_stun(self, data: bytes, source: SocketAddress, now: float) -> None:
+    def _on_stun(self, data: bytes, source: SocketAddress, now: float, wire: Wire | None) -> None:
         try:
             message = stun.parse(data)
         except stun.StunError:
@@ -88,7 +88,7 @@ class Demultiplexer:
             # Whoever forges another's source address must not draw that one's packets to a session of his own.
             self.drops[Drop.ADDRESS_TAKEN] += 1
             return
-        result = transport.on_check(message, source, now)
+        result = transport.on_check(message, source, now, wire)
         if result.drop is not None:
             self.drops[result.drop] += 1
         if result.response is not None:

@@ -14,6 +14,7 @@ class Drop(StrEnum):
     UNKNOWN_ADDRESS = "unknown_address"
     SEND_BUFFER_FULL = "send_buffer_full"
     SEND_FAILED = "send_failed"
+    TOO_MANY_CONNECTIONS = "too_many_tcp_connections"
     # STUN and ICE
     STUN_MALFORMED = "stun_malformed"
     STUN_NOT_REQUEST = "stun_not_a_binding_request"

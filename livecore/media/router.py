@@ -74,12 +74,14 @@ class Router:
         emit: Callable[[WorkerEvent], None],
         to_recorder: ToRecorder,
         rng: random.Random,
+        tcp_port: int | None = None,
     ) -> None:
         self._settings = settings
         self._certificate = certificate
         self._peers = peers
         self._wire = wire
         self._addresses = addresses
+        self._tcp_port = tcp_port  # None: UDP alone
         self._emit = emit
         self._rng = rng
         self.outbox = Outbox()
@@ -161,7 +163,7 @@ class Router:
         session.remote_ufrag = fragment.ufrag
         credentials = session.transport.ice.restart()
         self._peers.index(session.transport)
-        body = sdp.write_fragment(credentials.ufrag, credentials.password, self._addresses)
+        body = sdp.write_fragment(credentials.ufrag, credentials.password, self._addresses, self._tcp_port)
         return PatchAnswer(200, body, session.etag)
 
     def close_session(self, session_id: str, reason: str, now: float) -> None:
@@ -178,10 +180,14 @@ class Router:
 
     def prefer_layer(self, session_id: str, rid: str | None, max_height: int | None = None) -> None:
         """What a viewer asks for from now on: no better layer than `rid`, none higher than `max_height` pixels."""
+        self.viewer(session_id).wish = Wish(rid, max_height)
+
+    def viewer(self, session_id: str) -> ViewerSession:
+        """Raises NoSuchSession, also for a publisher's."""
         session = self.sessions.get(session_id)
         if not isinstance(session, ViewerSession):
             raise NoSuchSession("no such session")
-        session.wish = Wish(rid, max_height)
+        return session
 
     def end_live(self, live_id: str, now: float, reason: str = "ended") -> None:
         for published in list(self._by_live.get(live_id, {}).values()):
@@ -396,6 +402,7 @@ class Router:
             self._rng.getrandbits(53),
             # A dependency descriptor with its structure is longer than a one-byte header holds.
             offer.extmap_mixed and any(Extension.DEPENDENCY in section.extensions for section in sections),
+            self._tcp_port,
         )
         return Answer(sdp.write_answer(sections, end), session.session_id, session.etag)
 

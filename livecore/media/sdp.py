@@ -13,6 +13,8 @@ from livecore.media.extensions import BY_URI, URIS, Extension
 SIZE_LIMIT_BYTES = 65_536
 SECTION_LIMIT = 16
 CODEC_LIMIT = 96
+# RFC 6544 section 4.2: below every candidate over UDP (type preference 90), passive (direction preference 4).
+_TCP_PRIORITY = 90 << 24 | (4 << 13 | 0x1FFF) << 8 | 255
 _TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
 _RID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 
@@ -303,13 +305,20 @@ class Endpoint:
     addresses: Sequence[tuple[str, int]]
     session_number: int
     extmap_mixed: bool = False
+    tcp_port: int | None = None  # None: UDP alone
 
 
-def candidates(addresses: Sequence[tuple[str, int]]) -> list[str]:
-    """Host candidates (RFC 8839) in falling priority."""
-    return [
+def candidates(addresses: Sequence[tuple[str, int]], tcp_port: int | None = None) -> list[str]:
+    """Host candidates (RFC 8839) in falling priority; those over TCP wait for the peer to connect (RFC 6544)."""
+    lines = [
         f"a=candidate:{index + 1} 1 udp {2130706431 - 256 * index} {host} {port} typ host" for index, (host, port) in enumerate(addresses)
     ]
+    if tcp_port is not None:
+        lines += [
+            f"a=candidate:{len(addresses) + index + 1} 1 tcp {_TCP_PRIORITY - 256 * index} {host} {tcp_port} typ host tcptype passive"
+            for index, (host, _) in enumerate(addresses)
+        ]
+    return lines
 
 
 def write_answer(sections: Sequence[AnswerSection], end: Endpoint) -> str:
@@ -364,11 +373,11 @@ def write_answer(sections: Sequence[AnswerSection], end: Endpoint) -> str:
             if section.rtx_ssrc:
                 lines.append(f"a=ssrc-group:FID {section.ssrc} {section.rtx_ssrc}")
             lines += [f"a=ssrc:{ssrc} cname:{section.stream}" for ssrc in sources]
-        lines += [*candidates(end.addresses), "a=end-of-candidates"]
+        lines += [*candidates(end.addresses, end.tcp_port), "a=end-of-candidates"]
     return "\r\n".join(lines) + "\r\n"
 
 
-def write_fragment(ufrag: str, password: str, addresses: Sequence[tuple[str, int]]) -> str:
+def write_fragment(ufrag: str, password: str, addresses: Sequence[tuple[str, int]], tcp_port: int | None = None) -> str:
     """The answer to an ICE restart (RFC 9725 section 4.3.3)."""
-    lines = ["a=ice-lite", f"a=ice-ufrag:{ufrag}", f"a=ice-pwd:{password}", *candidates(addresses), "a=end-of-candidates"]
+    lines = ["a=ice-lite", f"a=ice-ufrag:{ufrag}", f"a=ice-pwd:{password}", *candidates(addresses, tcp_port), "a=end-of-candidates"]
     return "\r\n".join(lines) + "\r\n"

@@ -12,6 +12,8 @@ class WorkerSettings:
     socket_path: Path
     udp_host: str = "0.0.0.0"
     udp_port: int = 0
+    # ICE over TCP, for networks without UDP: 0 takes the UDP port's number or any free one, None leaves it out.
+    tcp_port: int | None = None
     advertised_hosts: tuple[str, ...] = ()
     recorder_socket: Path | None = None  # None: nothing is recorded
     log_format: str = "json"

@@ -4,6 +4,7 @@ import resource
 import time
 from typing import Any
 
+from livecore.media import layers
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Drop
 from livecore.media.endpoint import Endpoint
@@ -12,6 +13,7 @@ from livecore.media.router import Router
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
 from livecore.media.subscription import Subscription
+from livecore.media.tcp import TcpEndpoint
 
 _DROPS = frozenset(Drop)
 
@@ -33,9 +35,24 @@ def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
     }
 
 
-def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint) -> dict[str, Any]:
+def of_layers(viewer: ViewerSession, now: float) -> dict[str, Any]:
+    """What a viewer may choose from, the thinnest first, and what it has and wishes."""
+    video = next((s for s in viewer.subscriptions if s.track.kind == "video"), None)
+    offered = layers.order([layer for layer in video.track.offered_to_viewers(now) if layer.alive]) if video is not None else []
+    current = video.forwarder.current if video is not None else None
+    return {
+        "layers": [{"rid": layer.rid, "height": layer.height, "bitrate_bps": layer.bitrate_bps} for layer in offered],
+        "current": None if current is None else current.rid,
+        "rid": viewer.wish.rid,
+        "max_height": viewer.wish.max_height,
+    }
+
+
+def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint, tcp: TcpEndpoint | None = None) -> dict[str, Any]:
     """`drops`: packets not acted on, by reason; `acts`: what was asked and repaired. Both since the worker's start."""
     totals = router.totals() + demux.drops + endpoint.drops
+    if tcp is not None:
+        totals += tcp.drops
     return {
         "cpu_s": time.process_time(),
         "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -44,6 +61,7 @@ def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint) -> dict[
         "recordings": len(router.recordings.taps),
         "datagrams_received": demux.received,
         "datagrams_sent": endpoint.datagrams_sent,
+        "tcp_connections": len(tcp.connections) if tcp is not None else 0,
         "segmentation_offload": endpoint.offload,
         "drops": {str(name): count for name, count in totals.items() if name in _DROPS},
         "acts": {str(name): count for name, count in totals.items() if name not in _DROPS},

@@ -1,6 +1,6 @@
 """The media worker's process: one UDP port for media, one Unix socket for the main processes, one loop.
 
-Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `prefer_layer`, `end_live`, `cut`,
+Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `prefer_layer`, `layers`, `end_live`, `cut`,
 `start_recording`, `stop_recording`, `stats`. Events go to every main process; a newly connected one is first told what is
 published (`hello`). With no main process for a while, or on SIGTERM, everything is closed, recordings are finished, and the
 process ends.
@@ -25,6 +25,7 @@ from livecore.media.endpoint import Endpoint
 from livecore.media.recorder_link import RecorderLink
 from livecore.media.router import Router
 from livecore.media.settings import WorkerSettings
+from livecore.media.tcp import TcpEndpoint
 from livecore.media.transport import generate_certificate
 from livecore.platform import ipc
 
@@ -54,6 +55,12 @@ class Worker:
             settings.udp_host, settings.udp_port, self.demux.on_datagram, self._drained, self._backlog, settings.backlog_limit
         )
         hosts = settings.advertised_hosts or (self.endpoint.host,)
+        self.tcp: TcpEndpoint | None = None
+        if settings.tcp_port is not None:
+            wanted = settings.tcp_port or self.endpoint.port
+            self.tcp = TcpEndpoint(settings.udp_host, wanted, self.demux.on_datagram, self._drained)
+            if self.tcp.port is None and not settings.tcp_port:
+                self.tcp = TcpEndpoint(settings.udp_host, 0, self.demux.on_datagram, self._drained)
         self._link: RecorderLink | None = None
         if settings.recorder_socket is not None:
             self._link = RecorderLink(settings.recorder_socket, f"media-{settings.index}", self._recorder_ready, self._from_recorder)
@@ -66,6 +73,7 @@ class Worker:
             self._emit,
             self._link.send if self._link else _no_recorder,
             random.SystemRandom(),
+            self.tcp.port if self.tcp is not None else None,
         )
         self._mains: set[ipc.Connection] = set()
         self._left_alone = asyncio.Event()  # set while no main process is connected
@@ -80,6 +88,10 @@ class Worker:
     async def start(self) -> None:
         self._server = await ipc.serve(self.settings.socket_path, self._make_connection)
         self.endpoint.start()
+        if self.tcp is not None:
+            if self.tcp.port is None:
+                log.error("media_tcp_port_taken", port=self.settings.tcp_port)
+            await self.tcp.start()
         if self._link is not None:
             self._link.start()
         self._tick()
@@ -102,6 +114,8 @@ class Worker:
         if self._server is not None:
             self._server.close()
         self.endpoint.close()
+        if self.tcp is not None:
+            self.tcp.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 await self._left_alone.wait()
@@ -132,7 +146,7 @@ class Worker:
             self._tell_load(now)
         if now >= self._counters_due:
             self._counters_due = now + COUNTERS_INTERVAL_S
-            counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint)}
+            counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint, self.tcp)}
             for connection in self._mains:
                 connection.send(counters)
         if self._orphaned_at is not None and now - self._orphaned_at > self.settings.orphan_s:
@@ -212,6 +226,8 @@ class Worker:
             return router.close_session(m["session"], m["reason"], now)
         if kind == "prefer_layer":
             return router.prefer_layer(m["session"], m["rid"], m.get("max_height"))
+        if kind == "layers":
+            return statistics.of_layers(router.viewer(m["session"]), now)
         if kind == "end_live":
             return router.end_live(m["live"], now)
         if kind == "cut":
@@ -223,7 +239,7 @@ class Worker:
         if kind == "stats":
             return statistics.of_live(router, m["live"], now)
         if kind == "worker_stats":
-            return statistics.of_worker(router, self.demux, self.endpoint)
+            return statistics.of_worker(router, self.demux, self.endpoint, self.tcp)
         raise KeyError(kind)
 
     # -- the recorder

@@ -75,6 +75,12 @@ class Guest(Model):
     token: str
 
 
+class WatchToken(Model):
+    whep: str
+    token: str = Field(description="Watches this live and nothing else.")
+    expires_at: int
+
+
 class RestrictionChange(Body):
     username: str = Field(min_length=1, max_length=40)
     kind: Literal["muted", "banned"]
@@ -214,6 +220,22 @@ async def invite(call: Call, body: GuestNew) -> Reply:
     """Give somebody the right to publish in this live beside you."""
     invitation = await call.app.lives.invite_guest(call.me, call.path["id"], body.username)
     return Reply(Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token))
+
+
+@routes.post("/api/v1/lives/{id}/publish-token", ok=(201, Guest), errors=(410,))
+async def renew(call: Call) -> Reply:
+    """A new token to publish to your live; the one before stops to work."""
+    invitation = await call.app.lives.renew_token(call.me, call.path["id"])
+    return Reply(Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token), status=201)
+
+
+@routes.post("/api/v1/lives/{id}/watch-token", ok=(201, WatchToken), errors=(410,))
+async def watch_token(call: Call) -> Reply:
+    """A token for a player (WHEP) that watches this one live as you, until it expires."""
+    facts = await call.app.lives.may_join(call.me.account_id, call.path["id"])
+    token = call.app.watch_token(facts.id, call.me.account_id)
+    expires_at = call.app.clock.at_ms() + call.app.settings.watch_token_s * 1000
+    return Reply(WatchToken(whep=f"/whep/{facts.id}", token=token, expires_at=expires_at), status=201)
 
 
 @routes.post("/api/v1/lives/{id}/restrictions", body=RestrictionChange, ok=(204, None))

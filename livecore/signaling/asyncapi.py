@@ -26,6 +26,12 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "live:viewers": (models.LiveViewers, "How many watch; at most twice a second"),
     "live:reactions": (models.LiveReactions, "Reactions since the last time; at most twice a second"),
     "live:publications": (models.LivePublications, "Which publications there are"),
+    "live:speaker": (models.LiveSpeaker, "Of several publications, the one that speaks"),
+    "live:layers": (models.LiveLayers, "To a publisher: which of its simulcast layers anybody watches; the others need not be sent"),
+    "live:session": (
+        models.LiveSession,
+        "To a viewer: its path carries sound only, or the picture again, or the session has ended and why",
+    ),
     "live:ended": (models.LiveEnded, "The live is over"),
     "friend:request": (models.Free, "Somebody asks to be your friend"),
     "friend:accepted": (models.Free, "Somebody is your friend now"),

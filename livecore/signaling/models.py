@@ -305,6 +305,24 @@ class KeysLow(Told):
     left: int
 
 
+class LiveSpeaker(Told):
+    live: str
+    publication: str | None
+
+
+class LiveLayers(Told):
+    live: str
+    publication: str
+    rids: list[str]
+
+
+class LiveSession(Told):
+    live: str
+    publication: str
+    state: Literal["sound_only", "picture", "closed"]
+    reason: str | None
+
+
 class Free(BaseModel):
     """A notice or a friend event: described with its REST resource."""
 

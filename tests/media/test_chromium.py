@@ -36,8 +36,8 @@ pytestmark = [
 
 
 @asynccontextmanager
-async def stage(directory: Path, relays: list[Relay] | None = None) -> AsyncIterator[tuple[MediaProcess, Browser, str]]:
-    async with media_process(directory) as media, whip_server(media.plane, relays) as address, async_playwright() as playwright:
+async def stage(directory: Path, relays: list[Relay] | None = None, **settings: Any) -> AsyncIterator[tuple[MediaProcess, Browser, str]]:
+    async with media_process(directory, **settings) as media, whip_server(media.plane, relays) as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield media, browser, address
@@ -239,3 +239,12 @@ async def test_layers_of_a_scalable_publisher_are_left_out_for_one_viewer_alone(
         before = (await viewer.evaluate("stats()"))["video"]["frames"]
         stats = await playing(viewer, before + 30)
         assert stats["video"]["plis"] <= 2
+
+
+async def test_browser_watches_over_tcp_where_there_is_no_udp(tmp_path: Path) -> None:
+    async with stage(tmp_path, tcp_port=0) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8")
+        assert (await viewer.evaluate("watch('live', null, 0, { tcp: true })"))["status"] == 201
+        stats = await playing(viewer, 30)
+        assert stats["path"]["protocol"] == "tcp"

@@ -1,0 +1,218 @@
+"""WHIP (RFC 9725) and WHEP through HTTP, header by header and code by code."""
+
+import re
+
+import pytest
+
+from bench.rtcpeer import RtcPeer
+from tests.clocks import ShiftedClock
+from tests.conftest import StartServer
+from tests.flows.broadcast import SDP, Broadcast, watch
+from tests.people import Person
+from tests.serving import Answer, Server
+from tests.waiting import until
+
+FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
+
+
+def fragment(ufrag: str = "abcd", password: str = "0123456789012345678901") -> str:
+    return f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=mid:0\r\na=end-of-candidates\r\n"
+
+
+async def offered(person: Person, live: str, token: str | None = None, query: str = "") -> Answer:
+    offer = RtcPeer().offer_to_watch()
+    return await person.server.call("POST", f"/whep/{live}{query}", data=offer, headers=SDP, token=token or person.access)
+
+
+async def test_publishing_and_watching_answer_as_the_standards_say(start_server: StartServer) -> None:
+    server = await start_server(media=True, ice_servers="stun:stun.example.org,turn:turn.example.org?transport=udp", turn_secret="north")
+    anna, ben = await server.person("anna"), await server.person("ben")
+    live = (await anna.post("/api/v1/lives", {"title": "Standards", "codec": "vp8"})).json
+
+    early = await offered(ben, live["id"])
+    assert (early.status, early.type) == (409, "no_publisher")
+    assert int(early.headers["Retry-After"]) >= 1
+    assert early.headers["Access-Control-Allow-Origin"] == "*"
+
+    broadcast = Broadcast(anna)
+    broadcast.live = live
+    await broadcast.publish()
+    await broadcast.on_the_air()
+    try:
+        answer = await offered(ben, live["id"])
+        assert answer.status == 201
+        assert answer.headers["Content-Type"].startswith("application/sdp")
+        assert answer.body.startswith(b"v=0")
+        assert re.fullmatch(r'"[^"]+"', answer.headers["ETag"])
+        assert answer.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
+        exposed = answer.headers["Access-Control-Expose-Headers"]
+        assert all(name in exposed for name in ("Location", "ETag", "Link"))
+        links = answer.headers.getall("Link")
+        assert links[0] == '<stun:stun.example.org>; rel="ice-server"'
+        assert re.match(
+            r'<turn:turn\.example\.org\?transport=udp>; rel="ice-server"; username="\d+:[0-9a-f]+"; credential="[^"]+"; credential-type="password"',
+            links[1],
+        )
+        await _session(ben, answer)
+        await _session_of_another(anna, ben, answer)
+
+        gone = await ben.server.call("DELETE", answer.headers["Location"], token=ben.access)
+        assert gone.status == 200
+        assert (await ben.server.call("DELETE", answer.headers["Location"], token=ben.access)).status == 404
+    finally:
+        await broadcast.stop()
+    # The publisher's own session: its end is the end of the publication.
+    ended = await server.call("DELETE", broadcast.session, token=live["token"])
+    assert ended.status in (200, 404)
+
+
+async def _session(ben: Person, created: Answer) -> None:
+    """PATCH: 428 without a tag, 412 with another, 204 for a trickle, 200 and a new tag for a restart, 400 and 415 for what is neither."""
+    place, tag = created.headers["Location"], created.headers["ETag"]
+
+    async def patch(body: str, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await ben.server.call("PATCH", place, data=body, headers=FRAGMENT | named, token=ben.access)
+
+    assert (await patch(fragment())).status == 428
+    assert (await patch(fragment(), If_Match='"another"')).status == 412
+    candidate = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"
+    trickled = await patch(candidate, If_Match=tag)
+    assert (trickled.status, trickled.body) == (204, b"")
+    restarted = await patch(fragment("efgh", "9876543210987654321098"), If_Match="*")
+    assert restarted.status == 200
+    assert restarted.headers["Content-Type"].startswith(FRAGMENT["Content-Type"])
+    assert b"a=ice-ufrag:" in restarted.body
+    assert b"a=ice-pwd:" in restarted.body
+    assert b"a=candidate:" in restarted.body
+    assert restarted.headers["ETag"] != tag
+    assert (await patch(candidate, If_Match=tag)).status == 412
+    assert (await patch("hello", If_Match="*")).status == 400
+    wrong = await ben.server.call(
+        "PATCH", place, data="{}", headers={"Content-Type": "application/json", "If-Match": "*"}, token=ben.access
+    )
+    assert wrong.status == 415
+    assert wrong.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
+    nobody = await ben.server.call("PATCH", place, data="", headers=FRAGMENT)
+    assert nobody.status == 401
+    assert nobody.headers["Access-Control-Allow-Origin"] == "*", "refusals too are to be read"
+    for method in ("GET", "PUT", "POST"):
+        assert (await ben.server.call(method, place, data="v=0", headers=SDP, token=ben.access)).status == 405
+
+
+async def _session_of_another(anna: Person, ben: Person, created: Answer) -> None:
+    place = created.headers["Location"]
+    assert (await anna.server.call("DELETE", place, token=anna.access)).status == 403
+    assert (await anna.server.call("DELETE", place + "x", token=ben.access)).status == 403
+    preflight = await anna.server.call("OPTIONS", place)
+    assert preflight.status == 204
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "If-Match" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("hello", SDP, 400),
+        ("v=0\r\n", SDP, 400),
+        ("v=0", {"Content-Type": "text/plain"}, 415),
+        ("\xff", SDP, 400),
+        ("v=0" + "x" * 120_000, SDP, 413),
+    ],
+)
+async def test_offers_that_are_none_are_refused_in_the_standards_words(
+    server: Server, body: str, headers: dict[str, str], status: int
+) -> None:
+    anna = await server.person("anna")
+    live = (await anna.post("/api/v1/lives", {"title": "Refused"})).json
+    answer = await server.call("POST", live["whip"], data=body.encode("latin-1"), headers=headers, token=live["token"])
+    # Without a media worker the description is not read: then it says that the plane is away.
+    assert answer.status in (status, 503 if (status == 400 and body.startswith("v=0")) or body == "hello" else status)
+    assert (await server.call("GET", live["whip"], token=live["token"])).status == 405
+
+
+async def test_codec_that_nobody_here_forwards_is_not_acceptable(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna = await server.person("anna")
+    live = (await anna.post("/api/v1/lives", {"title": "Theora"})).json
+    offer = RtcPeer().offer_to_publish("vp8", audio=False).replace("VP8/90000", "theora/90000")
+
+    async def answered() -> Answer | None:
+        answer = await server.call("POST", live["whip"], data=offer, headers=SDP, token=live["token"])
+        return None if answer.status == 503 else answer
+
+    refused = await until(answered, "the media plane")
+    assert (refused.status, refused.type) == (406, "no_common_codec")
+    broken = await server.call("POST", live["whip"], data="v=0\r\nm=video", headers=SDP, token=live["token"])
+    assert (broken.status, broken.type) == (400, "bad_offer")
+
+
+async def test_watch_token_watches_one_live_and_does_nothing_else(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna).start()
+    try:
+        other = (await anna.post("/api/v1/lives", {"title": "Another"})).json
+        told = await ben.post(f"/api/v1/lives/{broadcast.id}/watch-token")
+        assert told.status == 201
+        token = told.json["token"]
+        created = await offered(ben, broadcast.id, token)
+        assert created.status == 201
+        assert (await offered(ben, other["id"], token)).status == 401
+        assert (await offered(ben, broadcast.id, token + "x")).status == 401
+        assert (await server.call("GET", "/api/v1/me", token=token)).status == 401
+        publish = await server.call("POST", broadcast.live["whip"], data=RtcPeer().offer_to_publish(), headers=SDP, token=token)
+        assert publish.status == 401
+        assert (await offered(ben, broadcast.id, broadcast.live["token"])).status == 401, "a publish token watches nothing"
+        assert (await server.call("DELETE", created.headers["Location"], token=token)).status == 200
+        assert (await anna.put("/api/v1/blocks/ben")).status in (200, 201, 204)
+        assert (await offered(ben, broadcast.id, token)).status == 404, "a block holds for it too"
+    finally:
+        await broadcast.end()
+
+
+async def test_tokens_expire_and_a_new_one_ends_the_old(start_server: StartServer) -> None:
+    clock = ShiftedClock()
+    server = await start_server(clock=clock, publish_token_s=3600, watch_token_s=600)
+    anna = await server.person("anna")
+    live = (await anna.post("/api/v1/lives", {"title": "Once"})).json
+
+    async def publish(token: str) -> Answer:
+        return await server.call("POST", live["whip"], data="hello", headers=SDP, token=token)
+
+    assert (await publish(live["token"])).status != 401
+    watching = (await anna.post(f"/api/v1/lives/{live['id']}/watch-token")).json
+    renewed = (await anna.post(f"/api/v1/lives/{live['id']}/publish-token")).json
+    assert (await publish(live["token"])).status == 401
+    assert (await publish(renewed["token"])).status != 401
+    clock.advance(601)
+    late = await server.call("POST", watching["whep"], data="hello", headers=SDP, token=watching["token"])
+    assert (late.status, late.type) == (401, "token_expired")
+    clock.advance(3000)
+    late = await publish(renewed["token"])
+    assert (late.status, late.type) == (401, "token_expired")
+
+
+async def test_viewer_asks_for_a_layer_over_http(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna).start()
+    try:
+        created = await offered(ben, broadcast.id, query="?max_height=360&trace=1")
+        assert created.status == 201
+        place = created.headers["Location"] + "/layers"
+        told = await ben.get(place)
+        assert (told.status, told.json["max_height"], told.json["rid"]) == (200, 360, None)
+        assert [layer["rid"] for layer in told.json["layers"]] == [""]
+        assert (await ben.put(place, {"rid": "m", "max_height": None})).status == 204
+        assert (await ben.get(place)).json["rid"] == "m"
+        assert (await anna.put(place, {"rid": "h"})).status == 403
+        assert (await ben.put(place, {"max_height": 0})).status == 422
+        assert (await offered(ben, broadcast.id, query="?max_height=tall")).status == 422
+        publisher = await server.call("GET", broadcast.session + "/layers", token=broadcast.live["token"])
+        assert publisher.status == 404
+        peer = await watch(ben, broadcast.id)
+        await until(lambda: peer.received > 10, "pictures")
+        peer.close()
+    finally:
+        await broadcast.end()
