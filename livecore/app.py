@@ -50,6 +50,7 @@ from livecore.platform.migrations import migrate
 from livecore.platform.readiness import check_all
 from livecore.platform.sms import make_sms_sender
 from livecore.platform.storage import ObjectStorage, make_storage
+from livecore.platform.webpush import HttpPushSender
 from livecore.ports import (
     Activity,
     Authenticator,
@@ -69,6 +70,7 @@ from livecore.privacy.erasure import Erasure
 from livecore.privacy.exporting import Exports
 from livecore.privacy.minors import Minors
 from livecore.privacy.retention import Retention
+from livecore.push.service import Push
 from livecore.rest import ROUTES, openapi, whip
 from livecore.rest.api import APP, mount, problems
 from livecore.rest.web import WEB_DEMO, WebDemo
@@ -319,7 +321,22 @@ class App:
             signals,
             self.settings.one_time_keys,
         )
-        self.neighbours.device_watchers += [self.rooms.mailboxes, self.device_keys]
+        sender = HttpPushSender()
+        self._stack.push_async_callback(sender.close)
+        self.push = Push(
+            self.db,
+            self.keys,
+            self.clock,
+            self.jobs,
+            self.settings,
+            self.directory,
+            self.rooms.undelivered,
+            sender,
+        )
+        await self.push.start()
+        self._stack.push_async_callback(self.push.close)
+        self.rooms.on_commit = self.push.mark
+        self.neighbours.device_watchers += [self.rooms.mailboxes, self.device_keys, self.push]
         self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)

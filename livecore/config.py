@@ -78,6 +78,15 @@ class Settings(BaseSettings):
     mail_from: str = setting("livecore <no-reply@localhost>", "", "the sender of mails")
     sms_url: str = setting("", "", "an HTTP hook that takes {to, text}; empty = data_dir/outbox.jsonl", repr=False)
 
+    push_services: str = setting(
+        "fcm.googleapis.com,*.push.services.mozilla.com,*.notify.windows.com,web.push.apple.com",
+        "",
+        "hosts of browsers' push services, comma-separated: a client names the address, and no other host may be made to be called",
+    )
+    push_contact: str = setting("mailto:operator@localhost", "", "RFC 8292: how a push service reaches the operator; mailto: or https:")
+    push_every_s: float = setting(20.0, "s", "a device is woken at most this often: a phone in a pocket does not buzz for each line", ge=0)
+    push_ttl_s: int = setting(86400, "s", "how long a push service keeps a waking for a device that is off", ge=0)
+
     # -- accounts
     access_token_s: int = setting(900, "s", "short: a stolen one is of little use", ge=30)
     refresh_token_s: int = setting(30 * 86400, "s", "a person who comes back within a month stays signed in", ge=60)

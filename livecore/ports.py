@@ -354,6 +354,23 @@ class Directory(Protocol):
         """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
 
 
+class Undelivered(Protocol):
+    """What devices still lack; kept by `rooms`, asked by whoever wakes them."""
+
+    async def members_of(self, conversation_id: str) -> Sequence[str]:
+        """Accounts that read there; empty when it is gone."""
+
+    async def newest_waiting(self, devices: Mapping[str, str]) -> dict[str, int]:
+        """For each of these devices (id → account) that lacks a message: when the newest one was sent, in Unix milliseconds."""
+
+
+class PushSender(Protocol):
+    """Asks a push service to wake a device (RFC 8030), without content."""
+
+    async def push(self, endpoint: str, headers: Mapping[str, str]) -> Literal["sent", "gone", "failed"]:
+        """`gone`: the subscription has ended and is to be forgotten. Never raises for what the other side does."""
+
+
 class Companions(Protocol):
     """Who is in a conversation with whom; kept by `rooms`."""
 

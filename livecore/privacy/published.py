@@ -97,6 +97,12 @@ def recipients(settings: Settings) -> list[Recipient]:
             configured=bool(settings.database_url),
         ),
         Recipient(
+            name="push services of browsers",
+            receives=["that a device is woken; no content, nobody's name"],
+            why=["provide"],
+            configured=bool(settings.push_services),
+        ),
+        Recipient(
             name="relay of media (TURN)",
             receives=["network address of the device while a stream runs, encrypted media"],
             why=["provide"],

@@ -71,6 +71,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "media-src 'self' blob:",
         "connect-src 'self'",
         "manifest-src 'self'",
+        "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
@@ -158,6 +159,7 @@ class WebDemo:
             *pages,
             web.get("/docs", self.get_docs),
             web.get("/favicon.ico", self.get_icon),
+            web.get("/sw.js", self.get_worker),
             web.get("/robots.txt", self.get_robots),
             web.get("/assets/{build}/{name:.+}", self.get_asset),
             web.get("/vendor/{build}/{name}", self.get_vendor),
@@ -171,6 +173,10 @@ class WebDemo:
 
     async def get_icon(self, request: web.Request) -> web.Response:
         return _answer(request, self.assets["icons/icon.svg"], {"Cache-Control": "public, max-age=86400"})
+
+    async def get_worker(self, request: web.Request) -> web.Response:
+        """At the root, since a service worker serves what lies below its own address; looked up anew at each visit."""
+        return _answer(request, self.assets["sw.js"], {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 
     async def get_robots(self, request: web.Request) -> web.Response:
         return web.Response(text="User-agent: *\nAllow: /policies\nDisallow: /\n")

@@ -1,6 +1,6 @@
 """The parts of rooms, built and connected; what the composition hands over comes in, what edges call is an attribute."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from livecore.config import Settings
 from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations, Storage
@@ -22,6 +22,7 @@ from livecore.rooms.own_marks import OwnMarks
 from livecore.rooms.service import Messages
 from livecore.rooms.snapshots import Snapshots
 from livecore.rooms.store import Store
+from livecore.rooms.undelivered import UndeliveredMessages
 from livecore.rooms.writer import Writer
 
 
@@ -50,6 +51,8 @@ class Rooms:
         self._jobs = jobs
         self.snapshots = Snapshots(db)
         self.companions = Companionship(db)
+        self.undelivered = UndeliveredMessages(db, clock, self.snapshots)
+        self.on_commit: Callable[[Iterable[str]], None] | None = None  # told in which conversations something was said; None: nobody asks
         self.expiry = Expiry(db, clock, lambda: self.writer, self._expire_attachments, checkpoint, settings.message_ttl_s)
         self.writer = Writer(store, keys, clock, self._on_items, self.expiry.on_deleted)
         self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s, shared=shared)
@@ -85,6 +88,8 @@ class Rooms:
 
     def _on_items(self, items: list[Item]) -> None:
         self.hub.on_items(items)
+        if self.on_commit is not None:
+            self.on_commit(item.conversation_id for item in items if item.kind == "message")
 
     async def start(self) -> None:
         self._jobs.handle(expiry.JOB, self.expiry.run)

@@ -63,7 +63,7 @@ class Visitor:
             has_touch=size.width < 600,
             locale="en-GB",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page = await context.new_page()
         await page.add_init_script(WATCH_POLICY)
         one = cls(context, page, serving, username, number, size)

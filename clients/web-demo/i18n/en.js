@@ -356,6 +356,17 @@ export const en = {
     ended: "That device is signed out.",
   },
 
+  push: {
+    label: "Tell me when the page is closed",
+    why: "For this browser. The notice itself says nothing: not who wrote, and not what.",
+    title: "livecore",
+    body: "Something new is waiting for you.",
+    on: "This browser will tell you.",
+    off: "This browser stays quiet.",
+    denied: "Your browser does not let this page show notices. Allow them in its settings first.",
+    unreachable: "Your browser's push service cannot be reached.",
+  },
+
   password: {
     intro: "Changing it signs all your other devices out.",
     current: "Present password",
