@@ -19,9 +19,8 @@ from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
 from livecore.library.media_copier import ChildCopier
-from livecore.library.processing import Processing
-from livecore.library.reactions import Reactions
-from livecore.library.videos import Videos
+from livecore.library.assembly import Engines as LibraryEngines
+from livecore.library.assembly import LibraryParts
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
@@ -41,6 +40,7 @@ from livecore.platform.bus import MemoryBus, make_bus
 from livecore.platform.bus_redis import RedisBus
 from livecore.platform.clock import SystemClock
 from livecore.platform.database import SqlDatabase, database_url
+from livecore.platform.growing import make_growing
 from livecore.platform.jobs import SqlJobs
 from livecore.platform.keys import SqlKeys
 from livecore.platform.limits import RateLimiter
@@ -83,7 +83,7 @@ from livecore.signaling.signals import BusSignals
 from livecore.trust.audit import AuditLog
 from livecore.trust.claims import Claims
 from livecore.trust.notices import Notices
-from livecore.trust.policies import Policies
+from livecore.trust.policies import SHARING_NOTICE, Policies
 from livecore.trust.reports import Reports
 from livecore.trust.targets import Takedowns
 
@@ -122,6 +122,7 @@ class App:
         self.neighbours = Neighbours()
         self.url = ""  # empty until the server listens
         self.draining = False
+        self.sharing_notice = SHARING_NOTICE
         self._openapi: dict[str, Any] | None = None
 
     async def start(self, *, serving: bool = True) -> web.Application:
@@ -188,6 +189,7 @@ class App:
     def _build_trust(self) -> None:
         takedowns: dict[str, TakedownPort] = {
             "video": self.videos,
+            "image": self.images,
             "live": self.lives,
             "post": self.posts,
             "comment": self.reactions,
@@ -220,11 +222,12 @@ class App:
         )
         self.minors = Minors(self.db, self.clock, self.directory, self.accounts, self.erasure, self.audit)
         self.retention = Retention(self.db, self.jobs, self.clock, data.metadata)
-        self.retention.expiring += [self.claims.expire, self.exports.expire]
+        self.retention.expiring += [self.claims.expire, self.exports.expire, self.uploads.expire]
         # Owners' own steps first, while the rows that they need are there; the account itself last.
         self.erasure.erasers += [
             self.lives,
             self.rooms.eraser,
+            self.uploads,
             self.videos,
             self.reports,
             self.people,
@@ -415,9 +418,22 @@ class App:
         return session_id, grant.account_id
 
     def _start_library(self) -> None:
-        self.videos = Videos(self.db, self.clock, self.storage, self.jobs, self.relations, self.directory)
-        self.reactions = Reactions(self.db, self.clock, self.videos, self.relations)
-        self.processing = Processing(self.db, self.clock, self.storage, self.jobs)
+        library = LibraryParts(
+            LibraryEngines(
+                db=self.db,
+                clock=self.clock,
+                storage=self.storage,
+                growing=make_growing(self.storage),
+                jobs=self.jobs,
+                settings=self.settings,
+                relations=self.relations,
+                directory=self.directory,
+                signals=self.signals,
+                put_avatar=self.avatars.put,
+            )
+        )
+        self.videos, self.reactions, self.images = library.videos, library.reactions, library.images
+        self.uploads, self.copies = library.uploads, library.copies
         self.posts = Posts(self.db, self.clock, self.relations, self.directory)
         self.rooms.attachments.copier = ChildCopier()
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}

@@ -121,7 +121,25 @@ class Settings(BaseSettings):
     # -- content
     body_limit_bytes: int = setting(1 << 20, "bytes", "of a JSON request; uploads have their own path", ge=1024)
     avatar_limit_bytes: int = setting(10 << 20, "bytes", "of a picture as it comes from a phone", ge=1024)
+    image_limit_bytes: int = setting(30 << 20, "bytes", "of a picture for posts and messages, as a camera writes it", ge=1024)
     image_limit_pixels: int = setting(50_000_000, "pixels", "the largest phone camera; a bomb has more", ge=1_000_000)
+    upload_limit_bytes: int = setting(16 << 30, "bytes", "of one file: some hours of a phone's 4K", ge=1 << 20)
+    upload_quota_bytes: int = setting(200 << 30, "bytes", "an account's videos and what it is sending, together", ge=1 << 20)
+    upload_idle_s: int = setting(86400, "s", "an upload without a new byte for this long is forgotten: a night without network", ge=60)
+    uploads_open: int = setting(100, "uploads", "an account's at one time; clients that send in parallel make some ten of one file", ge=1)
+    uploads_at_once: int = setting(64, "requests", "a process reads at a time; on a remote store each holds 8 MiB", ge=1)
+    storage_reserve_bytes: int = setting(1 << 30, "bytes", "of the disk that uploads leave free: the database lives there too", ge=0)
+    video_ladder: Literal["needed", "always"] = setting(
+        "needed", "", "needed = HLS renditions only of what browsers cannot play as it came; always = of every upload"
+    )
+    video_limit_s: int = setting(12 * 3600, "s", "a longer file is refused: its renditions would take a machine for days", ge=10)
+    transcodes: int = setting(1, "processes", "at once, a main process: the cores belong to those who are live", ge=1, le=64)
+    transcode_nice: int = setting(19, "", "priority of what works on files, 19 = whatever nobody else wants", ge=0, le=19)
+    transcode_cpu_s: int = setting(6 * 3600, "s", "of a processor for one rendition of one video; more is a bomb", ge=60)
+    send_files: Literal["self", "x-accel", "redirect"] = setting(
+        "self", "", "who carries the bytes: livecore; nginx by X-Accel-Redirect (files); the store by a signed redirect (S3)"
+    )
+    accel_prefix: str = setting("/_objects/", "", "nginx's internal location of the objects directory, for send_files x-accel")
     media_link_s: int = setting(6 * 3600, "s", "a signed link outlives the longest sitting, not the day", ge=60)
 
     # -- policies, claims and safety
@@ -241,6 +259,7 @@ RATES: dict[str, Rate] = {
     "live_start_per_account": Rate(30, 3600, "notification spam"),
     "join_per_account": Rate(240, 60, "media sessions opened to exhaust a worker"),
     "upload_per_account": Rate(200, 86400, "storage filled"),
+    "upload_part_per_account": Rate(6000, 600, "an upload sent byte by byte: each part costs a disk flush"),
     "write_per_account": Rate(600, 60, "any other change"),
     "read_per_account": Rate(6000, 60, "scraping"),
     "anonymous_per_address": Rate(1200, 60, "open pages fetched in a loop"),

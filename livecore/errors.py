@@ -13,10 +13,13 @@
     ├── TooLarge            413  over a limit in bytes
     ├── WrongMedia          415  a content type that is not taken
     ├── RangeUnsatisfiable  416  past the end
+    ├── Locked              423  somebody else works on it right now
     ├── NeedsTag            428  If-Match is needed here
     ├── TooMany             429  over a limit in requests; says when to come back
     ├── LegallyUnavailable  451  refused for legal reasons
-    └── Unavailable         503  a part of the platform is away; says when to come back
+    ├── ChecksumMismatch    460  the bytes are not those that were sent (tus)
+    ├── Unavailable         503  a part of the platform is away; says when to come back
+    └── NoSpace             507  no room for it
 
 `type` is a short word that clients may rely on; on the wire it is the last part of a URI reference
 (`/problems/not_friends`).
@@ -148,6 +151,15 @@ class RangeUnsatisfiable(Problem):
     title = "The range lies outside the content"
 
 
+class Locked(Problem):
+    status = 423
+    type = "locked"
+    title = "Something else works on this right now"
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 1, **kwargs: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)}, **kwargs)
+
+
 class NeedsTag(Problem):
     status = 428
     type = "needs_tag"
@@ -170,6 +182,14 @@ class LegallyUnavailable(Problem):
     title = "Not available for legal reasons"
 
 
+class ChecksumMismatch(Problem):
+    """A status of the tus protocol; no bytes of the request were kept."""
+
+    status = 460
+    type = "checksum"
+    title = "The bytes are not those that were sent"
+
+
 class Unavailable(Problem):
     status = 503
     type = "unavailable"
@@ -177,6 +197,12 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after_s: int = 2, **kwargs: Any) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)}, **kwargs)
+
+
+class NoSpace(Problem):
+    status = 507
+    type = "no_space"
+    title = "There is no room for that"
 
 
 class ConfigError(Exception):

@@ -4,7 +4,7 @@ Also here: the small views that one service needs of another (`Relations`, `Dire
 never import one another. `app` hands the real ones over.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +148,51 @@ class Storage(Protocol):
 
     def local_path(self, key: str) -> Path | None:
         """The file behind a key where there is one, so that the kernel may send it; None on a remote store."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes [start, start + size_bytes) of an object that grows, kept under `name`."""
+
+    start: int
+    size_bytes: int
+    name: str
+
+
+class GrowingWriter(Protocol):
+    async def write(self, data: bytes) -> None:
+        """Takes bytes after the last ones; holds a bounded number of them in memory."""
+
+    async def flush(self) -> Sequence[Piece]:
+        """Everything written so far is durable when it answers. The new pieces, if the store keeps any: the caller records them."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A growing object as its owner recorded it: the first `size_bytes` of what lies under `prefix`."""
+
+    prefix: str
+    size_bytes: int
+    pieces: Sequence[Piece] = ()
+
+
+class Growing(Protocol):
+    """Objects that come in pieces under a prefix of their own; what was flushed stays, whatever dies. At the end they become one object.
+
+    Bytes after the last flush may be lost or be there: the owner's record says what counts, and a writer begins at it.
+    """
+
+    def writing(self, prefix: str, offset: int) -> AbstractAsyncContextManager[GrowingWriter]:
+        """Write from `offset` on. Raises Locked when another writer of the same bytes does not end."""
+
+    def stream(self, grown: Grown) -> AsyncGenerator[bytes, None]:
+        """Its bytes. Raises KeyError when they are gone."""
+
+    async def seal(self, sources: Sequence[Grown], key: str) -> StoredObject:
+        """Make one object of them, in order. Again after a kill: the same object. Raises KeyError when the bytes are gone."""
+
+    def room_bytes(self) -> int | None:
+        """What still fits; None where nobody knows."""
 
 
 @dataclass(frozen=True)

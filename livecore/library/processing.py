@@ -18,9 +18,12 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select, update
 
+from livecore.config import Settings
+from livecore.library.copies import Copies
 from livecore.library.tables import VIDEO_PREFIX, video
+from livecore.library.uploads import Uploads
 from livecore.library.videos import PROCESS_JOB
-from livecore.ports import Clock, Database, Job, Jobs, Storage
+from livecore.ports import Clock, Database, Growing, Job, Jobs, Signals, Storage
 
 log = structlog.get_logger("library")
 
@@ -44,7 +47,23 @@ class NotShowable(Exception):
 class Processing:
     """Handles the jobs `video.process`."""
 
-    def __init__(self, db: Database, clock: Clock, storage: Storage, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        storage: Storage,
+        growing: Growing,
+        jobs: Jobs,
+        signals: Signals,
+        settings: Settings,
+        uploads: Uploads,
+        copies: Copies,
+    ) -> None:
+        self._growing = growing
+        self._signals = signals
+        self._settings = settings
+        self._uploads = uploads
+        self._copies = copies
         self._db = db
         self._clock = clock
         self._storage = storage
@@ -53,10 +72,11 @@ class Processing:
 
     async def _process(self, job: Job) -> None:
         async with self._db.read() as conn:
-            row = (await conn.execute(select(video).where(video.c.id == job.payload["video"]))).mappings().one_or_none()
+            found = (await conn.execute(select(video).where(video.c.id == job.payload["video"]))).mappings().one_or_none()
         # Deleted meanwhile, or done by a run whose end was not noted.
-        if row is None or row["status"] != "processing":
+        if found is None or found["status"] != "processing":
             return
+        row = dict(found) if found["stored_ms"] is not None else await self._store(dict(found))
         try:
             async with self._one, local_copy(self._storage, row["object_key"]) as path:
                 poster = await make_poster(path)
@@ -64,22 +84,35 @@ class Processing:
             log.warning("video failed", video=row["id"], why=str(refused))
             await self._settle(row["id"], status="failed", failure="not_showable", progress=1.0)
             return
-        found: dict[str, Any] = {}
+        made: dict[str, Any] = {}
         if poster.jpeg is not None:
             key = f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/poster.jpg"
             await self._storage.put(key, poster.jpeg)
-            found = {
+            made = {
                 "poster_key": key,
                 "poster_sha256": hashlib.sha256(poster.jpeg).hexdigest(),
                 "width": poster.width,
                 "height": poster.height,
             }
         is_there = await self._settle(
-            row["id"], status="ready", progress=1.0, published_ms=func.coalesce(video.c.published_ms, self._clock.at_ms()), **found
+            row["id"], status="ready", progress=1.0, published_ms=func.coalesce(video.c.published_ms, self._clock.at_ms()), **made
         )
         if not is_there:
             # Deleted while its poster was made: nobody else knows of that object.
             await self._storage.delete_prefix(f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/")
+
+    async def _store(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Take an upload's bytes over; again after a kill."""
+        sources = await self._uploads.sources_of(row["id"])
+        if sources is not None:
+            await self._growing.seal(sources, row["object_key"])
+        digest = hashlib.sha256()
+        async for part in self._storage.stream(row["object_key"]):
+            await asyncio.to_thread(digest.update, part)
+        values = {"sha256": digest.hexdigest(), "stored_ms": self._clock.at_ms(), "progress": 0.2}
+        if await self._settle(row["id"], **values):
+            await self._uploads.taken(row["id"])
+        return row | values
 
     async def _settle(self, video_id: str, **values: Any) -> bool:
         """Whether the video is still there."""

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
-from livecore.data import declare_objects, metadata, personal
+from livecore.data import declare_objects, impersonal, metadata, personal
 
 # Objects of one account's videos: the original and what is made of it.
 VIDEO_PREFIX = declare_objects(
@@ -32,7 +32,9 @@ video = Table(
     Column("poster_key", String(200)),  # NULL while there is none (sound alone has none)
     Column("poster_sha256", String(64)),
     Column("size_bytes", BigInteger, nullable=False, default=0),
-    Column("sha256", String(64)),  # NULL until the file is in the store
+    Column("sha256", String(64), index=True),  # NULL until the file is in the store
+    Column("made", Text),  # JSON, see library/made.py: what was made of the file so far, so that a job goes on where it was; NULL before
+    Column("fingerprint", Text),  # hashes of its pictures, see library/fingerprints.py; NULL until it was looked at
     Column("duration_ms", BigInteger, nullable=False, default=0),
     Column("width", Integer, nullable=False, default=0),
     Column("height", Integer, nullable=False, default=0),
@@ -58,6 +60,54 @@ video = Table(
         keep_for="the life of the account, or until the person deletes the video",
         category="videos",
         hidden=("source",),
+    ),
+)
+
+# Pictures of one account, in their sizes.
+IMAGE_PREFIX = declare_objects(
+    "images/{account}/",
+    what="pictures that a person uploaded for posts and messages",
+    why=("provide",),
+    keep_for="the life of the account, or until the person deletes the picture",
+    category="images",
+)
+
+image = Table(
+    "image",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner_id", String(32), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),  # as it came
+    Column("sha256", String(64), nullable=False, index=True),  # of the file as it came; its bytes are not kept
+    Column("fingerprint", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_reason", String(200)),  # NULL unless taken down
+    Column("version", Integer, nullable=False, default=1),
+    Index("ix_image_owner_created", "owner_id", "created_ms", "id"),
+    info=personal(
+        subject="owner_id",
+        what="pictures: title, who may see them, size",
+        why=("provide",),
+        keep_for="the life of the account, or until the person deletes the picture",
+        category="images",
+    ),
+)
+
+blocked_copy = Table(
+    "blocked_copy",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # video, image
+    Column("target_id", String(32), primary_key=True),  # what was taken down
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("fingerprint", Text, nullable=False),  # empty while nobody has looked at it
+    Column("at_ms", BigInteger, nullable=False),
+    info=impersonal(
+        "Digests of content that was taken down, so that it is not uploaded again: neither the content nor whose it was can be read "
+        "from them. A row goes when the takedown is lifted."
     ),
 )
 

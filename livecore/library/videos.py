@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.ids import new_id
+from livecore.library.copies import Copies
 from livecore.library.tables import VIDEO_PREFIX, video, video_comment, video_like, video_share, video_view
 from livecore.ports import Audience, Clock, Database, Directory, FeedEntry, Jobs, Principal, Relations, Storage, TakedownTarget
 
@@ -34,13 +35,16 @@ Row = dict[str, Any]
 class Videos:
     """Keeps the `TakedownPort` of kind "video", a `FeedSource` and an `Eraser`."""
 
-    def __init__(self, db: Database, clock: Clock, storage: Storage, jobs: Jobs, relations: Relations, directory: Directory) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, storage: Storage, jobs: Jobs, relations: Relations, directory: Directory, copies: Copies
+    ) -> None:
         self._db = db
         self._clock = clock
         self._storage = storage
         self._jobs = jobs
         self._relations = relations
         self._directory = directory
+        self._copies = copies
         jobs.handle(REMOVE_JOB, self._remove_objects)
 
     # -- coming
@@ -123,6 +127,26 @@ class Videos:
             if is_there:
                 await self._jobs.enqueue(conn, PROCESS_JOB, {"video": video_id}, key=f"{PROCESS_JOB}:{video_id}")
         return is_there
+
+    async def begin_upload(self, conn: AsyncConnection, video_id: str, upload: Mapping[str, Any], suffix: str, media_type: str) -> None:
+        """Part of the transaction that says that an upload is whole: its bytes are taken over and looked at by a job."""
+        owner_id = upload["account_id"]
+        await conn.execute(
+            insert(video).values(
+                id=video_id,
+                owner_id=owner_id,
+                title=upload["title"],
+                visibility=upload["visibility"],
+                allow_download=True,
+                status="processing",
+                progress=0.0,
+                media_type=media_type,
+                object_key=f"{VIDEO_PREFIX.format(account=owner_id)}{video_id}/original.{suffix}",
+                size_bytes=upload["length_bytes"],
+                created_ms=self._clock.at_ms(),
+            )
+        )
+        await self._jobs.enqueue(conn, PROCESS_JOB, {"video": video_id}, key=f"{PROCESS_JOB}:{video_id}")
 
     # -- seeing
 
@@ -275,9 +299,11 @@ class Videos:
 
     async def disable(self, conn: AsyncConnection, target: TakedownTarget, reason: str) -> None:
         await conn.execute(update(video).where(video.c.id == target.id).values(disabled_reason=reason[:200], version=video.c.version + 1))
+        await self._copies.block(conn, "video", target.id)
 
     async def enable(self, conn: AsyncConnection, target: TakedownTarget) -> None:
         await conn.execute(update(video).where(video.c.id == target.id).values(disabled_reason=None, version=video.c.version + 1))
+        await self._copies.unblock(conn, "video", target.id)
 
     async def disabled_now(self, target: TakedownTarget) -> None:
         """Nothing is cached: every request reads the row."""

@@ -180,25 +180,38 @@ class LocalStorage(ObjectStorage):
                 await asyncio.to_thread(_copy, data, staged)
             else:
                 await _write_stream(staged, data)
-            await asyncio.to_thread(self._place, staged, key)
+            await asyncio.to_thread(self.move_in, staged, key)
         finally:
             staged.unlink(missing_ok=True)
         return await self.head(key)
 
-    def _place(self, staged: Path, key: str) -> None:
-        target = self._root / key
-        with _disk():
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    def place(self, key: str) -> Path:
+        """Where an object's file lies, or would."""
+        return self._root / check_key(key)
+
+    def staged(self, name: str) -> Path:
+        """A file beside the store, on the same disk, for what `move_in` takes."""
+        return self._staging / name
+
+    def move_in(self, staged: Path, key: str) -> None:
+        """Rename a file of this disk that was flushed into place, durably. Blocks."""
+        target = self._root / check_key(key)
+        with on_disk():
             try:
                 made = self._rename(staged, target)
             except (NotADirectoryError, FileExistsError, IsADirectoryError) as exc:
                 raise ValueError("a key in files is not both an object and the beginning of other keys") from exc
             for directory in {target.parent, *made}:
-                _sync_directory(directory)
+                sync_directory(directory)
 
     def _rename(self, staged: Path, target: Path) -> set[Path]:
         made: set[Path] = set()
         while True:
-            made |= _make_directories(target.parent, self._root)
+            made |= make_directories(target.parent, self._root)
             try:
                 staged.rename(target)
             except FileNotFoundError:
@@ -221,8 +234,12 @@ class LocalStorage(ObjectStorage):
             target.unlink()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return
-        _sync_directory(target.parent)
-        for directory in target.parents:
+        sync_directory(target.parent)
+        self.prune(target)
+
+    def prune(self, path: Path) -> None:
+        """Remove the directories above `path` that are empty now."""
+        for directory in path.parents:
             if directory == self._root:
                 return
             try:
@@ -236,7 +253,7 @@ class LocalStorage(ObjectStorage):
 
 
 @contextlib.contextmanager
-def _disk() -> Iterator[None]:
+def on_disk() -> Iterator[None]:
     """A disk that is full or broken is the operator's affair. Only around our own files: what a caller reads from fails as it does."""
     try:
         yield
@@ -245,28 +262,28 @@ def _disk() -> Iterator[None]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with _disk(), path.open("xb") as file:
+    with on_disk(), path.open("xb") as file:
         file.write(data)
         _sync(file)
 
 
 def _copy(source: Path, path: Path) -> None:
-    with source.open("rb") as reading, _disk(), path.open("xb") as file:
+    with source.open("rb") as reading, on_disk(), path.open("xb") as file:
         shutil.copyfileobj(reading, file, 1 << 20)
         _sync(file)
 
 
 async def _write_stream(path: Path, parts: AsyncIterator[bytes]) -> None:
-    with _disk():
+    with on_disk():
         file = await asyncio.to_thread(path.open, "xb")
     try:
         async for part in parts:
-            with _disk():
+            with on_disk():
                 await asyncio.to_thread(file.write, part)
-        with _disk():
+        with on_disk():
             await asyncio.to_thread(_sync, file)
     finally:
-        with _disk():
+        with on_disk():
             await asyncio.to_thread(file.close)
 
 
@@ -275,7 +292,7 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -286,7 +303,7 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _make_directories(directory: Path, root: Path) -> set[Path]:
+def make_directories(directory: Path, root: Path) -> set[Path]:
     """Make what is missing below the root; answers the directories that got a new entry."""
     changed: set[Path] = set()
     missing = []

@@ -96,6 +96,8 @@ class Raw:
     media_types: tuple[str, ...]
     limit_bytes: int | None = None
     description: str = ""
+    # The handler asks for the bytes by `Call.invite_body`, so that it may refuse before they are sent.
+    by_invitation: bool = False
 
 
 class Reply:
@@ -125,6 +127,7 @@ class Call:
     address: str = ""  # the client's, as far as trusted proxies tell
     request_id: str = ""
     idempotency_key: str | None = None
+    is_invited: bool = False
 
     @property
     def me(self) -> Principal:
@@ -137,6 +140,14 @@ class Call:
     def address_class(self) -> str:
         """The network an address lies in (/24 or /48): enough for safety, not a person's whereabouts."""
         return address_class(self.address)
+
+    async def invite_body(self) -> None:
+        """Ask for the bytes of a `Raw` body from a client that waits to be asked (`Expect: 100-continue`): after all that can be refused
+        without them."""
+        transport = self.request.transport
+        if self.request.headers.get("Expect", "").lower() == "100-continue" and transport is not None and not self.is_invited:
+            self.is_invited = True
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def if_match(self, version: str, *, required: bool = False) -> None:
         """Raises 412 when the client's If-Match names another version, 428 when it is needed and missing."""
@@ -168,6 +179,7 @@ class Route:
     summary: str
     description: str
     hidden: bool
+    headers: Mapping[str, str]  # on every answer of the route, refusals too
 
     @property
     def operation_id(self) -> str:
@@ -180,6 +192,7 @@ class Routes:
 
     tag: str
     all: list[Route] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def route(
         self,
@@ -216,6 +229,7 @@ class Routes:
                     summary=summary.strip().rstrip("."),
                     description="\n".join(line.strip() for line in description.strip().splitlines()),
                     hidden=hidden,
+                    headers=self.headers,
                 )
             )
             return handler
@@ -330,6 +344,16 @@ class Endpoint:
         self.roles = frozenset(route.auth.partition(":")[2].split("|")) if route.auth.startswith("staff:") else frozenset[str]()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
+        try:
+            response = await self._respond(request)
+        except Problem as problem:
+            problem.headers |= self.route.headers
+            raise
+        if not response.prepared:
+            response.headers.update(self.route.headers)
+        return response
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
         app = request.app[APP]
         route = self.route
         call = Call(
@@ -491,11 +515,20 @@ def _translated(request: web.Request, exc: web.HTTPException, request_id: str) -
     return problem_response(problem, request_id)
 
 
+async def _expected(request: web.Request) -> web.StreamResponse | None:
+    """Handlers that read a body themselves invite it, see `Call.invite_body`. Raises 417 for another expectation."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="100-continue is meant")
+    return None
+
+
 def mount(application: web.Application, groups: Sequence[Routes]) -> None:
     for group in groups:
         for route in group.all:
             if route.method == "GET":
                 application.router.add_get(route.path, Endpoint(route).__call__, allow_head=True)
+            elif isinstance(route.body, Raw) and route.body.by_invitation:
+                application.router.add_route(route.method, route.path, Endpoint(route).__call__, expect_handler=_expected)
             else:
                 application.router.add_route(route.method, route.path, Endpoint(route).__call__)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from livecore import __version__
+from livecore.errors import ChecksumMismatch
 from livecore.rest.api import PROBLEM_TYPE, Raw, Route, Routes
 
 _PLACE = re.compile(r"{(\w+)(?::[^}]*)?}")
@@ -35,6 +36,10 @@ PROBLEM_SCHEMA = {
     },
     "additionalProperties": True,
 }
+
+
+def phrase(status: int) -> str:
+    return "Checksum Mismatch" if status == ChecksumMismatch.status else http.HTTPStatus(status).phrase
 
 
 def implied_errors(route: Route) -> set[int]:
@@ -142,7 +147,7 @@ def _responses(route: Route, refs: Any) -> dict[str, Any]:
         responses.setdefault("304", {"description": http.HTTPStatus.NOT_MODIFIED.phrase})
     for status in sorted(implied_errors(route)):
         responses[str(status)] = {
-            "description": http.HTTPStatus(status).phrase,
+            "description": phrase(status),
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return responses

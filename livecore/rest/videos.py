@@ -252,7 +252,7 @@ async def delete(call: Call) -> Reply:
 # -- its bytes
 
 
-async def _viewer(call: Call) -> str:
+async def viewer_of(call: Call) -> str:
     """Who asks for bytes: the bearer of a token, or of a signed link."""
     if call.principal is not None:
         await call.app.check_principal(call.principal, "account")
@@ -269,7 +269,7 @@ def _stored(row: dict[str, Any]) -> Stored:
     return Stored(row["size_bytes"], row["sha256"], row["stored_ms"])
 
 
-_FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
+FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
 
 
 @routes.get(
@@ -277,11 +277,11 @@ _FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
     auth="optional",
     params=FileParams,
     ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
-    errors=_FILE_ERRORS,
+    errors=FILE_ERRORS,
 )
 async def download(call: Call) -> web.StreamResponse:
     """The file to keep, with ranges and validators. 403 `download_off` when its owner does not offer it."""
-    row = await call.app.videos.file(await _viewer(call), call.path["id"], download=True)
+    row = await call.app.videos.file(await viewer_of(call), call.path["id"], download=True)
     suffix = row["object_key"].rpartition(".")[2]
     name = f"{row['title'] or 'video'}.{suffix}"
     headers = {"Content-Disposition": attachment(name)}
@@ -293,11 +293,11 @@ async def download(call: Call) -> web.StreamResponse:
     auth="optional",
     params=FileParams,
     ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
-    errors=_FILE_ERRORS,
+    errors=FILE_ERRORS,
 )
 async def stream(call: Call) -> web.StreamResponse:
     """The file to play, with ranges; for `<video src>`."""
-    row = await call.app.videos.file(await _viewer(call), call.path["id"])
+    row = await call.app.videos.file(await viewer_of(call), call.path["id"])
     headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'; sandbox"}
     return await send_object(call.request, call.app.storage, row["object_key"], _stored(row), row["media_type"], headers)
 
@@ -307,11 +307,11 @@ async def stream(call: Call) -> web.StreamResponse:
     auth="optional",
     params=FileParams,
     ok=((200, Raw(("image/jpeg",))), (206, Raw(("image/jpeg",))), (304, None)),
-    errors=_FILE_ERRORS,
+    errors=FILE_ERRORS,
 )
 async def poster(call: Call) -> web.StreamResponse:
     """The still that stands for the video."""
-    row = await call.app.videos.file(await _viewer(call), call.path["id"])
+    row = await call.app.videos.file(await viewer_of(call), call.path["id"])
     if row["poster_key"] is None:
         raise errors.NotFound("This video has no poster.")
     try:

@@ -13,6 +13,7 @@ PUBLIC = {
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/api/v1/config"),
+    ("options", "/uploads"),
     ("post", "/api/v1/accounts"),
     ("post", "/api/v1/password/forgot"),
     ("post", "/api/v1/password/reset"),

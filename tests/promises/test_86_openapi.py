@@ -17,7 +17,10 @@ from tests.serving import Server
 ENDING = {("DELETE", "/api/v1/me"), ("DELETE", "/api/v1/me/session"), ("PUT", "/api/v1/me/password")}
 
 
-@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag", "image/jpeg", "image/png", "image/webp", "image/gif")
+@schemathesis.serializer(
+    *("application/sdp", "application/trickle-ice-sdpfrag", "application/offset+octet-stream", "*/*"),
+    *("image/jpeg", "image/png", "image/webp", "image/gif"),
+)
 def as_it_is(_ctx: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 

@@ -38,6 +38,8 @@ class Switch:
 
 
 TABLE = [
+    Switch(1, "livecore.platform.growing:_FileWriter._write", "an_upload_in_three_parts"),
+    Switch(1, "livecore.library.uploads:Uploads._commit", "a_kill_within_a_part"),
     Switch(2, "livecore.rest.ranges:parse_ranges", "a_range_answers_those_bytes"),
     Switch(2, "livecore.rest.ranges:parse_ranges", "multipart_byteranges"),
     Switch(2, "livecore.rest.ranges:parse_ranges=((0, 1),)", "past_the_end_is_416"),
@@ -97,7 +99,7 @@ TABLE = [
     Switch(19, "livecore.accounts.recovery:refuse", "a_forgotten_password"),
     Switch(19, "livecore.accounts.passwords:Passwords.verify=True", "told_alike"),
     Switch(20, "livecore.accounts.avatars:render={64: b'MARKER', 256: b'MARKER', 512: b'MARKER'}", "made_anew_in_three_sizes"),
-    Switch(20, "livecore.accounts.avatars:kind_of='JPEG'", "what_is_no_picture"),
+    Switch(20, "livecore.pictures:kind_of='JPEG'", "what_is_no_picture"),
     Switch(20, "livecore.accounts.profiles:Profiles.may_see_avatar=True", "to_whom_it_was_shown"),
     Switch(20, "livecore.accounts.avatars:Avatars.set_disabled", "a_takedown_hides_it"),
     Switch(22, "livecore.accounts.records:Records._open_column='1990-01-01'", "a_fresh_profile"),

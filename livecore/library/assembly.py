@@ -1,0 +1,43 @@
+"""How the library is put together."""
+
+from dataclasses import dataclass
+
+from livecore.config import Settings
+from livecore.library.copies import Copies
+from livecore.library.images import Images
+from livecore.library.intake import AvatarIntake, ImageIntake, PutAvatar, VideoIntake
+from livecore.library.processing import Processing
+from livecore.library.reactions import Reactions
+from livecore.library.upload_rules import Sink
+from livecore.library.uploads import Uploads
+from livecore.library.videos import Videos
+from livecore.ports import Clock, Database, Directory, Growing, Jobs, Relations, Signals, Storage
+
+
+@dataclass(frozen=True)
+class Engines:
+    db: Database
+    clock: Clock
+    storage: Storage
+    growing: Growing
+    jobs: Jobs
+    settings: Settings
+    relations: Relations
+    directory: Directory
+    signals: Signals
+    put_avatar: PutAvatar
+
+
+class LibraryParts:
+    def __init__(self, e: Engines) -> None:
+        self.copies = Copies(e.db, e.clock)
+        self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies)
+        self.reactions = Reactions(e.db, e.clock, self.videos, e.relations)
+        self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.settings.image_limit_pixels)
+        sinks: dict[str, Sink] = {
+            "video": VideoIntake(e.settings, e.growing, self.videos, self.copies),
+            "image": ImageIntake(e.settings, e.growing, self.images),
+            "avatar": AvatarIntake(e.settings, e.growing, e.put_avatar),
+        }
+        self.uploads = Uploads(e.db, e.clock, e.storage, e.growing, e.settings, sinks)
+        self.processing = Processing(e.db, e.clock, e.storage, e.growing, e.jobs, e.signals, e.settings, self.uploads, self.copies)
