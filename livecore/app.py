@@ -18,9 +18,9 @@ from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
-from livecore.library.media_copier import ChildCopier
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
+from livecore.library.media_copier import ChildCopier
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course

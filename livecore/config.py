@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     upload_limit_bytes: int = setting(16 << 30, "bytes", "of one file: some hours of a phone's 4K", ge=1 << 20)
     upload_quota_bytes: int = setting(200 << 30, "bytes", "an account's videos and what it is sending, together", ge=1 << 20)
     upload_idle_s: int = setting(86400, "s", "an upload without a new byte for this long is forgotten: a night without network", ge=60)
-    uploads_open: int = setting(100, "uploads", "an account's at one time; clients that send in parallel make some ten of one file", ge=1)
+    uploads_open: int = setting(100, "uploads", "an account's at one time; one file sent in parallel is some ten", ge=1)
     uploads_at_once: int = setting(64, "requests", "a process reads at a time; on a remote store each holds 8 MiB", ge=1)
     storage_reserve_bytes: int = setting(1 << 30, "bytes", "of the disk that uploads leave free: the database lives there too", ge=0)
     video_ladder: Literal["needed", "always"] = setting(

@@ -146,6 +146,9 @@ class Storage(Protocol):
     async def delete_prefix(self, prefix: str) -> int:
         """Delete every object below; answers how many there were. An empty prefix raises ValueError."""
 
+    async def signed_url(self, key: str, lifetime_s: int) -> str | None:
+        """An address of the store's own under which anybody may GET the object for so long; None where the store has none."""
+
     def local_path(self, key: str) -> Path | None:
         """The file behind a key where there is one, so that the kernel may send it; None on a remote store."""
 
@@ -211,8 +214,11 @@ class Jobs(Protocol):
     given up: it stays a week for an operator to see, and its key is free. What `every` made is never given up.
     """
 
-    def handle(self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300) -> None:
-        """Register the handler of a kind; before `start`."""
+    def handle(
+        self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300, at_once: int | None = None
+    ) -> None:
+        """Register the handler of a kind; before `start`. `at_once`: no more of this kind run in one process, so that long work leaves
+        places for short."""
 
     async def enqueue(
         self, conn: AsyncConnection, kind: str, payload: Mapping[str, Any], *, key: str | None = None, delay_ms: int = 0

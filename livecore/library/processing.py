@@ -1,51 +1,44 @@
-"""What becomes of a stored file before others see it: a poster, then the state `ready`.
+"""What becomes of a stored file before others see it: judged, stills taken, loudness measured, made playable, then `ready`.
 
-One child process at a time: the machine's cores belong to those who are live.
+Each step is noted in `video.made` when it is done, so that a job that was killed goes on with the next. Children do the work
+(`library.work`), as many at once as a setting says, at the lowest priority: the machine's cores belong to those who are live. How far
+it is stands in the video and is told to its owner as `video.progress`.
 """
 
 import asyncio
-import contextlib
 import hashlib
-import json
-import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
 
+from livecore import errors
 from livecore.config import Settings
+from livecore.library import fingerprints, made
+from livecore.library.children import NotShowable, Told, local_copy, run
 from livecore.library.copies import Copies
+from livecore.library.plan import Rendition, plan
 from livecore.library.tables import VIDEO_PREFIX, video
 from livecore.library.uploads import Uploads
-from livecore.library.videos import PROCESS_JOB
+from livecore.library.videos import POSTER_JOB, PROCESS_JOB
 from livecore.ports import Clock, Database, Growing, Job, Jobs, Signals, Storage
 
 log = structlog.get_logger("library")
 
-# The child's own CPU limit is 20 s; on a busy machine that takes longer.
-POSTER_TIMEOUT_S = 60.0
+# Renditions of a long film at the lowest priority.
+PROCESS_TIMEOUT_S = 24 * 3600
+# Told at most this often; the record is written as seldom.
+TELL_EVERY_S = 0.5
+# Where each step ends on the way from 0 to 1.
+STORED, LOOKED, HEARD, PLAYABLE = 0.15, 0.35, 0.45, 1.0
 
-
-@dataclass(frozen=True)
-class Poster:
-    """What the child found. `jpeg` is None for sound alone."""
-
-    jpeg: bytes | None
-    width: int
-    height: int
-
-
-class NotShowable(Exception):
-    """The file is no video that can be shown; trying again changes nothing."""
+Row = dict[str, Any]
 
 
 class Processing:
-    """Handles the jobs `video.process`."""
+    """Handles the jobs `video.process` and `video.poster`."""
 
     def __init__(
         self,
@@ -59,114 +52,202 @@ class Processing:
         uploads: Uploads,
         copies: Copies,
     ) -> None:
+        self._db = db
+        self._clock = clock
+        self._storage = storage
         self._growing = growing
         self._signals = signals
         self._settings = settings
         self._uploads = uploads
         self._copies = copies
-        self._db = db
-        self._clock = clock
-        self._storage = storage
-        self._one = asyncio.Semaphore(1)
-        jobs.handle(PROCESS_JOB, self._process)
+        self._slots = asyncio.Semaphore(settings.transcodes)
+        jobs.handle(PROCESS_JOB, self._process, timeout_s=PROCESS_TIMEOUT_S, at_once=settings.transcodes)
+        jobs.handle(POSTER_JOB, self._choose_poster, at_once=1)
 
     async def _process(self, job: Job) -> None:
-        async with self._db.read() as conn:
-            found = (await conn.execute(select(video).where(video.c.id == job.payload["video"]))).mappings().one_or_none()
+        row = await self._row(job.payload["video"])
         # Deleted meanwhile, or done by a run whose end was not noted.
-        if found is None or found["status"] != "processing":
+        if row is None or row["status"] != "processing":
             return
-        row = dict(found) if found["stored_ms"] is not None else await self._store(dict(found))
         try:
-            async with self._one, local_copy(self._storage, row["object_key"]) as path:
-                poster = await make_poster(path)
+            if row["stored_ms"] is None:
+                await self._store(row)
+            async with self._slots, local_copy(self._storage, row["object_key"]) as path:
+                done = await self._make(row, path)
+        except errors.LegallyUnavailable:
+            await self._fail(row, "removed_copy")
+            return
         except (KeyError, NotShowable) as refused:
             log.warning("video failed", video=row["id"], why=str(refused))
-            await self._settle(row["id"], status="failed", failure="not_showable", progress=1.0)
+            await self._fail(row, "not_showable")
             return
-        made: dict[str, Any] = {}
-        if poster.jpeg is not None:
-            key = f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/poster.jpg"
-            await self._storage.put(key, poster.jpeg)
-            made = {
-                "poster_key": key,
-                "poster_sha256": hashlib.sha256(poster.jpeg).hexdigest(),
-                "width": poster.width,
-                "height": poster.height,
-            }
-        is_there = await self._settle(
-            row["id"], status="ready", progress=1.0, published_ms=func.coalesce(video.c.published_ms, self._clock.at_ms()), **made
-        )
-        if not is_there:
-            # Deleted while its poster was made: nobody else knows of that object.
-            await self._storage.delete_prefix(f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/")
+        published_ms = func.coalesce(video.c.published_ms, self._clock.at_ms())
+        if await self._settle(row, status="ready", progress=1.0, published_ms=published_ms, **done):
+            await self._tell(row, "ready", 1.0)
+        else:
+            # Deleted while it was made ready: nobody else knows of those objects.
+            await self._storage.delete_prefix(self._prefix(row))
 
-    async def _store(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Take an upload's bytes over; again after a kill."""
+    async def _row(self, video_id: str) -> Row | None:
+        async with self._db.read() as conn:
+            found = (await conn.execute(select(video).where(video.c.id == video_id))).mappings().one_or_none()
+        return None if found is None else dict(found)
+
+    async def _fail(self, row: Row, failure: str) -> None:
+        if await self._settle(row, status="failed", failure=failure, progress=1.0):
+            await self._tell(row, "failed", 1.0)
+
+    # -- the steps
+
+    async def _store(self, row: Row) -> None:
+        """Take an upload's bytes over. Raises LegallyUnavailable for those of something that was taken down."""
         sources = await self._uploads.sources_of(row["id"])
         if sources is not None:
             await self._growing.seal(sources, row["object_key"])
-        digest = hashlib.sha256()
+        told, size, digest = self._teller(row, 0.0, STORED), 0, hashlib.sha256()
         async for part in self._storage.stream(row["object_key"]):
             await asyncio.to_thread(digest.update, part)
-        values = {"sha256": digest.hexdigest(), "stored_ms": self._clock.at_ms(), "progress": 0.2}
-        if await self._settle(row["id"], **values):
+            size += len(part)
+            await told(size / max(1, row["size_bytes"]))
+        row |= {"sha256": digest.hexdigest(), "stored_ms": self._clock.at_ms(), "size_bytes": size}
+        values = {name: row[name] for name in ("sha256", "stored_ms", "size_bytes")}
+        if await self._settle(row, progress=STORED, **values):
             await self._uploads.taken(row["id"])
-        return row | values
+        await self._copies.check_digest(row["sha256"])
 
-    async def _settle(self, video_id: str, **values: Any) -> bool:
-        """Whether the video is still there."""
+    async def _make(self, row: Row, path: Path) -> Row:
+        """Everything after the bytes are there; answers the columns that it gives."""
+        done = made.read(row)
+        with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
+            target = Path(directory)
+            if "look" not in done:
+                done["look"] = await self._run("look", path, target, self._teller(row, STORED, LOOKED))
+                await self._look_stored(row, done, target)
+            if "sound" not in done and done["look"].get("audio"):
+                try:
+                    done["sound"] = await self._run("sound", path, None, self._teller(row, LOOKED, HEARD))
+                except NotShowable as refused:
+                    # It is seen all the same.
+                    log.info("loudness not measured", video=row["id"], why=str(refused))
+                    done["sound"] = {}
+                await self._note(row, done)
+            wanted = plan(done["look"], always_ladder=self._settings.video_ladder == "always" and row["source"] is None)
+            steps = 1 + len(wanted.renditions)
+            share = (PLAYABLE - HEARD) / steps
+            if wanted.play == "repack" and "play" not in done:
+                done["play"] = await self._repack(row, path, target, self._teller(row, HEARD, HEARD + share))
+                await self._note(row, done)
+            for number, one in enumerate(wanted.renditions, 1):
+                if one.name not in done.setdefault("renditions", {}):
+                    told = self._teller(row, HEARD + share * number, HEARD + share * (number + 1))
+                    done["renditions"][one.name] = await self._rendition(row, one, path, target, told)
+                    await self._note(row, done)
+        return {"made": made.written(done)}
+
+    async def _run(self, work: str, path: Path, target: Path | None, told: Told | None, **order: Any) -> dict[str, Any]:
+        return await run(work, path, target, nice=self._settings.transcode_nice, told=told, **order)
+
+    async def _look_stored(self, row: Row, done: made.Made, target: Path) -> None:
+        """Keep the stills, and what is known now. Raises LegallyUnavailable for a near copy, NotShowable for what is too long."""
+        found = done["look"]
+        if found["duration_s"] > self._settings.video_limit_s:
+            raise NotShowable("too long")
+        look = found.pop("fingerprint", "")
+        await self._copies.check_look("video", fingerprints.read(look))
+        values: Row = {
+            "made": made.written(done),
+            "fingerprint": look,
+            "duration_ms": row["duration_ms"] or round(1000 * found["duration_s"]),
+        }
+        if row["source"] is None:
+            kind = "video" if found["video"] else "audio"
+            types = {"webm": f"{kind}/webm", "mov": f"{kind}/mp4", "matroska": f"{kind}/x-matroska"}
+            values |= {"media_type": types.get(found["container"], row["media_type"])}
+            values |= {"video_codec": (found["video"] or {}).get("codec"), "audio_codec": (found["audio"] or {}).get("codec")}
+        if found["video"]:
+            values |= {"width": found["width"], "height": found["height"]} | await self._poster_stored(row, target)
+            for name in ("sprites.jpg", "preview.webp"):
+                if (target / name).is_file():
+                    await self._storage.put(f"{self._prefix(row)}{name}", target / name)
+        if await self._settle(row, **values):
+            async with self._db.write() as conn:
+                await self._copies.looked_at(conn, "video", row["id"], look)
+
+    async def _poster_stored(self, row: Row, target: Path) -> Row:
+        jpeg = await asyncio.to_thread((target / "poster.jpg").read_bytes)
+        key = f"{self._prefix(row)}poster.jpg"
+        await self._storage.put(key, jpeg)
+        return {"poster_key": key, "poster_sha256": hashlib.sha256(jpeg).hexdigest()}
+
+    async def _repack(self, row: Row, path: Path, target: Path, told: Told) -> dict[str, Any]:
+        await self._run("repack", path, target, told)
+        key, file = f"{self._prefix(row)}play.mp4", target / "play.mp4"
+        stored = await self._storage.put(key, file)
+        kind = "video" if row["video_codec"] else "audio"
+        digest = await asyncio.to_thread(_digest, file)
+        file.unlink()
+        return {"key": key, "size_bytes": stored.size_bytes, "sha256": digest, "media_type": f"{kind}/mp4"}
+
+    async def _rendition(self, row: Row, one: Rendition, path: Path, target: Path, told: Told) -> dict[str, Any]:
+        order = {"name": one.name, "side": one.side, "kbps": one.kbps, "cpu_s": self._settings.transcode_cpu_s}
+        found = await self._run("rendition", path, target, told, **order)
+        playlist, media = made.rendition_files(one.name)
+        size = (await self._storage.put(f"{self._prefix(row)}hls/{media}", target / media)).size_bytes
+        await self._storage.put(f"{self._prefix(row)}hls/{playlist}", target / playlist)
+        (target / media).unlink()
+        return found | {"kbps": one.kbps, "size_bytes": size}
+
+    # -- another poster
+
+    async def _choose_poster(self, job: Job) -> None:
+        row = await self._row(job.payload["video"])
+        if row is None or row["stored_ms"] is None or row["poster_key"] is None:
+            return
+        with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
+            async with local_copy(self._storage, row["object_key"]) as path:
+                await self._run("look", path, Path(directory), None, poster_at_s=job.payload["at_s"], poster_only=True)
+            values = await self._poster_stored(row, Path(directory))
+        if await self._settle(row, **values):
+            await self._tell(row, row["status"], row["progress"])
+        else:
+            await self._storage.delete_prefix(self._prefix(row))
+
+    # -- noting and telling
+
+    def _prefix(self, row: Row) -> str:
+        return f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/"
+
+    async def _note(self, row: Row, done: made.Made) -> None:
+        await self._settle(row, made=made.written(done))
+
+    async def _settle(self, row: Row, **values: Any) -> bool:
+        """Whether the video is still there. What people may change it by (`If-Match`) goes on only when they see a difference."""
+        version = {"version": video.c.version + 1} if values.keys() - {"made", "progress"} else {}
         async with self._db.write() as conn:
-            done = await conn.execute(update(video).where(video.c.id == video_id).values(**values, version=video.c.version + 1))
-        return bool(done.rowcount)
+            changed = await conn.execute(update(video).where(video.c.id == row["id"]).values(**values, **version))
+        row |= {name: value for name, value in values.items() if name != "published_ms"}
+        return bool(changed.rowcount)
+
+    def _teller(self, row: Row, start: float, end: float) -> Told:
+        """Turns a step's own 0..1 into the whole's, and tells it now and then."""
+        last = self._clock.now() - TELL_EVERY_S
+
+        async def told(done: float) -> None:
+            nonlocal last
+            now = self._clock.now()
+            if now - last >= TELL_EVERY_S:
+                last = now
+                progress = start + (end - start) * min(1.0, done)
+                await self._settle(row, progress=progress)
+                await self._tell(row, "processing", progress)
+
+        return told
+
+    async def _tell(self, row: Row, status: str, progress: float) -> None:
+        data = {"video": row["id"], "status": status, "progress": round(progress, 3)}
+        await self._signals.to_account(row["owner_id"], "video.progress", data)
 
 
-@contextlib.asynccontextmanager
-async def local_copy(storage: Storage, key: str) -> AsyncIterator[Path]:
-    """The object as a file: the store's own, or a temporary copy. Raises KeyError."""
-    path = storage.local_path(key)
-    if path is not None:
-        yield path
-        return
-    await storage.head(key)
-    with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
-        copy = Path(directory) / Path(key).name
-        file = await asyncio.to_thread(copy.open, "wb")
-        try:
-            async for chunk in storage.stream(key):
-                await asyncio.to_thread(file.write, chunk)
-        finally:
-            await asyncio.to_thread(file.close)
-        yield copy
-
-
-async def make_poster(source: Path) -> Poster:
-    """Run the child on a file. Raises NotShowable when it refuses, is killed by a limit, or takes too long."""
-    with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
-        target = Path(directory) / "poster.jpg"
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "livecore.library.poster",
-            str(source.absolute()),
-            str(target),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(POSTER_TIMEOUT_S):
-                output, complaint = await child.communicate()
-        except TimeoutError as late:
-            raise NotShowable("timeout") from late
-        finally:
-            if child.returncode is None:
-                child.send_signal(signal.SIGKILL)
-                await child.wait()
-        if child.returncode != 0:
-            lines = complaint.decode(errors="replace").strip().splitlines()
-            raise NotShowable(lines[-1][:80] if lines else f"status {child.returncode}")
-        found = json.loads(output)
-        jpeg = await asyncio.to_thread(target.read_bytes) if found["picture"] else None
-        return Poster(jpeg, found["width"], found["height"])
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from livecore.ports import Audience, Clock, Database, Directory, FeedEntry, Jobs
 log = structlog.get_logger("library")
 
 PROCESS_JOB = "video.process"
+POSTER_JOB = "video.poster"
 REMOVE_JOB = "video.remove"
 TITLE_LIMIT = 200
 _READ_BYTES = 1 << 20
@@ -241,8 +242,18 @@ class Videos:
     # -- changing and going
 
     async def change(self, me: Principal, video_id: str, version: int | None, changes: Mapping[str, Any]) -> Row:
-        """Title, visibility, allow_download. Raises NotFound, Forbidden (not the owner), StaleTag."""
-        await self._owned(me, video_id)
+        """Title, visibility, allow_download, and `poster_at_s`, a moment to take the poster from.
+
+        Raises NotFound, Forbidden (not the owner), StaleTag, Invalid (a moment past the end), Conflict (nothing to take it from).
+        """
+        row = await self._owned(me, video_id)
+        changes = dict(changes)
+        moment = changes.pop("poster_at_s", None)
+        if moment is not None:
+            if row["poster_key"] is None:
+                raise errors.Conflict("There is no picture to choose from.", type="not_ready")
+            if moment * 1000 > row["duration_ms"]:
+                raise errors.Invalid([errors.FieldError("poster_at_s", "is past the end")])
         async with self._db.write() as conn:
             known = (await conn.execute(select(video.c.version).where(video.c.id == video_id))).scalar_one_or_none()
             if known is None:
@@ -251,6 +262,8 @@ class Videos:
                 raise errors.StaleTag()
             if changes:
                 await conn.execute(update(video).where(video.c.id == video_id).values(**changes, version=video.c.version + 1))
+            if moment is not None:
+                await self._jobs.enqueue(conn, POSTER_JOB, {"video": video_id, "at_s": moment})
         return await self.row(video_id)
 
     async def delete(self, me: Principal, video_id: str, version: int | None) -> None:

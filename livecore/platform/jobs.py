@@ -71,6 +71,7 @@ class _Handler:
     run: Callable[[Job], Awaitable[None]]
     attempts: int
     timeout_s: float
+    at_once: int
 
 
 def backoff_ms(attempt: int) -> int:
@@ -84,6 +85,7 @@ class SqlJobs:
         self._clock = clock
         self._handlers: dict[str, _Handler] = {}
         self._running: dict[str, asyncio.Task[None]] = {}  # by job id
+        self._kinds: dict[str, str] = {}  # of those that run
         self._ending: set[str] = set()  # of those, what has run and is being written down: no longer to be renewed
         self._holder = secrets.token_hex(16)
         self._wake = asyncio.Event()
@@ -97,10 +99,12 @@ class SqlJobs:
         metrics.gauge("jobs_running", "Jobs that this process runs now.").set_function(lambda: len(self._running))
         self.handle(_CLEAN, self._clean)
 
-    def handle(self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300) -> None:
+    def handle(
+        self, kind: str, handler: Callable[[Job], Awaitable[None]], *, attempts: int = 8, timeout_s: float = 300, at_once: int | None = None
+    ) -> None:
         if kind in self._handlers:
             raise ValueError(f"{kind} has a handler already")
-        self._handlers[kind] = _Handler(handler, attempts, timeout_s)
+        self._handlers[kind] = _Handler(handler, attempts, timeout_s, at_once or RUNNING_LIMIT)
 
     async def enqueue(
         self, conn: AsyncConnection, kind: str, payload: Mapping[str, Any], *, key: str | None = None, delay_ms: int = 0
@@ -196,9 +200,13 @@ class SqlJobs:
         return statement.where(
             job_table.c.due_ms <= self._clock.at_ms(),
             job_table.c.failed_ms.is_(None),
-            job_table.c.kind.in_(list(self._handlers)),
+            job_table.c.kind.in_([kind for kind in self._handlers if self._places(kind) > 0]),
             job_table.c.id.not_in(list(self._running)),
         )
+
+    def _places(self, kind: str) -> int:
+        """How many more of a kind may run here."""
+        return self._handlers[kind].at_once - sum(running == kind for running in self._kinds.values())
 
     async def _poll(self) -> None:
         while True:
@@ -219,14 +227,18 @@ class SqlJobs:
             if (await conn.execute(self._due(select(job_table.c.id)).limit(1))).first() is None:
                 return False
         due = (
-            self._due(select(job_table.c.id, job_table.c.due_ms))
+            self._due(select(job_table.c.id, job_table.c.due_ms, job_table.c.kind))
             .order_by(job_table.c.due_ms)
             .limit(RUNNING_LIMIT - len(self._running))
             .with_for_update(skip_locked=True)
         )
         async with self._db.write() as conn:
             now_ms = self._clock.at_ms()
-            due_ms = {row.id: row.due_ms for row in await conn.execute(due)}
+            due_ms, places = {}, {kind: self._places(kind) for kind in self._handlers}
+            for row in await conn.execute(due):
+                places[row.kind] -= 1
+                if places[row.kind] >= 0:
+                    due_ms[row.id] = row.due_ms
             if not due_ms:
                 return False
             claimed = (
@@ -241,12 +253,13 @@ class SqlJobs:
             self._late.observe(max(0, now_ms - due_ms[row.id]) / 1000)
             job = Job(row.id, row.kind, orjson.loads(row.payload), row.attempt)
             task = asyncio.get_running_loop().create_task(self._run(job, row.every_ms))
-            self._running[job.id] = task
+            self._running[job.id], self._kinds[job.id] = task, job.kind
             task.add_done_callback(partial(self._ended, job.id))
         return True
 
     def _ended(self, job_id: str, _task: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
+        self._kinds.pop(job_id, None)
         self._ending.discard(job_id)
         self.wake()
 

@@ -139,6 +139,12 @@ class ObjectStorage:
         check_key(key)
         return None
 
+    async def signed_url(self, key: str, lifetime_s: int) -> str | None:
+        check_key(key)
+        if not isinstance(self._store, S3Store):
+            return None
+        return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=lifetime_s)))
+
     async def check(self) -> None:
         """Whether the store answers, for `/readyz`. Raises Unavailable."""
         try:

@@ -8,7 +8,7 @@ from pydantic import Field
 from livecore import errors
 from livecore.ids import is_id
 from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes, read_bytes
-from livecore.rest.objects import send_object
+from livecore.rest.objects import send_from
 from livecore.rest.ranges import Stored
 from livecore.rooms.attachment_rules import MEDIA_TYPES
 from livecore.rooms.attachments import Row
@@ -97,7 +97,7 @@ async def attachment_content(call: Call) -> web.StreamResponse:
     row = await call.app.rooms.attachments.get(grant.account_id, call.path["id"])
     key, reader = await call.app.rooms.attachments.reader(row)
     stored = Stored(row["size_bytes"], row["id"], row["made_ms"])
-    return await send_object(call.request, reader, key, stored, row["media_type"])
+    return await send_from(call.request, reader, key, stored, row["media_type"])
 
 
 @routes.post("/api/v1/attachments/{id}/kept", ok=(204, None), errors=(404, 410))

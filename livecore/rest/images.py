@@ -80,4 +80,4 @@ async def file(call: Call) -> web.StreamResponse:
     except KeyError as gone:
         raise errors.NotFound("There is no such picture.") from gone
     stored = Stored(found.size_bytes, f"{row['sha256'][:32]}-{call.params.size}", row["created_ms"])
-    return await send_object(call.request, call.app.storage, key, stored, pictures.OUT_TYPE, {"Content-Disposition": "inline"})
+    return await send_object(call, key, stored, pictures.OUT_TYPE, {"Content-Disposition": "inline"})

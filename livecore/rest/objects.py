@@ -9,7 +9,11 @@ from aiohttp import web
 
 from livecore import errors
 from livecore.ports import StoredObject
+from livecore.rest.api import Call
 from livecore.rest.ranges import NotModified, Pieces, Stored, decide
+
+# A store's own address for an object: a player asks anew for each range, so that a takedown holds within minutes.
+REDIRECT_S = 300
 
 
 class Source(Protocol):
@@ -21,16 +25,22 @@ class Source(Protocol):
 
 
 async def send_object(
-    request: web.Request, storage: Source, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
+    call: Call, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
-    """Answer a GET or HEAD for the object under `key`.
+    """Answer a GET or HEAD for the object under `key`: with its bytes, or by naming it to whom `send_files` says that they carry them.
 
     Raises:
         errors.NotFound: the store has no such object.
         errors.StaleTag, errors.RangeUnsatisfiable: as `ranges.decide` says.
     """
-    decision = decide(request.method, request.headers, stored)
-    common = {
+    elsewhere = await _elsewhere(call, key, media_type, _common(stored, headers))
+    if elsewhere is not None:
+        return elsewhere
+    return await send_from(call.request, call.app.storage, key, stored, media_type, headers)
+
+
+def _common(stored: Stored, headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {
         "ETag": f'"{stored.etag}"',
         "Last-Modified": stored.last_modified,
         "Accept-Ranges": "bytes",
@@ -41,6 +51,14 @@ async def send_object(
         "Referrer-Policy": "no-referrer",
         **(headers or {}),
     }
+
+
+async def send_from(
+    request: web.Request, storage: Source, key: str, stored: Stored, media_type: str, headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
+    """As `send_object`, from any source, by livecore itself."""
+    common = _common(stored, headers)
+    decision = decide(request.method, request.headers, stored)
     if isinstance(decision, NotModified):
         return web.Response(status=304, headers=common)
     try:
@@ -67,6 +85,24 @@ async def send_object(
     response = web.StreamResponse(status=206, headers={**common, "Content-Type": f"multipart/byteranges; boundary={boundary}"})
     response.content_length = sum(len(head) + end - start for head, start, end in pieces) + len(tail)
     return await _send(request, response, storage, key, pieces, tail)
+
+
+async def _elsewhere(call: Call, key: str, media_type: str, headers: Mapping[str, str]) -> web.Response | None:
+    """An answer that has a front server or the store send the bytes; None when livecore does. Who may have them was asked before."""
+    how, storage = call.app.settings.send_files, call.app.storage
+    if how == "x-accel" and storage.local_path(key) is not None:
+        # Validators and ranges are nginx's own: two servers' ideas of one tag would not match.
+        kept = {name: value for name, value in headers.items() if name not in ("ETag", "Last-Modified", "Accept-Ranges")}
+        return web.Response(
+            headers=kept | {"Content-Type": media_type, "X-Accel-Redirect": f"{call.app.settings.accel_prefix.rstrip('/')}/{key}"}
+        )
+    if how == "redirect":
+        address = await storage.signed_url(key, REDIRECT_S)
+        if address is not None:
+            return web.Response(
+                status=307, headers={"Location": address, "Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
+            )
+    return None
 
 
 async def _send(

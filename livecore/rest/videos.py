@@ -12,6 +12,8 @@ from aiohttp import web
 from pydantic import AfterValidator, Field
 
 from livecore import cursors, errors
+from livecore.library import made
+from livecore.library.plan import plan
 from livecore.ports import Audience, PersonCard
 from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes
 from livecore.rest.objects import attachment, send_object
@@ -20,7 +22,11 @@ from livecore.rest.ranges import Stored
 routes = Routes("videos")
 
 PAGE_LIMIT = 50
-_MEDIA = ("video/mp4", "video/webm", "audio/webm", "multipart/byteranges")
+_MEDIA = (
+    *("video/mp4", "video/webm", "audio/webm", "audio/mp4", "video/x-matroska", "audio/x-matroska", "video/x-msvideo", "video/mp2t"),
+    "multipart/byteranges",
+)
+INLINE = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _TOKEN_LIMIT_CHARS = 1024
 
 
@@ -68,9 +74,12 @@ class Video(Model):
     comments: int
     shares: int
     liked: bool
-    file: str | None
-    hls: str | None
+    loudness_lufs: float | None = Field(description="Integrated loudness by EBU R128, of the whole; players may level by it.")
+    file: str | None = Field(description="To play; null for what only `hls` plays.")
+    hls: str | None = Field(description="Renditions to choose from; null where there are none.")
     poster: str | None
+    preview: str | None = Field(description="A few moving pictures (animated WebP).")
+    sprites: str | None = Field(description="WebVTT whose cues are tiles of a sheet, for scrubbing.")
     download: str | None
 
 
@@ -78,6 +87,7 @@ class VideoChange(Body):
     title: Title | None = None
     visibility: Audience | None = None
     allow_download: bool | None = None
+    poster_at_s: float | None = Field(default=None, ge=0, le=86_400, description="Take the poster from this moment.")
 
 
 class Comment(Model):
@@ -138,6 +148,9 @@ def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) ->
     is_owner = row["owner_id"] == viewer
     has_bytes = row["sha256"] is not None and row["disabled_reason"] is None
     token = f"?token={call.app.links.sign(path, viewer)}" if has_bytes else ""
+    done = made.read(row)
+    has_stills = bool(token and done.get("look", {}).get("sprites"))
+    is_played = token and ("play" in done or "look" not in done or not done.get("renditions") or _plays_as_it_is(done))
     return Video(
         id=row["id"],
         owner=author(card),
@@ -163,11 +176,18 @@ def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) ->
         comments=row["comments"],
         shares=row["shares"],
         liked=is_liked,
-        file=f"{path}/stream{token}" if token else None,
-        hls=None,
+        loudness_lufs=done.get("sound", {}).get("integrated_lufs"),
+        file=f"{path}/stream{token}" if is_played else None,
+        hls=f"{path}/index.m3u8{token}" if token and done.get("renditions") and row["status"] == "ready" else None,
         poster=f"{path}/poster.jpg{token}" if token and row["poster_key"] else None,
+        preview=f"{path}/preview.webp{token}" if has_stills else None,
+        sprites=f"{path}/sprites.vtt{token}" if has_stills else None,
         download=f"{path}/download{token}" if token and (row["allow_download"] or is_owner) else None,
     )
+
+
+def _plays_as_it_is(done: made.Made) -> bool:
+    return plan(done["look"], always_ladder=False).play == "as_it_is"
 
 
 async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
@@ -179,7 +199,7 @@ async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
 
 def _tag(call: Call, row: dict[str, Any], model: Video) -> str:
     """The version, which `If-Match` is about, and a sum of what else is shown, so that a 304 is never stale."""
-    shown = model.model_dump_json(exclude={"file", "poster", "download"})
+    shown = model.model_dump_json(exclude={"file", "hls", "poster", "preview", "sprites", "download"})
     # Signed addresses end: an answer that a client keeps is renewed in half of their time.
     period = call.app.clock.at_ms() // (call.app.settings.media_link_s * 500)
     return f"{row['version']}-{zlib.crc32(f'{period}{shown}'.encode()):08x}"
@@ -235,9 +255,9 @@ async def read(call: Call) -> Reply:
     return await _one(call, await call.app.videos.get(call.me.account_id, call.path["id"]))
 
 
-@routes.patch("/api/v1/videos/{id}", body=VideoChange, ok=(200, Video), errors=(403, 412, 451))
+@routes.patch("/api/v1/videos/{id}", body=VideoChange, ok=(200, Video), errors=(403, 409, 412, 451))
 async def change(call: Call, body: VideoChange) -> Reply:
-    """Change title, audience or the download switch; honours `If-Match`."""
+    """Change title, audience, the download switch or the moment of the poster; honours `If-Match`."""
     wanted = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     return await _one(call, await call.app.videos.change(call.me, call.path["id"], _version(call), wanted))
 
@@ -285,7 +305,7 @@ async def download(call: Call) -> web.StreamResponse:
     suffix = row["object_key"].rpartition(".")[2]
     name = f"{row['title'] or 'video'}.{suffix}"
     headers = {"Content-Disposition": attachment(name)}
-    return await send_object(call.request, call.app.storage, row["object_key"], _stored(row), row["media_type"], headers)
+    return await send_object(call, row["object_key"], _stored(row), row["media_type"], headers)
 
 
 @routes.get(
@@ -298,8 +318,11 @@ async def download(call: Call) -> web.StreamResponse:
 async def stream(call: Call) -> web.StreamResponse:
     """The file to play, with ranges; for `<video src>`."""
     row = await call.app.videos.file(await viewer_of(call), call.path["id"])
-    headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'; sandbox"}
-    return await send_object(call.request, call.app.storage, row["object_key"], _stored(row), row["media_type"], headers)
+    play = made.read(row).get("play")
+    if play is None:
+        return await send_object(call, row["object_key"], _stored(row), row["media_type"], INLINE)
+    stored = Stored(play["size_bytes"], play["sha256"], row["stored_ms"])
+    return await send_object(call, play["key"], stored, play["media_type"], INLINE)
 
 
 @routes.get(
@@ -319,7 +342,7 @@ async def poster(call: Call) -> web.StreamResponse:
     except KeyError as gone:
         raise errors.NotFound("This video has no poster.") from gone
     stored = Stored(found.size_bytes, row["poster_sha256"], found.modified_ms)
-    return await send_object(call.request, call.app.storage, row["poster_key"], stored, "image/jpeg")
+    return await send_object(call, row["poster_key"], stored, "image/jpeg")
 
 
 # -- what people do with it

@@ -37,6 +37,7 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "friend:accepted": (models.Free, "Somebody is your friend now"),
     "keys:low": (models.KeysLow, "One of your devices has few one-time keys left: bring more"),
     "contact:joined": (models.Free, "Somebody of your contacts is here now"),
+    "video.progress": (models.VideoProgress, "How far a video of yours is with being made ready; at most twice a second"),
     "notice": (models.Free, "A notice, as in GET /api/v1/me/notices"),
 }
 

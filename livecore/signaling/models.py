@@ -323,6 +323,12 @@ class LiveSession(Told):
     reason: str | None
 
 
+class VideoProgress(Told):
+    video: str
+    status: Literal["processing", "ready", "failed"]
+    progress: float
+
+
 class Free(BaseModel):
     """A notice or a friend event: described with its REST resource."""
 

@@ -15,9 +15,11 @@ def made(name: str, *arguments: str, seconds: float = 1.0, size: str = "192x108"
         subprocess.run(
             [
                 *(shutil.which("ffmpeg") or "ffmpeg", "-v", "error", "-nostdin", "-threads", "1"),
-                *("-f", "lavfi", "-i", f"{source}=size={size}:rate={rate}:duration={seconds}"),
-                *("-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"),
+                *("-f", "lavfi", "-i", f"{source}=size={size}:rate={rate}"),
+                *("-f", "lavfi", "-i", "sine=frequency=440"),
                 *arguments,
+                "-t",
+                str(seconds),
                 str(path),
             ],
             check=True,

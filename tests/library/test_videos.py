@@ -45,7 +45,8 @@ async def test_a_recording_becomes_a_video_with_a_poster(server: Server, anna: P
     assert (played.status, played.body, played.headers["Content-Type"]) == (200, data, "video/webm")
     assert played.headers["Content-Disposition"] == "inline"
     stored = [item.key async for item in server.app.storage.list("videos")]
-    assert sorted(stored) == [f"videos/{anna.id}/{video_id}/original.webm", f"videos/{anna.id}/{video_id}/poster.jpg"]
+    names = ("original.webm", "poster.jpg", "preview.webp", "sprites.jpg")
+    assert sorted(stored) == [f"videos/{anna.id}/{video_id}/{name}" for name in names]
 
 
 async def test_the_same_recording_told_twice_is_kept_once(server: Server, anna: Person, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ async def test_10_every_route_that_is_not_public_answers_401_without_a_token(ser
             continue
         assert answer.status == 401, (method, path, answer)
         assert answer.headers["WWW-Authenticate"].startswith("Bearer"), (method, path)
-        assert answer.type in ("unauthorised", "token_expired"), (method, path)
+        # The answer to a HEAD has no body to say it in.
+        assert method == "head" or answer.type in ("unauthorised", "token_expired"), (method, path)
         checked += 1
     assert checked > 30
 

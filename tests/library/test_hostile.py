@@ -1,0 +1,130 @@
+"""What becomes of files that mean harm: a refusal or a film, never a crash of more than a child, never another file's bytes."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from livecore.library.children import NotShowable, run
+from livecore.library.magic import video_container
+from tests.library import hostile, media
+from tests.library.sending import begin, settled, tus
+from tests.serving import Server
+
+# The seconds that a child may take for a film of one second, on a busy machine.
+LIMIT_S = 60.0
+# Bytes that would show up if the other file were read as anything.
+SECRET = media.made("secret.mp4", *media.H264, *media.AAC, "-metadata", "title=SECRET-MARKER", seconds=0.5, source="smptebars")
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.mp4"
+    path.write_bytes(SECRET)
+    return path
+
+
+async def looked_at(tmp_path: Path, data: bytes) -> dict[str, object] | None:
+    """What the child found; None when it refused."""
+    source, target = tmp_path / "film", tmp_path / "out"
+    target.mkdir(exist_ok=True)
+    source.write_bytes(data)
+    started = time.monotonic()
+    try:
+        return await run("look", source, target, nice=0)
+    except NotShowable:
+        return None
+    finally:
+        assert time.monotonic() - started < LIMIT_S
+        assert sum(path.stat().st_size for path in target.iterdir()) < 20 << 20
+
+
+async def test_a_file_that_names_another_is_refused_and_the_other_is_not_read(tmp_path: Path, secret: Path) -> None:
+    read_at = secret.stat().st_atime_ns
+    for name, data in hostile.naming_another(secret):
+        if video_container(data[:1024]) is None:
+            continue  # refused at the upload's first bytes, see test_tus.py
+        found = await looked_at(tmp_path, data)
+        assert found is None or name == "mov with a reference", name
+        # A reference may lead nowhere; what it names is not looked into.
+        assert "SECRET" not in str(found), name
+    assert secret.stat().st_atime_ns == read_at
+
+
+async def test_bombs_end_in_a_refusal_or_a_small_film(tmp_path: Path) -> None:
+    for name, data in hostile.bombs():
+        found = await looked_at(tmp_path, data)
+        if found is not None:
+            assert int(str(found.get("width", 0))) * int(str(found.get("height", 0))) <= 7680 * 4320, name
+
+
+async def test_mutations_end_in_stills_or_a_refusal(tmp_path: Path) -> None:
+    outcomes = [await looked_at(tmp_path, data) is None for _, data in hostile.mutations(4, 6)]
+    assert {True, False} == set(outcomes)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(20))
+async def test_many_mutations_go_through_every_child(tmp_path: Path, seed: int) -> None:
+    target = tmp_path / "made"
+    target.mkdir()
+    for number, (_, data) in enumerate(hostile.mutations(1000 + seed, 20)):
+        if await looked_at(tmp_path, data) is None:
+            continue
+        for work, order in (("sound", {}), ("repack", {}), ("rendition", {"name": "360", "side": 360, "kbps": 300})):
+            try:
+                await run(work, tmp_path / "film", target, nice=0, **order)
+            except NotShowable:
+                assert number >= 0
+
+
+def confined(code: str, source: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    head = (
+        "from pathlib import Path; from livecore.library.work import sandbox\n"
+        f"held = sandbox.confine(Path({str(source)!r}), Path({str(target)!r}), cpu_s=2, output_bytes=1000, nice=0)\n"
+    )
+    return subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True, timeout=60)
+
+
+def test_a_child_reads_its_file_and_no_other(tmp_path: Path, secret: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    film = tmp_path / "film"
+    film.write_bytes(b"film")
+    whole = confined("assert held; print(open(source := " + repr(str(film)) + ").read())", film, target)
+    assert whole.stdout == "film\n", whole.stderr
+    for code in (
+        f"open({str(secret)!r}).read()",
+        "open('/etc/passwd').read()",
+        f"open({str(tmp_path / 'new')!r}, 'w')",
+        "import socket; socket.create_connection(('127.0.0.1', 1), 1)",
+        "import os; os.execv('/bin/true', ['true'])",
+    ):
+        done = confined(code, film, target)
+        assert "PermissionError" in done.stderr, (code, done.stderr)
+
+
+def test_a_child_ends_at_its_limits(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    film = tmp_path / "film"
+    film.touch()
+    for code in ("while True: pass", "x = bytearray(4 << 30)"):
+        assert confined(code, film, target).returncode != 0, code
+    confined(f"open({str(target / 'big')!r}, 'wb').write(bytes(5000))", film, target)
+    assert (target / "big").stat().st_size <= 1000
+
+
+async def test_a_hostile_upload_fails_alone_and_in_words(server: Server) -> None:
+    anna = await server.person("anna")
+    for data in (b"\0\0\0\x18ftypmp42" + os.urandom(4000), media.faststart()[:6000]):
+        path = await begin(anna, len(data))
+        answer = await tus(anna, "PATCH", path, data, Upload_Offset="0")
+        assert answer.status == 204
+        found = await settled(anna, answer.headers["Link"][1:].partition(">")[0], "failed")
+        assert found["failure"] == "not_showable"
+    assert (await server.call("GET", "/readyz")).status == 200
