@@ -1,6 +1,6 @@
 """uploads and pictures
 
-Revises: 86e587887b43
+Revises: bcab83149bd0
 Made: 2026-11-25
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "71f852f6e009"
-down_revision = "86e587887b43"
+down_revision = "bcab83149bd0"
 branch_labels = None
 depends_on = None
 
