@@ -18,6 +18,7 @@ from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
+from livecore.feed.shares import Shares
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
@@ -25,6 +26,7 @@ from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
 from livecore.lives.ice_servers import link_values
+from livecore.lives.moderation import Moderation
 from livecore.lives.service import Lives
 from livecore.lives.standing import Standing
 from livecore.media.client import MediaPlane
@@ -344,7 +346,14 @@ class App:
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)
         services = Services(
-            self.registry, self.rooms.messages, self.rooms.mailboxes, self.rooms.lives, self.presence, self.devices, self.relations
+            self.registry,
+            self.rooms.messages,
+            self.rooms.mailboxes,
+            self.rooms.lives,
+            self.presence,
+            self.devices,
+            self.relations,
+            self.notices,
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()
@@ -368,7 +377,8 @@ class App:
             self.settings.publish_token_s,
         )
         self._stack.push_async_callback(await self.lives.start())
-        self.rooms.lives.gate = self.lives
+        self.live_moderation = Moderation(self.db, self.clock, self.directory, self.signals, self.guarded_media, self.lives)
+        self.rooms.lives.gate, self.rooms.lives.moderation = self.lives, self.live_moderation
         self.rooms.contents.gates["live"] = self.lives
         self.blocks.on_block = self.lives.separate
 
@@ -434,6 +444,7 @@ class App:
         )
         self.videos, self.reactions, self.images = library.videos, library.reactions, library.images
         self.uploads, self.copies = library.uploads, library.copies
+        self.shares = Shares(self.db, self.clock)
         self.posts = Posts(self.db, self.clock, self.relations, self.directory)
         self.rooms.attachments.copier = ChildCopier()
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}

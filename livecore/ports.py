@@ -466,6 +466,11 @@ class Notifier(Protocol):
         """Part of the caller's transaction, told after it is committed. The same `key` for an account is told once."""
 
 
+class MissedNotices(Protocol):
+    async def missed(self, account_id: str) -> Sequence[Mapping[str, Any]]:
+        """Notices that must reach the person and are unread, oldest first, as the event `notice` tells them."""
+
+
 class Audit(Protocol):
     """The log that cannot be altered: chained commitments, details in side rows (see docs/architecture.md)."""
 
@@ -607,6 +612,12 @@ class LiveGate(Protocol):
 
     async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
         """The publications there are now (`{id, account, kind}`), for the answer to a join."""
+
+
+class LiveModeration(Protocol):
+    """Who keeps order in a live's room; kept by `lives`, asked by the chat edge."""
+
+    async def moderates(self, account_id: str, live_id: str) -> bool: ...
 
 
 class MediaControl(Protocol):

@@ -26,3 +26,24 @@ post = Table(
         hidden=("idempotency",),
     ),
 )
+
+content_share = Table(
+    "content_share",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(8), nullable=False),  # live, post
+    Column("content_id", String(32), nullable=False),
+    Column("actor_id", String(32), nullable=False, index=True),
+    Column("channel", String(16), nullable=False),  # friend, group, broadcast, link
+    Column("created_ms", BigInteger, nullable=False),
+    Column("idempotency", String(64), nullable=False, unique=True),
+    Index("ix_content_share_content", "kind", "content_id"),
+    info=personal(
+        subject="actor_id",
+        what="which lives and posts a person shared, when, and by which kind of channel; not with whom",
+        why=("provide", "understand"),
+        keep_for="the life of the account",
+        category="content_shares",
+        hidden=("idempotency",),
+    ),
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -231,24 +231,6 @@ class Lives:
             await self._rooms.end(live_id, {"live": live_id, "reason": reason})
         return row
 
-    async def restrict(self, me: Principal, live_id: str, username: str, kind: str, on: bool) -> None:
-        """Mute somebody in a live's chat, or put them out of it (banned), or take that back."""
-        await self._owned(me, live_id)
-        other = await self._directory.by_username(username)
-        if other is None or other == me.account_id:
-            raise errors.NotFound("There is nobody of that name here.")
-        async with self._db.write() as conn:
-            where = and_(live_restriction.c.live_id == live_id, live_restriction.c.account_id == other, live_restriction.c.kind == kind)
-            await conn.execute(delete(live_restriction).where(where))
-            if on:
-                await conn.execute(
-                    insert(live_restriction).values(live_id=live_id, account_id=other, kind=kind, created_ms=self._clock.at_ms())
-                )
-        await self._standing.changed(live_id)
-        if on and kind == "banned":
-            await self._signals.cut_account(other, "put out by the host", live_id)
-            await self._media.cut(other, live_id, "put out by the host")
-
     async def separate(self, one: str, other: str) -> None:
         """A block between two people: neither goes on watching the other's live, room included."""
         self._standing.forget(one, other)
@@ -294,7 +276,10 @@ class Lives:
         async with self._db.read() as conn:
             found = await conn.execute(
                 select(live_restriction.c.kind).where(
-                    live_restriction.c.live_id == live_id, live_restriction.c.account_id == account_id, live_restriction.c.kind == kind
+                    live_restriction.c.live_id == live_id,
+                    live_restriction.c.account_id == account_id,
+                    live_restriction.c.kind == kind,
+                    or_(live_restriction.c.until_ms.is_(None), live_restriction.c.until_ms > self._clock.at_ms()),
                 )
             )
             return found.first() is not None

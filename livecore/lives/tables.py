@@ -68,12 +68,30 @@ live_restriction = Table(
     Column("account_id", String(32), primary_key=True, index=True),
     Column("kind", String(8), primary_key=True),  # muted or banned
     Column("created_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),  # NULL: to the end of the live
     info=personal(
         subject="account_id",
-        what="lives in which a person was muted or put out by the host",
+        what="lives in which a person was muted or put out by the host or a moderator, and until when",
         why=("safety",),
         keep_for="90 days",
         category="live_restrictions",
+        retention_days=90,
+        retention_column="created_ms",
+    ),
+)
+
+live_moderator = Table(
+    "live_moderator",
+    metadata,
+    Column("live_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("created_ms", BigInteger, nullable=False, index=True),
+    info=personal(
+        subject="account_id",
+        what="lives in which a person was made a moderator by the host",
+        why=("provide", "safety"),
+        keep_for="90 days",
+        category="live_moderators",
         retention_days=90,
         retention_column="created_ms",
     ),

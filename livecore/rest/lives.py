@@ -81,12 +81,6 @@ class WatchToken(Model):
     expires_at: int
 
 
-class RestrictionChange(Body):
-    username: str = Field(min_length=1, max_length=40)
-    kind: Literal["muted", "banned"]
-    on: bool = True
-
-
 class Figures(Model):
     """What the media plane counts, for the host."""
 
@@ -236,13 +230,6 @@ async def watch_token(call: Call) -> Reply:
     token = call.app.watch_token(facts.id, call.me.account_id)
     expires_at = call.app.clock.at_ms() + call.app.settings.watch_token_s * 1000
     return Reply(WatchToken(whep=f"/whep/{facts.id}", token=token, expires_at=expires_at), status=201)
-
-
-@routes.post("/api/v1/lives/{id}/restrictions", body=RestrictionChange, ok=(204, None))
-async def restrict(call: Call, body: RestrictionChange) -> Reply:
-    """Mute somebody in the chat of your live, put them out of it, or take that back."""
-    await call.app.lives.restrict(call.me, call.path["id"], body.username, body.kind, body.on)
-    return Reply(status=204)
 
 
 @routes.get("/api/v1/lives/{id}/stats", ok=(200, Figures))

@@ -106,10 +106,6 @@ class ViewNew(Body):
     seconds: float = Field(ge=0, le=86_400, description="Watched since the last report of this viewer.")
 
 
-class ShareNew(Body):
-    channel: Literal["friend", "group", "broadcast", "link"]
-
-
 class Counters(Model):
     views: int
     likes: int
@@ -368,13 +364,6 @@ async def like(call: Call) -> Reply:
 async def unlike(call: Call) -> Reply:
     """Take a like back; again changes nothing."""
     return Reply(_counters(await call.app.reactions.unlike(call.me, call.path["id"])))
-
-
-@routes.post("/api/v1/videos/{id}/shares", body=ShareNew, ok=(201, Counters), errors=(451,), idempotent=True)
-async def share(call: Call, body: ShareNew) -> Reply:
-    """Count a share, once per idempotency key."""
-    row = await call.app.reactions.share(call.me, call.path["id"], body.channel, call.idempotency_key)
-    return Reply(_counters(row), status=201)
 
 
 async def _comments(call: Call, rows: Sequence[dict[str, Any]]) -> list[Comment]:

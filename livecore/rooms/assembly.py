@@ -20,6 +20,7 @@ from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.membership import Conversations
 from livecore.rooms.own_marks import OwnMarks
 from livecore.rooms.service import Messages
+from livecore.rooms.sharing import Sharing
 from livecore.rooms.snapshots import Snapshots
 from livecore.rooms.store import Store
 from livecore.rooms.undelivered import UndeliveredMessages
@@ -27,7 +28,7 @@ from livecore.rooms.writer import Writer
 
 
 class Rooms:
-    """`messages`, `conversations`, `listing`, `invites`, `own_marks`, `group_pictures`, `attachments`, `contents`, `mailboxes`, `lives`, `hub`, `expiry`."""
+    """`messages`, `conversations`, `listing`, `invites`, `own_marks`, `group_pictures`, `attachments`, `contents`, `sharing`, `mailboxes`, `lives`, `hub`, `expiry`."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Rooms:
             self.hub,
             outlet,
         )
+        self.sharing = Sharing(directory, self.conversations, self.messages, self.contents)
         self.lives = LiveHub(bus, clock, limiter, relations, live_outlet, lines=settings.live_ring_lines, shared=shared)
 
     async def _expire_attachments(self) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from livecore import errors
 from livecore.ids import new_id
-from livecore.ports import Bus, Clock, Delivery, Limiter, LiveGate, Principal, Relations
+from livecore.ports import Bus, Clock, Delivery, Limiter, LiveFacts, LiveGate, LiveModeration, Principal, Relations
 from livecore.rooms.ring import Ring
 
 log = structlog.get_logger("rooms")
@@ -59,6 +59,8 @@ class _Room:
     end: Callable[[], Awaitable[None]]  # ends the subscription
     host_id: str | None = None  # no viewer of it; None until somebody was admitted here
     others: dict[str, tuple[int, float]] = field(default_factory=dict)  # node → viewers, when told
+    pinned: Mapping[str, Any] | None = None  # a line, with its account
+    pinned_ms: int = 0  # when it was pinned or taken off; of two, the later one stands
     told: int | None = None  # the count that clients were last told
     due: asyncio.TimerHandle | None = None  # the next telling
     hidden: dict[str, tuple[frozenset[str], float]] = field(default_factory=dict)  # who sees no lines of whom, when asked
@@ -81,7 +83,9 @@ class LiveHub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._people_changes = 0  # how many were heard of: what was asked before one of them is not kept
         self._end_people: Callable[[], Awaitable[None]] | None = None
-        self.gate: LiveGate | None = None  # set by the composition once lives are there
+        # Set by the composition once lives are there.
+        self.gate: LiveGate | None = None
+        self.moderation: LiveModeration | None = None
 
     def _gate(self) -> LiveGate:
         if self.gate is None:
@@ -102,6 +106,9 @@ class LiveHub:
             "epoch": room.ring.epoch,
             "seq": room.ring.seq,
             "messages": room.ring.lines(hidden),
+            "pinned": _shown(room.pinned) if room.pinned is not None and room.pinned["account"] not in hidden else None,
+            "role": await self._role(principal.account_id, facts),
+            "slow_mode": facts.slow_mode_s,
             "viewers": self._count(live_id, room),
             "publications": await gate.joined(principal.account_id, live_id),
         }
@@ -126,7 +133,7 @@ class LiveHub:
         room = await self._room(live_id)
         if principal.account_id != facts.host_id:
             wait_s = room.ring.wait_s(principal.account_id, facts.slow_mode_s, self._clock.now())
-            if wait_s > 0:
+            if wait_s > 0 and await self._role(principal.account_id, facts) == "viewer":
                 raise errors.TooMany(wait_s, "Slow mode is on.", type="slow_mode")
         line = {
             "live": live_id,
@@ -145,6 +152,35 @@ class LiveHub:
         await self._gate().may_join(principal.account_id, live_id)
         await self._room(live_id)
         await self._bus.publish(TOPIC + live_id, orjson.dumps(["reaction", self._node, emoji]))
+
+    async def pin(self, principal: Principal, live_id: str, line_id: str | None) -> None:
+        """Keep a line in sight of all, or (None) no longer. For host and moderators; one that is not remembered any more is NotFound."""
+        facts = await self._gate().may_join(principal.account_id, live_id)
+        await self._check_moderates(principal.account_id, facts)
+        room = await self._room(live_id)
+        line = room.ring.find(line_id) if line_id is not None else None
+        if line_id is not None and line is None:
+            raise errors.NotFound("This line is not remembered any more.")
+        await self._bus.publish(TOPIC + live_id, orjson.dumps(["pin", self._node, [line, self._clock.at_ms()]]))
+
+    async def remove(self, principal: Principal, live_id: str, line_id: str) -> None:
+        """Take a line away for all. For its author, the host and moderators."""
+        facts = await self._gate().may_join(principal.account_id, live_id)
+        room = await self._room(live_id)
+        line = room.ring.find(line_id)
+        if line is None or line["account"] != principal.account_id:
+            await self._check_moderates(principal.account_id, facts)
+        await self._bus.publish(TOPIC + live_id, orjson.dumps(["gone", self._node, line_id]))
+
+    async def _role(self, account_id: str, facts: LiveFacts) -> str:
+        if account_id == facts.host_id:
+            return "host"
+        moderates = self.moderation is not None and await self.moderation.moderates(account_id, facts.id)
+        return "moderator" if moderates else "viewer"
+
+    async def _check_moderates(self, account_id: str, facts: LiveFacts) -> None:
+        if await self._role(account_id, facts) == "viewer":
+            raise errors.Forbidden("Only the host and moderators may do that.", type="not_a_moderator")
 
     async def viewers(self, live_id: str) -> int:
         room = self._rooms.get(live_id)
@@ -201,8 +237,18 @@ class LiveHub:
             self._tell_soon(live_id, room)
         elif what == "count":
             if node != self._node:
-                room.others[node] = (int(data), self._clock.now())
+                here, pinned = data
+                room.others[node] = (int(here), self._clock.now())
                 self._tell_soon(live_id, room)
+                # How a process whose room opened later learns what is pinned.
+                return self._pinned(live_id, room, *pinned)
+        elif what == "pin":
+            return self._pinned(live_id, room, *data)
+        elif what == "gone":
+            room.ring.remove(data)
+            self._outlet.to_live(live_id, "live:removed", {"live": live_id, "id": data})
+            if room.pinned is not None and room.pinned["id"] == data:
+                return self._pinned(live_id, room, None, room.pinned_ms + 1)
         elif what == "end":
             self._outlet.to_live(live_id, "live:ended", {"live": live_id} | data)
             self._outlet.close_live(live_id)
@@ -221,8 +267,7 @@ class LiveHub:
     def _give(self, live_id: str, room: _Room, line: dict[str, Any], hidden: frozenset[str]) -> None:
         numbered = room.ring.add(line)
         author = numbered["account"]
-        shown = {key: value for key, value in numbered.items() if key != "account"}
-        self._outlet.to_live(live_id, "live:message", shown, hidden_from=hidden, author=author)
+        self._outlet.to_live(live_id, "live:message", _shown(numbered) or {}, hidden_from=hidden, author=author)
 
     def _on_people_changed(self, delivery: Delivery) -> None:
         self._people_changes += 1
@@ -230,6 +275,13 @@ class LiveHub:
         for room in self._rooms.values():
             for account_id in changed:
                 room.hidden.pop(account_id, None)
+
+    async def _pinned(self, live_id: str, room: _Room, line: Mapping[str, Any] | None, at_ms: int) -> None:
+        if at_ms <= room.pinned_ms:
+            return
+        room.pinned, room.pinned_ms = line, at_ms
+        hidden = await self._relations.blocked_either_way(str(line["account"])) if line is not None else frozenset[str]()
+        self._outlet.to_live(live_id, "live:pinned", {"live": live_id, "line": _shown(line)}, hidden_from=hidden)
 
     def _count(self, live_id: str, room: _Room) -> int:
         now = self._clock.now()
@@ -254,7 +306,7 @@ class LiveHub:
             self._outlet.to_live(live_id, "live:reactions", {"live": live_id, "reactions": reactions})
         if self._shared:
             here = self._here(live_id, room)
-            self._spawn(self._bus.publish(TOPIC + live_id, orjson.dumps(["count", self._node, here])))
+            self._spawn(self._bus.publish(TOPIC + live_id, orjson.dumps(["count", self._node, [here, [room.pinned, room.pinned_ms]]])))
             if here:
                 room.due = asyncio.get_running_loop().call_later(COUNT_EVERY_S, self._tell, live_id, room)
 
@@ -267,3 +319,8 @@ class LiveHub:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a live room failed", exc_info=task.exception())
+
+
+def _shown(line: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without the account, which is not for clients."""
+    return None if line is None else {key: value for key, value in line.items() if key != "account"}

@@ -30,6 +30,16 @@ class Ring:
         """Oldest first, without those of the accounts that the reader is not to see; `account` is not for clients."""
         return [{key: value for key, value in line.items() if key != "account"} for line in self._lines if line["account"] not in hidden]
 
+    def find(self, line_id: str) -> Mapping[str, Any] | None:
+        """A line that is still remembered, with its `account`."""
+        return next((line for line in self._lines if line["id"] == line_id), None)
+
+    def remove(self, line_id: str) -> None:
+        """Its number stays taken."""
+        line = self.find(line_id)
+        if line is not None:
+            self._lines.remove(line)
+
     def wait_s(self, account_id: str, slow_mode_s: float, now: float) -> float:
         """Seconds until the account may say its next line; 0 notes this one."""
         last = self._last_said.get(account_id)

@@ -13,7 +13,7 @@ from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
-from livecore.ports import Authenticator, Devices, Limiter, Principal, Relations
+from livecore.ports import Authenticator, Devices, Limiter, MissedNotices, Principal, Relations
 from livecore.presence.service import Presence
 from livecore.rest.api import client_address, fields_of
 from livecore.rooms.live import LiveHub
@@ -21,6 +21,7 @@ from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.service import Messages
 from livecore.signaling import live_events, message_events, presence_events
 from livecore.signaling.comeback import Comeback
+from livecore.signaling.encoding import Encoded
 from livecore.signaling.events import Call, ClientEvent
 from livecore.signaling.link import EngineLink
 from livecore.signaling.protocol import SocketServer
@@ -50,6 +51,7 @@ class Services:
     presence: Presence
     devices: Devices
     relations: Relations
+    missed: MissedNotices
 
 
 class Gateway:
@@ -151,6 +153,15 @@ class Gateway:
         await self._services.presence.came(link.sid, connection.principal)
         for one in await self._services.presence.subscribe(link.sid, connection.principal, watched) if watched else ():
             self._registry.to_connection(link.sid, "presence:update", one)
+        self._spawn(self._tell_missed(connection))
+
+    async def _tell_missed(self, connection: Connection) -> None:
+        """What must reach a person, and came while they were away; again at each connect until it is read."""
+        try:
+            for notice in await self._services.missed.missed(connection.principal.account_id):
+                connection.link.send(Encoded("notice", notice))
+        except errors.Unavailable:
+            log.warning("the store was away at a connect")
 
     async def gone(self, sid: str, reason: str) -> None:
         if self._waiting.pop(sid, None) is not None and self._comeback is not None:

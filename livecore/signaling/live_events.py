@@ -35,3 +35,17 @@ async def react(call: Call, data: models.LiveReact) -> models.Empty:
     """React in a live's room; reactions are told as counts."""
     await call.services.lives.react(call.principal, data.live, data.emoji)
     return models.Empty()
+
+
+@events.on("live:pin", models.LivePin, models.Empty, rate="write_per_account")
+async def pin(call: Call, data: models.LivePin) -> models.Empty:
+    """Keep a line in sight of all (`id` null: no longer). For host and moderators."""
+    await call.services.lives.pin(call.principal, data.live, data.id)
+    return models.Empty()
+
+
+@events.on("live:delete", models.LiveDelete, models.Empty, rate="write_per_account")
+async def delete(call: Call, data: models.LiveDelete) -> models.Empty:
+    """Take a line away for all. For its author, the host and moderators."""
+    await call.services.lives.remove(call.principal, data.live, data.id)
+    return models.Empty()

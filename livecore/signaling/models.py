@@ -251,6 +251,16 @@ class LiveReact(Payload):
     emoji: Emoji
 
 
+class LivePin(Payload):
+    live: Id
+    id: Id | None = None
+
+
+class LiveDelete(Payload):
+    live: Id
+    id: Id
+
+
 class LiveLine(Told):
     live: str
     epoch: str
@@ -269,6 +279,9 @@ class LiveJoined(Told):
     epoch: str
     seq: int
     messages: list[LiveLine]
+    pinned: LiveLine | None
+    role: Literal["host", "moderator", "viewer"]
+    slow_mode: int = Field(description="Seconds between a viewer's lines; 0: none.")
     viewers: int
     publications: list[dict[str, Any]]
 
@@ -286,6 +299,28 @@ class LiveViewers(Told):
 class LiveReactions(Told):
     live: str
     reactions: dict[str, int]
+
+
+class LivePinned(Told):
+    live: str
+    line: LiveLine | None
+
+
+class LiveRemoved(Told):
+    live: str
+    id: str
+
+
+class LiveRole(Told):
+    live: str
+    role: Literal["moderator", "viewer"]
+
+
+class LiveRestricted(Told):
+    live: str
+    kind: Literal["muted", "kicked", "banned"]
+    on: bool
+    until: int | None = Field(description="Unix ms; null: to the end of the live.")
 
 
 class LiveEnded(BaseModel):

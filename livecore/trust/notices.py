@@ -13,6 +13,9 @@ from livecore.ports import Clock, Database
 from livecore.trust.tables import notice
 
 EVENT = "notice"
+# Told again at each connect until they are read: the promise is that a change of the policies reaches everybody.
+INSISTENT = ("policy_updated",)
+MISSED_LIMIT = 20
 
 Tell = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
 
@@ -57,6 +60,13 @@ class Notices:
         async with self._db.read() as conn:
             rows = (await conn.execute(query.order_by(notice.c.id.desc()).limit(limit))).all()
         return [Notice(row.id, row.kind, row.data, row.created_ms, row.read_ms) for row in rows]
+
+    async def missed(self, account_id: str) -> Sequence[Mapping[str, Any]]:
+        """Keeps `ports.MissedNotices`."""
+        query = select(notice).where(notice.c.account_id == account_id, notice.c.read_ms.is_(None), notice.c.kind.in_(INSISTENT))
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query.order_by(notice.c.id.desc()).limit(MISSED_LIMIT))).all()
+        return [event_of(Notice(row.id, row.kind, row.data, row.created_ms, None)) for row in reversed(rows)]
 
     async def unread_count(self, account_id: str) -> int:
         async with self._db.read() as conn:
