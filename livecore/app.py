@@ -14,11 +14,13 @@ from aiohttp import web
 
 from livecore import data, errors
 from livecore.accounts.assembly import AccountParts, Engines
+from livecore.accounts.consent_mail import ConsentMailer
 from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
 from livecore.feed.service import Feed
 from livecore.feed.shares import Shares
+from livecore.insight.assembly import Insight
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
@@ -26,6 +28,7 @@ from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
 from livecore.lives.ice_servers import link_values
+from livecore.lives.meetings import PrivateLives
 from livecore.lives.moderation import Moderation
 from livecore.lives.service import Lives
 from livecore.lives.standing import Standing
@@ -36,6 +39,8 @@ from livecore.people.contact_cards import ContactCards
 from livecore.people.contacts import Contacts
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
+from livecore.people.friend_links import FriendLinks
+from livecore.people.meetings import Meetings
 from livecore.people.relations import RelationStore
 from livecore.people.service import People
 from livecore.platform.bus import MemoryBus, make_bus
@@ -47,9 +52,11 @@ from livecore.platform.jobs import SqlJobs
 from livecore.platform.keys import SqlKeys
 from livecore.platform.limits import RateLimiter
 from livecore.platform.mail import make_mailer
+from livecore.platform.match_queue import make_match_queue
 from livecore.platform.metrics import Metrics
 from livecore.platform.migrations import migrate
 from livecore.platform.readiness import check_all
+from livecore.platform.scrub import scrub
 from livecore.platform.sms import make_sms_sender
 from livecore.platform.storage import ObjectStorage, make_storage
 from livecore.platform.webpush import HttpPushSender
@@ -145,7 +152,8 @@ class App:
         self.storage = make_storage(settings.storage_url, settings.data_dir)
         self.limiter = RateLimiter(settings, self.keys, self.metrics)
         self._stack.push_async_callback(self.limiter.close)
-        self.mailer = make_mailer(settings)
+        self.mailer = consent = ConsentMailer(make_mailer(settings))
+        self._consent = consent
         self.sms = make_sms_sender(settings)
         self.links = MediaLinks(self.keys, self.clock, settings.media_link_s)
         self.jobs = SqlJobs(self.db, self.clock, self.metrics)
@@ -154,6 +162,7 @@ class App:
         await self._start_policies()
         # -- accounts and people
         await self._start_accounts()
+        self._consent.wants = self.account_parts.news.wants
         # -- rooms, presence, signaling
         await self._start_rooms()
         # -- lives and media
@@ -167,6 +176,8 @@ class App:
             await self.jobs.start()
             self._stack.push_async_callback(self.jobs.close)
             await self.retention.start()
+            self.meetings.start()
+            self._stack.push_async_callback(self.meetings.close)
             await self._start_live_plane()
         application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
         application.on_response_prepare.append(whip.expose)
@@ -210,6 +221,8 @@ class App:
             self.takedowns,
             self.blocks,
         )
+        self.neighbours.reviews = self.reports
+        self.reports.on_report = self.meetings.separate
         self.exports = Exports(
             self.db,
             self.keys,
@@ -224,7 +237,7 @@ class App:
         )
         self.minors = Minors(self.db, self.clock, self.directory, self.accounts, self.erasure, self.audit)
         self.retention = Retention(self.db, self.jobs, self.clock, data.metadata)
-        self.retention.expiring += [self.claims.expire, self.exports.expire, self.uploads.expire]
+        self.retention.expiring += [self.claims.expire, self.exports.expire, self.uploads.expire, self.insight.telemetry.expire]
         # Owners' own steps first, while the rows that they need are there; the account itself last.
         self.erasure.erasers += [
             self.lives,
@@ -233,6 +246,7 @@ class App:
             self.videos,
             self.reports,
             self.people,
+            self.meetings,
             self.jobs,
             self.accounts,
         ]
@@ -271,7 +285,9 @@ class App:
         self.accounts, self.sessions, self.devices, self.profiles = parts.accounts, parts.sessions, parts.devices, parts.profiles
         self.registration, self.verification, self.recovery = parts.registration, parts.verification, parts.recovery
         self.avatars, self.preferences = parts.avatars, parts.preferences
-        self.people = People(self.db, self.clock, relations, parts.profiles, parts.activity, self.neighbours)
+        self.people = People(
+            self.db, self.clock, relations, parts.profiles, parts.activity, self.neighbours, self.settings.friend_requests_open
+        )
         self.blocks = Blocks(self.db, self.clock, relations, parts.profiles, parts.activity)
         self.contacts = Contacts(
             self.db,
@@ -287,7 +303,13 @@ class App:
         )
         self.neighbours.phone_watchers.append(self.contacts)
         self.follows = Follows(self.db, self.clock, relations, parts.profiles, parts.activity)
-        self.discovery = Discovery(self.db, relations, parts.profiles)
+        self.discovery = Discovery(self.db, relations, parts.profiles, parts.profiles, parts.traits, self.neighbours)
+        self.friend_links = FriendLinks(self.db, self.keys, self.clock, relations, parts.profiles, self.people)
+        queue = make_match_queue(self.settings.redis_url, self.settings.match_queue_limit)
+        self._stack.push_async_callback(queue.close)
+        self.meetings = Meetings(self.db, self.clock, queue, relations, parts.profiles, parts.traits, self.neighbours, shared=shared)
+        self.insight = Insight(self.db, self.keys, self.clock, parts.profiles, self.settings, scrub)
+        self.neighbours.device_watchers.append(self.insight.device_facts)
 
     async def _start_rooms(self) -> None:
         shared = bool(self.settings.redis_url)
@@ -342,6 +364,7 @@ class App:
         self._stack.push_async_callback(self.push.close)
         self.rooms.on_commit = self.push.mark
         self.neighbours.device_watchers += [self.rooms.mailboxes, self.device_keys, self.push]
+        self.neighbours.introductions = self.rooms.introductions
         self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)
@@ -354,6 +377,7 @@ class App:
             self.devices,
             self.relations,
             self.notices,
+            self.meetings,
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()
@@ -380,7 +404,12 @@ class App:
         self.live_moderation = Moderation(self.db, self.clock, self.directory, self.signals, self.guarded_media, self.lives)
         self.rooms.lives.gate, self.rooms.lives.moderation = self.lives, self.live_moderation
         self.rooms.contents.gates["live"] = self.lives
-        self.blocks.on_block = self.lives.separate
+        self.neighbours.private_lives = PrivateLives(self.db, self.clock, self.lives)
+        self.blocks.on_block = self._separate
+
+    async def _separate(self, one: str, other: str) -> None:
+        await self.meetings.separate(one, other)
+        await self.lives.separate(one, other)
 
     async def _start_live_plane(self) -> None:
         async def keep(owner_id: str, live: Mapping[str, Any], recording: Mapping[str, Any]) -> str:

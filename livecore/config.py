@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     )
     erasure_grace_s: int = setting(14 * 86400, "s", "to think again; a person may shorten it to nothing", ge=0)
 
+    # -- people
+    friend_requests_open: int = setting(500, "requests", "that one person has waiting at a time: nobody knows more they could ask", ge=1)
+    friend_link_s: int = setting(7 * 86400, "s", "a friend link's longest life: a printed code is read within a week", ge=60)
+    match_queue_limit: int = setting(20_000, "people", "that wait to meet somebody; more are told to come back", ge=2)
+
     # -- messages
     message_ttl_s: int = setting(30 * 86400, "s", "an undelivered body is gone after this", ge=60)
     message_limit_bytes: int = setting(16 * 1024, "bytes", "of a body; longer texts are files", ge=256)
@@ -147,6 +152,10 @@ class Settings(BaseSettings):
         "Copyright agent|Street 1, City|copyright@localhost|+1 202 555 0100", "", "name|address|email|phone, as 17 USC 512(c)(2) asks"
     )
     operator_name: str = setting("the operator of this server", "", "who stands in the policies")
+    telemetry_usage_days: int = setting(90, "days", "a quarter: what a comparison of two releases needs", ge=1, le=400)
+    telemetry_report_days: int = setting(30, "days", "reports of crashes, faults and speed: until the release after the next", ge=1, le=400)
+    telemetry_log_days: int = setting(14, "days", "lines of clients' logs are for what happens now", ge=1, le=400)
+    experiments: str = setting("", "", "name:variant=weight,variant=weight;…: who sees which variant of what is being tried")
     export_link_s: int = setting(86400, "s", "an export's link ends after a day", ge=60)
     rate_scale: float = setting(1.0, "×", "multiplies every rate in RATES; load tests raise it", gt=0)
 
@@ -266,5 +275,8 @@ RATES: dict[str, Rate] = {
     "claim_per_address": Rate(10, 86400, "takedown notices as a weapon"),
     "report_per_account": Rate(50, 86400, "reports as a weapon"),
     "export_per_account": Rate(10, 86400, "work for nothing"),
+    "match_per_account": Rate(60, 600, "a new stranger every ten seconds is no meeting"),
+    "telemetry_per_account": Rate(120, 600, "reports in a loop; a client batches"),
+    "diagnostic_per_address": Rate(60, 600, "reports without an account, to fill the tables"),
     "view_per_account": Rate(600, 60, "view counts inflated"),
 }

@@ -41,6 +41,9 @@ class Personal:
         category: the export's category (file name in the archive); None = not exported, `export_reason` says why.
         hidden: columns that an export leaves out (hashes, indexes, other people's data).
         sealed: columns sealed under the account's key, with the context given as "table.column".
+        also_exported: whether rows in which `also` names the account are in its export: not a block that somebody else made.
+        hidden_from_others: columns left out of such rows (whose address book it was).
+        source_of_others: where such rows come from, said in each of them.
         also: further columns that may name the account (the other side of a friendship).
     """
 
@@ -51,6 +54,9 @@ class Personal:
     category: str | None
     erase: Erase = "delete"
     also: tuple[str, ...] = ()
+    also_exported: bool = True
+    hidden_from_others: tuple[str, ...] = ()
+    source_of_others: str | None = None
     hidden: tuple[str, ...] = ()
     sealed: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()

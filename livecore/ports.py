@@ -319,6 +319,118 @@ class DeviceWatcher(Protocol):
     async def device_removed(self, account_id: str, device_id: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class TraitSet:
+    """What somebody gave of themselves to be found by: words, ISO 639 codes, and an ISO 3166 country or part of one."""
+
+    interests: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    region: str | None = None
+
+
+class Traits(Protocol):
+    """Kept by `accounts`."""
+
+    async def of(self, account_ids: Iterable[str]) -> dict[str, TraitSet]:
+        """For each that is asked for, also when nothing was given."""
+
+    async def sharing(self, account_id: str, kind: str, limit: int) -> dict[str, int]:
+        """Others with the same "interest", "language" or "region", and how many of them; those with most first."""
+
+
+class Reviews(Protocol):
+    """What reports mean for meeting people; kept by `trust`."""
+
+    async def under_review(self, account_ids: Sequence[str]) -> frozenset[str]:
+        """Those of whom staff look at a report now."""
+
+    async def reported_either_way(self, account_id: str) -> frozenset[str]:
+        """Those whom the account reported, and those who reported it."""
+
+
+class SharedAudience(Protocol):
+    """Kept by the owner of videos."""
+
+    async def watched_together(self, account_id: str, limit: int) -> dict[str, int]:
+        """Others who watched the same videos lately, and how many of them; those with most first."""
+
+
+class Introductions(Protocol):
+    """Kept by `rooms`."""
+
+    async def introduce(self, one: str, other: str) -> tuple[str, bool]:
+        """Their direct conversation, in which both may write now; the second value says whether that had to be opened."""
+
+    async def part(self, conversation_id: str) -> None:
+        """Neither lets the other write any more, but as their settings say."""
+
+
+@dataclass(frozen=True)
+class PrivateLive:
+    """`for_account`: what each of the two is told (`id`, `publication`, `peer_publication`, `whip`, `whep`, `token`)."""
+
+    live_id: str
+    for_account: Mapping[str, Mapping[str, str]]
+
+
+class PrivateLives(Protocol):
+    """A live of two people: both publish, both watch, nobody else sees it. Kept by `lives`."""
+
+    async def meet(self, one: str, other: str) -> PrivateLive: ...
+
+    async def end(self, live_id: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody who waits to meet somebody. `ticket` is new with each entry, `since_ms` Unix milliseconds."""
+
+    account_id: str
+    ticket: str
+    mode: str
+    since_ms: int
+    interests: Sequence[str]
+    languages: Sequence[str]
+    recent: Sequence[str]
+
+
+class MatchQueue(Protocol):
+    """Those who wait to meet somebody, of every process of the platform. Raises `errors.Unavailable` while the server behind it is away.
+
+    An account waits once: another entry takes the place of the first, whatever its mode. Somebody whose process does not say `beat`
+    for fifteen seconds waits no more. Nothing is kept once they left.
+    """
+
+    async def enter(self, waiting: Waiting, at_ms: int) -> None:
+        """Raises Unavailable of type `queue_full` beyond the setting match_queue_limit."""
+
+    async def leave(self, account_id: str, ticket: str | None) -> None:
+        """`ticket` None: whatever the entry; one that is not this ticket's stays. Leaving twice is no error."""
+
+    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> None:
+        """These still wait."""
+
+    async def waiting(self, mode: str, limit: int, at_ms: int) -> list[Waiting]:
+        """Those who wait longest, oldest first."""
+
+    async def claim(self, mode: str, one: tuple[str, str], other: tuple[str, str]) -> bool:
+        """Take both (account, ticket) out of the queue at once; False, and nothing changed, when one of them waits no more."""
+
+    async def close(self) -> None: ...
+
+
+class MeetingPlace(Protocol):
+    """Where strangers meet; kept by `people`, asked by the chat edge."""
+
+    async def enter(
+        self, me: "Principal", sid: str, mode: Literal["chat", "video"], interests: Sequence[str] | None, languages: Sequence[str] | None
+    ) -> None: ...
+
+    async def leave(self, account_id: str, reason: str = "left") -> None: ...
+
+    async def gone(self, sid: str, account_id: str) -> None: ...
+
+
 @dataclass
 class Neighbours:
     """What `accounts` and `people` use of services that are built after them; `app` fills it in while it starts.
@@ -330,6 +442,10 @@ class Neighbours:
     notifier: "Notifier | None" = None
     policies: "PolicyVersions | None" = None
     erasures: "Erasures | None" = None
+    reviews: Reviews | None = None
+    audience: SharedAudience | None = None
+    introductions: Introductions | None = None
+    private_lives: PrivateLives | None = None
     device_watchers: list[DeviceWatcher] = field(default_factory=list)
     phone_watchers: list["PhoneWatcher"] = field(default_factory=list)
 

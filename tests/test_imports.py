@@ -6,7 +6,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "livecore"
-SERVICES = {"accounts", "endtoend", "push", "people", "rooms", "presence", "lives", "library", "feed", "trust", "privacy", "media"}
+SERVICES = {
+    "accounts",
+    "endtoend",
+    "push",
+    "people",
+    "rooms",
+    "presence",
+    "lives",
+    "library",
+    "feed",
+    "trust",
+    "privacy",
+    "media",
+    "insight",
+}
 EDGES = {"rest", "signaling"}
 COMPOSITION = {"app", "live_plane", "cli", "serve", "supervisor", "__main__"}
 # What stands below everything: any package may import it, and it imports none of ours.

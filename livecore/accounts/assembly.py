@@ -8,6 +8,7 @@ from livecore.accounts.avatars import Avatars
 from livecore.accounts.codes import SEND_JOB, Codes
 from livecore.accounts.devices import DeviceList
 from livecore.accounts.name_index import NameIndex
+from livecore.accounts.news import News
 from livecore.accounts.passwords import Passwords
 from livecore.accounts.phone_index import PhoneNumbers
 from livecore.accounts.post import Post
@@ -20,6 +21,7 @@ from livecore.accounts.registration import Registration
 from livecore.accounts.service import Accounts
 from livecore.accounts.sessions import LETTER_JOB, TIDY_EVERY_S, TIDY_JOB, Sessions
 from livecore.accounts.takedowns import ProfileTakedowns
+from livecore.accounts.traits import Traits
 from livecore.accounts.two_factor import TwoFactor
 from livecore.accounts.verification import Verification
 from livecore.config import Settings
@@ -57,7 +59,8 @@ class AccountParts:
         self.preferences = Preferences(of.db, of.bus, of.clock, self.activity, shared=of.shared)
         self.avatars = Avatars(of.db, of.storage, of.clock, of.settings, of.links, self.activity)
         self.names = NameIndex(of.db, of.keys)
-        self.profiles = Profiles(of.db, self.records, self.preferences, of.relations, self.avatars, self.names)
+        self.traits = Traits(of.db)
+        self.profiles = Profiles(of.db, self.records, self.preferences, of.relations, self.avatars, self.names, self.traits)
         self.passwords = Passwords(of.settings)
         self.principals = Principals(of.db, of.bus, of.clock, shared=of.shared)
         self.devices = DeviceList(of.db, of.clock, of.settings, of.neighbours)
@@ -103,6 +106,7 @@ class AccountParts:
             self.passwords,
             self.principals,
             self.names,
+            self.traits,
             self.avatars,
             self.preferences,
             self.sessions,
@@ -111,6 +115,8 @@ class AccountParts:
             self.activity,
             of.neighbours,
         )
+        self.news = News(of.db, of.clock, of.jobs, self.records, self.preferences, of.mailer)
+        self.news.active_ids = self.accounts.active_ids
         self.phone_numbers = PhoneNumbers(of.db, self.records)
         self.takedowns = ProfileTakedowns(self.records, self.avatars)
         post = Post(of.db, of.keys, of.clock, of.settings, self.records, self.codes, of.mailer, of.sms)

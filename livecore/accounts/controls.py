@@ -57,6 +57,8 @@ CONTROLS: dict[str, Control] = {
         _switch("read_receipts", "reach", "Tell others what I have read", True),
         _switch("personalised", "data", "Choose my feed by what I watch", True),
         _switch("restrict", "data", "Limit the use of my data to what the service needs", False),
+        _switch("usage_data", "data", "Report how I use the service and how fast it is", True),
+        _switch("diagnostics", "data", "Report crashes and faults", True),
         _switch("marketing", "data", "News about the service by mail", False),
         _switch("notify_messages", "notifications", "Messages", True),
         _switch("notify_friends", "notifications", "Friend requests", True),

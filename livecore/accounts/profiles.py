@@ -18,7 +18,7 @@ from livecore.accounts.preferences import Preferences
 from livecore.accounts.records import Person, Records
 from livecore.accounts.usernames import folded
 from livecore.accounts.wording import name_words
-from livecore.ports import Database, PersonCard, Relation, Relations
+from livecore.ports import Database, PersonCard, Relation, Relations, Traits, TraitSet
 
 # Rows looked at for one page before it is given out shorter than asked: those who hide themselves take up room.
 SEARCH_ROUNDS = 4
@@ -35,6 +35,7 @@ class ProfileView:
     gender: str | None
     age_info: str | None
     status_message: str | None
+    traits: TraitSet
     phone: str | None
     birthday: str | None
     last_seen_ms: int | None
@@ -46,10 +47,18 @@ class ProfileView:
 
 class Profiles:
     def __init__(
-        self, db: Database, records: Records, preferences: Preferences, relations: Relations, avatars: Avatars, names: NameIndex
+        self,
+        db: Database,
+        records: Records,
+        preferences: Preferences,
+        relations: Relations,
+        avatars: Avatars,
+        names: NameIndex,
+        traits: Traits,
     ) -> None:
         self._db = db
         self._names = names
+        self._traits = traits
         self._records = records
         self._preferences = preferences
         self._relations = relations
@@ -144,6 +153,7 @@ class Profiles:
             gender=person.gender if status else None,
             age_info=person.age_info if status else None,
             status_message=person.status_message if status else None,
+            traits=(await self._traits.of([person.id]))[person.id] if status else TraitSet(),
             phone=person.phone if await sees("visibility_phone") else None,
             birthday=person.birth_date.strftime("%m-%d") if await sees("visibility_birthday") else None,
             last_seen_ms=person.seen_ms if await sees("visibility_last_seen") else None,

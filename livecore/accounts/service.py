@@ -20,6 +20,7 @@ from livecore.accounts.preferences import Preferences
 from livecore.accounts.principals import Principals
 from livecore.accounts.records import Person, Records
 from livecore.accounts.sessions import LETTER_JOB, Sessions
+from livecore.accounts.traits import Traits, of_kind
 from livecore.accounts.verification import CHANNELS, Verification
 from livecore.config import Settings
 from livecore.ports import Clock, Database, Jobs, Keys, Neighbours, Principal
@@ -44,6 +45,7 @@ class Accounts:
         passwords: Passwords,
         principals: Principals,
         names: NameIndex,
+        traits: Traits,
         avatars: Avatars,
         preferences: Preferences,
         sessions: Sessions,
@@ -60,6 +62,7 @@ class Accounts:
         self._passwords = passwords
         self._principals = principals
         self._names = names
+        self._traits = traits
         self._avatars = avatars
         self._preferences = preferences
         self._sessions = sessions
@@ -74,12 +77,13 @@ class Accounts:
             raise errors.Unauthorised("This account is no more.")
         return person
 
-    async def update(self, account_id: str, changes: Mapping[str, str | None], version: int | None = None) -> None:
+    async def update(self, account_id: str, changes: Mapping[str, Any], version: int | None = None) -> None:
         """`changes` by field, checked for form; None clears an optional field. Raises StaleTag when it is not `version` any more,
         ContactTaken, TooMany."""
         texts = {column: changes[column] for column in TEXT_COLUMNS if column in changes}
         wanted = [(channel, value) for channel in CHANNELS if (value := changes.get(channel)) is not None]
-        if not texts and not wanted:
+        traits = of_kind(changes)
+        if not texts and not wanted and not traits:
             return
         # What may refuse comes first: a change is made whole or not at all.
         contacts = [await self._verification.prepare(account_id, channel, value) for channel, value in wanted]
@@ -96,7 +100,11 @@ class Accounts:
                 raise errors.StaleTag()
             if texts:
                 await self._names.write(conn, account_id, person.username, [name for name in names if name])
-                await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted(texts)})
+                await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted([*texts, *traits])})
+            if traits:
+                await self._traits.write(conn, account_id, traits)
+                if not texts:
+                    await self._activity.add(conn, account_id, "profile_changed", {"fields": sorted(traits)})
             for contact in contacts:
                 await self._verification.change(conn, account_id, contact)
 

@@ -183,6 +183,8 @@ account_activity = Table(
     info=personal(
         subject="account_id",
         also=("other",),
+        # What others did is in their logs: a block of theirs would be told by it.
+        also_exported=False,
         what="Activity log: sign-ins, blocks, friend changes, settings, reports",
         why=("operate", "safety", "support"),
         keep_for="180 days",
@@ -208,6 +210,50 @@ account_two_factor = Table(
         category=None,
         export_reason="secrets",
         sealed=("secret",),
+    ),
+)
+
+profile_trait = Table(
+    "profile_trait",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("kind", String(8), primary_key=True),  # interest | language | region
+    Column("value", String(40), primary_key=True),
+    Index("ix_profile_trait_value", "kind", "value", "account_id"),
+    info=personal(
+        subject="account_id",
+        what="Interests, languages and a coarse region that you gave to be found by",
+        why=("provide", "customize"),
+        keep_for="until taken back",
+        category="profile_traits",
+    ),
+)
+
+newsletter = Table(
+    "newsletter",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("text", String(20_000), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    info=impersonal("letters with news about the service, the same for everybody"),
+)
+
+newsletter_sent = Table(
+    "newsletter_sent",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("letter_id", String(32), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    info=personal(
+        subject="account_id",
+        what="Which letters with news went to you, so that none goes twice",
+        why=("market",),
+        keep_for="400 days",
+        category="news",
+        retention_days=400,
+        retention_column="at_ms",
+        source="made by the service",
     ),
 )
 

@@ -1,40 +1,112 @@
-"""People worth meeting, each with the reason why: never oneself, a friend, somebody asked or declined, blocked or hidden."""
+"""People worth meeting, each with the reason why: never oneself, a friend, somebody asked or declined, blocked, hidden or under review."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import func, or_, select
 
 from livecore.people import tables
 from livecore.people.relations import RelationStore
-from livecore.ports import Database, PeopleIndex, PersonCard
+from livecore.ports import Database, Directory, Neighbours, PeopleIndex, PersonCard, Traits
 
-# Candidates looked at for one answer; the rest of a large circle is not better than its best.
+# Candidates looked at for one answer, by each reason; the rest of a large circle is not better than its best.
 CANDIDATES_LIMIT = 200
+
+Reason = Literal["contact", "mutual_friends", "common_interests", "watched_together", "nearby", "new_here"]
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """`reason`: "mutual_friends" (`mutual` of them) or "new_here"."""
+    """Why: `mutual` friends in common, `interests` in common, or `watched` videos in common."""
 
     card: PersonCard
-    reason: str
-    mutual: int
+    reason: Reason
+    mutual: int = 0
+    interests: tuple[str, ...] = ()
+    watched: int = 0
 
 
 class Discovery:
-    def __init__(self, db: Database, relations: RelationStore, index: PeopleIndex) -> None:
+    def __init__(
+        self, db: Database, relations: RelationStore, directory: Directory, index: PeopleIndex, traits: Traits, neighbours: Neighbours
+    ) -> None:
         self._db = db
         self._relations = relations
+        self._directory = directory
         self._index = index
+        self._traits = traits
+        self._neighbours = neighbours
 
     async def people(self, me: str, limit: int) -> list[Suggestion]:
-        mutual = await self._mutual(me)
+        """The first reason that holds is the one that is told, in the order of `Reason`; within it, those with most in common first."""
+        contacts, mutual = await self._contacts(me), await self._mutual(me)
+        interests, watched, nearby = await self._alike(me)
         newest = await self._index.newest(CANDIDATES_LIMIT)
-        settled = await self._settled(me)
-        wanted = [other for other in dict.fromkeys([*mutual, *newest]) if other != me and other not in settled]
-        cards = await self._index.discoverable(me, wanted)
-        found = [other for other in wanted if other in cards][:limit]
-        return [Suggestion(cards[other], "mutual_friends" if other in mutual else "new_here", mutual.get(other, 0)) for other in found]
+        unfit = await self._unfit(me)
+        ordered = dict.fromkeys([*contacts, *mutual, *interests, *watched, *nearby, *newest])
+        wanted = [other for other in ordered if other != me and other not in unfit]
+        if self._neighbours.reviews is not None:
+            reviewed = await self._neighbours.reviews.under_review(wanted)
+            wanted = [other for other in wanted if other not in reviewed]
+        # Who is found by their number is found by whoever has it; all others by name and in suggestions.
+        by_phone = await self._index.discoverable(me, [other for other in wanted if other in contacts], "discoverable_by_phone")
+        by_name = await self._index.discoverable(me, wanted)
+        # Interests and region stand beside the status message: a reason must not tell what a profile would not.
+        telling = await self._index.discoverable(me, [o for o in wanted if o in interests or o in nearby], "visibility_status")
+        common = await self._common(me, [other for other in telling if other in interests])
+        found: list[Suggestion] = []
+        later: list[Suggestion] = []
+        for other in wanted:
+            if len(found) == limit:
+                break
+            if other in by_phone:
+                found.append(Suggestion(by_phone[other], "contact"))
+            elif other not in by_name:
+                continue
+            elif other in mutual:
+                found.append(Suggestion(by_name[other], "mutual_friends", mutual=mutual[other]))
+            elif other in interests and common.get(other):
+                found.append(Suggestion(by_name[other], "common_interests", interests=common[other]))
+            elif other in watched:
+                found.append(Suggestion(by_name[other], "watched_together", watched=watched[other]))
+            elif other in nearby and other in telling:
+                found.append(Suggestion(by_name[other], "nearby"))
+            elif other in newest:
+                # A reason that may not be told moves nobody to the front.
+                later.append(Suggestion(by_name[other], "new_here"))
+        place = {other: at for at, other in enumerate(newest)}
+        later.sort(key=lambda one: place[one.card.id])
+        return (found + later)[:limit]
+
+    async def _alike(self, me: str) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """By interests, by what was watched, by region; nothing of it for who limits the use of their data."""
+        if await self._directory.setting(me, "restrict"):
+            return {}, {}, {}
+        interests = await self._traits.sharing(me, "interest", CANDIDATES_LIMIT)
+        nearby = await self._traits.sharing(me, "region", CANDIDATES_LIMIT)
+        watched: dict[str, int] = {}
+        if self._neighbours.audience is not None and await self._directory.setting(me, "personalised"):
+            alike = await self._neighbours.audience.watched_together(me, CANDIDATES_LIMIT)
+            watched = {other: count for other, count in alike.items() if await self._lets_be_compared(other)}
+        return interests, watched, nearby
+
+    async def _lets_be_compared(self, other: str) -> bool:
+        """It takes two who let what they watch be used."""
+        return bool(await self._directory.setting(other, "personalised")) and not await self._directory.setting(other, "restrict")
+
+    async def _common(self, me: str, others: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        wanted = list(others)
+        traits = await self._traits.of([me, *wanted])
+        mine = set(traits[me].interests)
+        return {other: tuple(word for word in traits[other].interests if word in mine) for other in wanted}
+
+    async def _contacts(self, me: str) -> dict[str, None]:
+        contact = tables.contact.c
+        query = select(contact.account_id).where(contact.owner_id == me, contact.account_id.is_not(None))
+        async with self._db.read() as conn:
+            found = (await conn.execute(query.order_by(contact.added_ms.desc()).limit(CANDIDATES_LIMIT))).scalars()
+            return dict.fromkeys(str(account_id) for account_id in found)
 
     async def _mutual(self, me: str) -> dict[str, int]:
         """Friends of friends, those with most friends in common first."""
@@ -55,12 +127,26 @@ class Discovery:
         async with self._db.read() as conn:
             return {row.friend_id: row.shared for row in await conn.execute(query)}
 
-    async def _settled(self, me: str) -> set[str]:
-        """Those with whom a friendship exists or was asked for, answered or not."""
+    async def mutual_with(self, me: str, other: str, limit: int) -> tuple[list[str], int]:
+        """Friends whom both have, and how many there are; nobody whom either blocks or is blocked by."""
+        mine, theirs = tables.friendship.alias("mine"), tables.friendship.alias("theirs")
+        both = (mine.c.account_id == me) & (theirs.c.account_id == other)
+        query = select(mine.c.friend_id).join(theirs, theirs.c.friend_id == mine.c.friend_id).where(both)
+        hidden = await self._relations.blocked_either_way(me) | await self._relations.blocked_either_way(other)
+        if hidden:
+            query = query.where(mine.c.friend_id.not_in(hidden))
+        async with self._db.read() as conn:
+            found = [str(account_id) for account_id in (await conn.execute(query.order_by(mine.c.friend_id))).scalars()]
+        return found[:limit], len(found)
+
+    async def _unfit(self, me: str) -> set[str]:
+        """Those with whom a friendship exists or was asked for, answered or not, and those of whom one reported the other."""
         friendship, request = tables.friendship.c, tables.friend_request.c
         async with self._db.read() as conn:
             settled = set((await conn.execute(select(friendship.friend_id).where(friendship.account_id == me))).scalars())
             mine = or_(request.sender_id == me, request.receiver_id == me)
             for row in await conn.execute(select(request.sender_id, request.receiver_id).where(mine)):
                 settled |= {row.sender_id, row.receiver_id}
+        if self._neighbours.reviews is not None:
+            settled |= await self._neighbours.reviews.reported_either_way(me)
         return settled - {me}

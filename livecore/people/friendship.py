@@ -11,6 +11,7 @@ class Act(Enum):
     DECLINE = "decline"
     WITHDRAW = "withdraw"  # the asker takes the request back
     REMOVE = "remove"
+    BEFRIEND = "befriend"  # both said yes: one made a link, the other accepts it
 
 
 class Effect(Enum):
@@ -69,6 +70,10 @@ def step(pair: Pair, act: Act) -> tuple[Pair, Effect]:
             if "me" not in pair.asked | pair.declined:
                 return pair, Effect.REFUSED
             return Pair(asked=pair.asked - {"me"}, declined=pair.declined), Effect.NOTHING
+        case Act.BEFRIEND:
+            if pair.friends:
+                return pair, Effect.REFUSED
+            return FRIENDS, Effect.BEFRIENDED
         case Act.REMOVE:
             if not pair.friends:
                 return pair, Effect.REFUSED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, delete, or_, select, text, union, update
+from sqlalchemy import and_, delete, func, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
@@ -46,7 +46,9 @@ class People:
         directory: Directory,
         activity: Activity,
         neighbours: Neighbours,
+        requests_limit: int,
     ) -> None:
+        self._requests_limit = requests_limit
         self._db = db
         self._clock = clock
         self._relations = relations
@@ -68,7 +70,7 @@ class People:
     async def ask(self, me: str, username: str) -> RequestView:
         """Ask to be friends; where they asked already, it is settled at once.
 
-        Raises NotFound, Conflict (`already_friends`, `already_requested`, `you_block`), Forbidden (`requests_closed`).
+        Raises NotFound, Conflict (`already_friends`, `already_requested`, `you_block`, `too_many_requests`), Forbidden (`requests_closed`).
         """
         other = await self.other(me, username)
         relation = await self._relations.between(me, other)
@@ -78,6 +80,7 @@ class People:
         if not relation.asks_me and not await self._relations.allows(other, me, await self._directory.setting(other, "who_can_request")):
             raise errors.Forbidden("This person takes no friend requests from you.", type="requests_closed")
         async with self._db.write() as conn:
+            await self._check_room(conn, me)
             before, effect = await self._act(conn, me, other, Act.ASK)
             if effect is Effect.REFUSED:
                 kind = "already_friends" if before.pair.friends else "already_requested"
@@ -85,6 +88,22 @@ class People:
             view = await self._view(conn, me, other, before, effect)
         await self._after(me, other, effect, view)
         return view
+
+    async def _check_room(self, conn: AsyncConnection, me: str) -> None:
+        request = tables.friend_request.c
+        mine = select(func.count()).select_from(tables.friend_request).where(request.sender_id == me, request.declined_ms.is_(None))
+        if int((await conn.execute(mine)).scalar_one()) >= self._requests_limit:
+            raise errors.Conflict("Too many of your requests wait; take some back first.", type="too_many_requests")
+
+    async def befriend(self, conn: AsyncConnection, me: str, owner: str, link_id: str) -> RequestView:
+        """Part of the caller's transaction: both said yes. Raises Conflict (`already_friends`). Call `befriended` after the commit."""
+        _, effect = await self._act(conn, me, owner, Act.BEFRIEND)
+        if effect is Effect.REFUSED:
+            raise errors.Conflict("You are friends already.", type="already_friends")
+        return RequestView(link_id, owner, incoming=True, status="accepted", created_ms=self._clock.at_ms())
+
+    async def befriended(self, me: str, owner: str, view: RequestView) -> None:
+        await self._after(me, owner, Effect.BEFRIENDED, view)
 
     async def accept(self, me: str, request_id: str) -> RequestView:
         """Raises NotFound for what is not a request to `me` that waits."""

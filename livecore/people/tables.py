@@ -1,6 +1,6 @@
 """How people stand to one another."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from livecore.data import metadata, personal
 
@@ -56,6 +56,8 @@ block = Table(
     info=personal(
         subject="blocker_id",
         also=("blocked_id",),
+        # Who is blocked is not told, by their export either.
+        also_exported=False,
         what="People blocked",
         why=("provide", "safety"),
         keep_for="until unblocked",
@@ -99,7 +101,10 @@ contact = Table(
         category="contacts",
         hidden=("phone_hash",),
         sealed=("name",),
-        source="from the person's address book, with their word that they may; about others: from somebody's address book",
+        # That somebody has your number is told, not who.
+        hidden_from_others=("owner_id", "added_ms"),
+        source="the person's own address book, with their word that they may give it",
+        source_of_others="the address book of somebody who uses the service (third party)",
     ),
 )
 
@@ -117,5 +122,53 @@ contact_consent = Table(
         why=("legal",),
         keep_for="the life of the account",
         category="contact_consents",
+    ),
+)
+
+friend_link = Table(
+    "friend_link",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the token is made of it and the root key; it is stored in no form
+    Column("owner_id", String(32), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False, index=True),
+    Column("uses", Integer, nullable=False),
+    Column("max_uses", Integer),  # None = as often as one likes until it expires
+    info=personal(
+        subject="owner_id",
+        what="Links and QR codes that you made for others to become your friends",
+        why=("provide",),
+        keep_for="30 days after it expired, or until you delete it",
+        category="friend_links",
+        retention_days=30,
+        retention_column="expires_ms",
+    ),
+)
+
+meeting = Table(
+    "meeting",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("one_id", String(32), nullable=False),
+    Column("other_id", String(32), nullable=False),
+    Column("mode", String(8), nullable=False),  # chat | video
+    Column("conversation_id", String(32), nullable=False),
+    Column("opened", Boolean, nullable=False),  # the conversation was opened for this meeting, and is shut when it ends
+    Column("live_id", String(32)),  # None for a chat
+    Column("met_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),  # None while they are together
+    Index("ix_meeting_one", "one_id", "met_ms"),
+    Index("ix_meeting_other", "other_id", "met_ms"),
+    Index("ix_meeting_met", "met_ms"),
+    info=personal(
+        subject="one_id",
+        also=("other_id",),
+        what="When you met somebody new, by chat or video, and with whom",
+        why=("provide", "safety"),
+        keep_for="30 days",
+        category="meetings",
+        hidden=("opened",),
+        retention_days=30,
+        retention_column="met_ms",
     ),
 )

@@ -162,7 +162,13 @@ class Exports:
 
     async def _pack_table(self, archive: zipfile.ZipFile, declared: Declared, account_id: str) -> dict[str, Any]:
         personal, name = declared.personal, declared.table.name
-        entry: dict[str, Any] = {"table": name, "what": personal.what, "why": list(personal.why), "keep_for": personal.keep_for}
+        entry: dict[str, Any] = {
+            "table": name,
+            "what": personal.what,
+            "why": list(personal.why),
+            "keep_for": personal.keep_for,
+            "source": personal.source,
+        }
         if personal.category is None:
             return entry | {"file": None, "left_out": personal.export_reason}
         file = f"data/{personal.category}/{name}.json"
@@ -181,7 +187,7 @@ class Exports:
         keys = list(declared.table.primary_key.columns)
         after: Row[Any] | None = None
         while True:
-            query = select(declared.table).where(declared.naming(account_id))
+            query = select(declared.table).where(declared.exported(account_id))
             if after is not None:
                 query = query.where(_beyond(keys, after))
             async with self._db.read(slow=True) as conn:
@@ -196,10 +202,12 @@ class Exports:
         personal = declared.personal
         own = getattr(row, personal.subject) == account_id
         shown: dict[str, Any] = {}
+        if not own and personal.source_of_others is not None:
+            shown["source"] = personal.source_of_others
         for column in declared.table.columns:
             # The schema's names are a kind of string that JSON does not take as a key.
             name, value = str(column.name), getattr(row, column.name)
-            if column.name in personal.hidden or (column.name in personal.sealed and not own):
+            if column.name in personal.hidden or (not own and column.name in (*personal.sealed, *personal.hidden_from_others)):
                 continue
             if column.name in personal.sealed and value is not None:
                 shown[name] = await self._opened(account_id, value, f"{declared.table.name}.{name}")

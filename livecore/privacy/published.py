@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import MetaData
 
 from livecore.config import Settings
-from livecore.data import DataMap
+from livecore.data import DataMap, Personal
 from livecore.privacy.schema import declared_tables
 
 
@@ -43,7 +43,7 @@ def categories(metadata: MetaData, data_map: DataMap) -> list[Category]:
             what=declared.personal.what,
             why=list(declared.personal.why),
             keep_for=declared.personal.keep_for,
-            source=declared.personal.source,
+            source=_source(declared.personal),
             file=declared.personal.category,
             export_reason=declared.personal.export_reason,
             on_erasure=declared.personal.erase,
@@ -68,6 +68,10 @@ def categories(metadata: MetaData, data_map: DataMap) -> list[Category]:
         for objects in data_map.objects
     ]
     return sorted(found, key=lambda one: one.name)
+
+
+def _source(personal: Personal) -> str:
+    return personal.source if personal.source_of_others is None else f"{personal.source}; about others: {personal.source_of_others}"
 
 
 def recipients(settings: Settings) -> list[Recipient]:

@@ -29,6 +29,10 @@ class Declared:
         """The rows that are this account's own."""
         return self.column(self.personal.subject) == account_id  # type: ignore[no-any-return]  # a column compares to an expression
 
+    def exported(self, account_id: str) -> ColumnElement[bool]:
+        """The rows that the account's own export shows."""
+        return self.naming(account_id) if self.personal.also_exported else self.of_subject(account_id)
+
     def naming(self, account_id: str) -> ColumnElement[bool]:
         """The rows that are this account's own or name it in another place."""
         return or_(*(self.column(name) == account_id for name in (self.personal.subject, *self.personal.also)))
@@ -67,7 +71,7 @@ def looks_like_account(name: str, kind: object) -> bool:
 def _personal_faults(declared: Declared) -> Iterator[str]:
     table, personal = declared.table, declared.personal
     columns = table.columns.keys()
-    for role in ("also", "hidden", "sealed", "clear"):
+    for role in ("also", "hidden", "hidden_from_others", "sealed", "clear"):
         for name in getattr(personal, role):
             if name not in columns:
                 yield f"{table.name}: {role} names {name}, which is no column"

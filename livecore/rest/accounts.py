@@ -87,6 +87,9 @@ class Account(Model):
     gender: str | None
     age_info: str | None
     status_message: str | None
+    interests: list[str]
+    languages: list[str]
+    region: str | None
     avatar: str | None
     staff: list[str]
     policy_declined: bool
@@ -129,6 +132,7 @@ async def account_model(app: "App", account_id: str) -> tuple[Account, str]:
     """One's own account and its version for the ETag."""
     person = await app.accounts.person(account_id)
     pending = await app.verification.pending(account_id)
+    traits = (await app.account_parts.traits.of([account_id]))[account_id]
     model = Account(
         id=person.id,
         username=person.username,
@@ -144,6 +148,9 @@ async def account_model(app: "App", account_id: str) -> tuple[Account, str]:
         gender=person.gender,
         age_info=person.age_info,
         status_message=person.status_message,
+        interests=list(traits.interests),
+        languages=list(traits.languages),
+        region=traits.region,
         avatar=app.avatars.link(person.avatar_id, person.id) if person.avatar_id else None,
         staff=list(person.staff),
         policy_declined=person.declined,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from livecore import errors
 from livecore.cursors import decode_cursor, encode_cursor
-from livecore.ids import is_id
+from livecore.ids import is_id, new_id
 from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
 from livecore.rest.claims import ClaimStatus, Text, status_of
 from livecore.trust.reports import CaseView
@@ -99,6 +99,18 @@ class CaseQuery(Params):
 
 class StaffView(Model):
     account: dict[str, Any]
+
+
+class NewsLetter(Body):
+    """`username`: to this person alone; left out: to everybody who wants news."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    text: Annotated[Text, Field(min_length=1, max_length=20_000)]
+    username: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+
+class NewsLetterSent(Model):
+    letter: str
 
 
 class Purge(Body):
@@ -238,3 +250,21 @@ async def purge(call: Call, body: Purge) -> Reply:
     """Remove the account of somebody who was found to be under 18, with everything in it."""
     await call.app.minors.purge(call.me.account_id, call.path["username"], body.reason)
     return Reply(Purged(scheduled=True), status=202)
+
+
+@routes.post("/api/v1/admin/news", auth="staff:admin", body=NewsLetter, ok=(202, NewsLetterSent), errors=(404,))
+async def send_news(call: Call, body: NewsLetter) -> Reply:
+    """Send news about the service by mail, to those who switched them on. To one who did not: 403 `opted_out`, and nothing is sent."""
+    news = call.app.account_parts.news
+    if body.username is None:
+        letter = await news.send_to_all(body.subject, body.text)
+        subject = None
+    else:
+        subject = await call.app.directory.by_username(body.username)
+        if subject is None:
+            raise errors.NotFound("There is no such person.")
+        letter = new_id()
+        await news.send(subject, letter, body.subject, body.text)
+    async with call.app.db.write() as conn:
+        await call.app.audit.record(conn, call.me.account_id, "news.send", subject=subject, target=letter)
+    return Reply(NewsLetterSent(letter=letter), status=202)

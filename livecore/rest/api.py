@@ -19,7 +19,7 @@ published OpenAPI its truth.
   policy), "optional" (`call.principal` may be None), "none", or "staff:moderator" (one of these roles: "staff:legal|admin").
 - `params`: a pydantic model of the query; handed over as `call.params`. Path parameters are in `call.path[...]` and are
   declared in the path as `{id}`; `{username}`, `{…_id}` are checked for form (404 when malformed).
-- `body`: a pydantic model (unknown fields are refused: 422), or a `Raw` (media types and a byte limit; the handler reads `call.request`).
+- `body`: a pydantic model (unknown fields are refused: 422; `body_limit_bytes` is below the setting of that name), or a `Raw` (media types and a byte limit; the handler reads `call.request`).
 - `ok`: (status, model | None | Raw). Lists use `Page[Model]`.
 - `errors`: further statuses that the handler may answer; 400, 401, 403, 413, 415, 422, 429, 503 are added where the declaration implies them.
 - `rate`: a rule of `config.RATES`, counted per account ("…_per_account") or per address ("…_per_address"). Without one: reads count against
@@ -175,6 +175,7 @@ class Route:
     ok: tuple[tuple[int, Any], ...]
     errors: tuple[int, ...]
     rate: str | None
+    body_limit_bytes: int | None
     idempotent: bool
     summary: str
     description: str
@@ -205,6 +206,7 @@ class Routes:
         ok: tuple[int, Any] | Sequence[tuple[int, Any]] = (200, None),
         errors: Sequence[int] = (),
         rate: str | None = None,
+        body_limit_bytes: int | None = None,
         idempotent: bool = False,
         hidden: bool = False,
     ) -> Callable[[Handler], Handler]:
@@ -225,6 +227,7 @@ class Routes:
                     ok=answers,
                     errors=tuple(errors),
                     rate=rate,
+                    body_limit_bytes=body_limit_bytes,
                     idempotent=idempotent,
                     summary=summary.strip().rstrip("."),
                     description="\n".join(line.strip() for line in description.strip().splitlines()),
@@ -385,7 +388,8 @@ class Endpoint:
                 _declared_length(request, route.body.limit_bytes)
             reply = await route.handler(call)
         elif route.body is not None:
-            reply = await route.handler(call, await read_json(request, route.body, app.settings.body_limit_bytes))
+            limit_bytes = min(route.body_limit_bytes or app.settings.body_limit_bytes, app.settings.body_limit_bytes)
+            reply = await route.handler(call, await read_json(request, route.body, limit_bytes))
         else:
             reply = await route.handler(call)
         if isinstance(reply, web.StreamResponse):

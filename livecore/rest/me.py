@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, create_model, model_validator
 
 from livecore.accounts.avatars import MEDIA_TYPES
 from livecore.accounts.controls import CONTROLS
+from livecore.accounts.traits import INTEREST_LIMIT_CHARS, INTERESTS_LIMIT, LANGUAGES_LIMIT
 from livecore.accounts.wording import PROFILE_NAME_LIMIT_CHARS, SHORT_LIMIT_CHARS, STATUS_LIMIT_CHARS, check_line
 from livecore.cursors import decode_cursor, encode_cursor
 from livecore.ports import Audience
@@ -22,6 +23,12 @@ def _line(limit_chars: int) -> AfterValidator:
 
 ProfileName = Annotated[str, Field(max_length=1000), _line(PROFILE_NAME_LIMIT_CHARS)]
 Short = Annotated[str, Field(max_length=1000), _line(SHORT_LIMIT_CHARS)]
+Interest = Annotated[
+    str, Field(max_length=200), AfterValidator(lambda value: check_line(value.casefold().lstrip("#"), INTEREST_LIMIT_CHARS))
+]
+# ISO 639 and ISO 3166: a country, or one part of it; nothing closer is kept of where somebody is.
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Status = Annotated[str, Field(max_length=1000), _line(STATUS_LIMIT_CHARS)]
 
 
@@ -35,6 +42,9 @@ class AccountPatch(Body):
     gender: Short | None = None
     age_info: Short | None = None
     status_message: Status | None = None
+    interests: Annotated[list[Interest], Field(max_length=INTERESTS_LIMIT)] | None = None
+    languages: Annotated[list[Language], Field(max_length=LANGUAGES_LIMIT)] | None = None
+    region: Region | None = None
 
     @model_validator(mode="after")
     def _needed(self) -> "AccountPatch":

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from livecore import errors
 from livecore.cursors import decode_cursor, encode_cursor
+from livecore.people.discovery import Reason
 from livecore.people.service import RequestView
 from livecore.ports import PersonCard
 from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
@@ -57,11 +59,21 @@ class Followed(Model):
 
 
 class Suggestion(Model):
-    """`reason`: `mutual_friends` (`mutual` of them) or `new_here`."""
+    """`reason`: `contact` (in your address book), `mutual_friends` (`mutual` of them), `common_interests` (`interests`),
+    `watched_together` (`watched` videos lately), `nearby` (the same region) or `new_here`."""
 
     user: Person
-    reason: Literal["mutual_friends", "new_here"]
+    reason: Reason
     mutual: int
+    interests: list[str]
+    watched: int
+
+
+class MutualFriends(Model):
+    """`total` counts also those beyond the first ones that are listed."""
+
+    items: list[Person]
+    total: int
 
 
 class PageParams(Params):
@@ -89,6 +101,14 @@ async def people_models(app: "App", viewer: str, cards: Iterable[PersonCard]) ->
 async def _people(app: "App", viewer: str, account_ids: Iterable[str]) -> dict[str, Person]:
     cards = await app.directory.cards(viewer, account_ids)
     return {person.id: person for person in await people_models(app, viewer, cards.values())}
+
+
+async def person_model(app: "App", viewer: str, account_id: str) -> Person:
+    """Raises NotFound for somebody who is gone."""
+    people = await _people(app, viewer, [account_id])
+    if account_id not in people:
+        raise errors.NotFound("There is nobody of that name.")
+    return people[account_id]
 
 
 def _after(call: Call, kind: str) -> str | None:
@@ -128,6 +148,16 @@ async def list_friends_of(call: Call) -> Reply:
     return await _friends_of(call, owner, f"friends:{owner}")
 
 
+@routes.get("/api/v1/users/{username}/mutual-friends", params=LimitParams, ok=(200, MutualFriends))
+async def mutual_friends(call: Call) -> Reply:
+    """Friends whom you both have. Each of them is your friend, so that nobody is told of a friendship that is hidden from them."""
+    me = call.me.account_id
+    other = (await call.app.profiles.view(me, call.path["username"])).id
+    found, total = await call.app.discovery.mutual_with(me, other, call.params.limit)
+    people = await _people(call.app, me, found)
+    return Reply(MutualFriends(items=[people[account_id] for account_id in found if account_id in people], total=total))
+
+
 @routes.delete("/api/v1/friends/{username}", ok=(204, None))
 async def remove_friend(call: Call) -> Reply:
     """End a friendship; the other is not told."""
@@ -138,7 +168,7 @@ async def remove_friend(call: Call) -> Reply:
 # -- requests
 
 
-async def _request(call: Call, view: RequestView) -> FriendRequest:
+async def request_model(call: Call, view: RequestView) -> FriendRequest:
     people = await _people(call.app, call.me.account_id, [view.other_id])
     return FriendRequest.model_validate(
         {
@@ -161,7 +191,7 @@ async def _request(call: Call, view: RequestView) -> FriendRequest:
 async def ask(call: Call, body: FriendRequestNew) -> Reply:
     """Ask somebody to be friends. Where they asked you already, you are friends at once (`status: accepted`)."""
     view = await call.app.people.ask(call.me.account_id, body.username)
-    return Reply(await _request(call, view), status=201, headers={"Location": "/api/v1/friend-requests"})
+    return Reply(await request_model(call, view), status=201, headers={"Location": "/api/v1/friend-requests"})
 
 
 @routes.get("/api/v1/friend-requests", ok=(200, Page[FriendRequest]))
@@ -181,7 +211,7 @@ async def list_requests(call: Call) -> Reply:
 async def accept(call: Call) -> Reply:
     """Accept a request to you."""
     view = await call.app.people.accept(call.me.account_id, call.path["id"])
-    return Reply(await _request(call, view))
+    return Reply(await request_model(call, view))
 
 
 @routes.post("/api/v1/friend-requests/{id}/decline", ok=(204, None))
@@ -268,5 +298,8 @@ async def discover(call: Call) -> Reply:
     me = call.me.account_id
     found = await call.app.discovery.people(me, call.params.limit)
     people = {person.id: person for person in await people_models(call.app, me, [one.card for one in found])}
-    items = [Suggestion.model_validate({"user": people[one.card.id], "reason": one.reason, "mutual": one.mutual}) for one in found]
+    items = [
+        Suggestion(user=people[one.card.id], reason=one.reason, mutual=one.mutual, interests=list(one.interests), watched=one.watched)
+        for one in found
+    ]
     return Reply(Page[Suggestion](items=items))

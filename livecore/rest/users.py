@@ -26,6 +26,9 @@ class Profile(Model):
     gender: str | None
     age_info: str | None
     status_message: str | None
+    interests: list[str]
+    languages: list[str]
+    region: str | None
     phone: str | None
     birthday: str | None
     last_seen: int | None
@@ -74,6 +77,9 @@ async def profile(call: Call) -> Reply:
             "gender": view.gender,
             "age_info": view.age_info,
             "status_message": view.status_message,
+            "interests": view.traits.interests,
+            "languages": view.traits.languages,
+            "region": view.traits.region,
             "phone": view.phone,
             "birthday": view.birthday,
             "last_seen": view.last_seen_ms,

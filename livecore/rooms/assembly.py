@@ -12,6 +12,7 @@ from livecore.rooms.erasure import ConversationEraser
 from livecore.rooms.expiry import Expiry
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.group_pictures import GroupPictures
+from livecore.rooms.introductions import Introductions
 from livecore.rooms.invites import Invites
 from livecore.rooms.items import Item
 from livecore.rooms.listing import Listing
@@ -65,6 +66,7 @@ class Rooms:
         self.group_pictures = GroupPictures(db, clock, settings, self.conversations)
         self.attachments = Attachments(db, storage, keys, clock, settings, self.conversations)
         self.contents = Contents(self.attachments)
+        self.introductions = Introductions(db, keys, self.conversations)
         self.eraser = ConversationEraser(db, self.conversations, self.attachments, self.writer)
         self.messages = Messages(
             db,

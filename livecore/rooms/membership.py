@@ -103,6 +103,27 @@ class Conversations:
         await self._tell_new(conversation_id, [me] if verdict == "withhold" else [me, other])
         return conversation_id, True
 
+    async def begin_opened(self, one: str, other: str, pair: bytes) -> str:
+        """A direct conversation in which both let the other write. Raises IntegrityError where it is there already."""
+        async with self._db.write() as conn:
+            conversation_id = await self._insert(conn, "direct", one, None, pair)
+            await self._add(conn, conversation_id, 0, [(one, "member"), (other, "member")], opened=True)
+        await self._tell_new(conversation_id, [one, other])
+        return conversation_id
+
+    async def set_opened(self, conversation_id: str, opened: bool) -> bool:
+        """Both let the other write, or neither; answers whether that changed anything."""
+        member = tables.member.c
+        values = {"open": True, "request": False} if opened else {"open": False}
+        changing = update(tables.member).where(member.conversation_id == conversation_id, member.open.is_(not opened))
+        async with self._db.write() as conn:
+            changed = bool((await conn.execute(changing.values(values))).rowcount)
+            if changed:
+                await self._raise(conn, conversation_id)
+        if changed:
+            await self._tell_changed(conversation_id)
+        return changed
+
     async def verdict(self, me: str, other: str, *, exists: bool, opened: bool) -> tuple[Any, Verdict]:
         relation = await self._relations.between(me, other)
         audience: Audience = await self._directory.setting(other, "who_can_message")

@@ -42,6 +42,8 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "keys:low": (models.KeysLow, "One of your devices has few one-time keys left: bring more"),
     "contact:joined": (models.Free, "Somebody of your contacts is here now"),
     "video.progress": (models.VideoProgress, "How far a video of yours is with being made ready; at most twice a second"),
+    "match:found": (models.MatchFound, "Somebody to meet"),
+    "match:ended": (models.MatchEnded, "The meeting is over"),
     "notice": (models.Free, "A notice, as in GET /api/v1/me/notices"),
 }
 

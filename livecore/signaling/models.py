@@ -364,6 +364,62 @@ class VideoProgress(Told):
     progress: float
 
 
+# -- meeting somebody new
+
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=24, to_lower=True, strip_whitespace=True)]
+
+
+class MatchEnter(Payload):
+    """What is left out is taken from the profile; an empty list is content with any."""
+
+    mode: Literal["chat", "video"]
+    interests: Annotated[list[Word], Field(max_length=10)] | None = None
+    languages: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]], Field(max_length=5)] | None = None
+
+
+class MatchLeave(Payload):
+    pass
+
+
+class MatchPeer(Told):
+    """`interests` are those that both named."""
+
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None
+    interests: list[str]
+
+
+class MatchLive(Told):
+    """`whip` publishes with `token`; `whep` watches the other with one's own access token."""
+
+    id: str
+    publication: str
+    peer_publication: str
+    whip: str
+    whep: str
+    token: str
+
+
+class MatchFound(Told):
+    """`live` is there in a video meeting only."""
+
+    meeting: str
+    mode: Literal["chat", "video"]
+    peer: MatchPeer
+    conversation: str
+    live: MatchLive | None = None
+
+
+class MatchEnded(Told):
+    """`reason`: `left`, `next` (one of you went on to somebody else) or `failed` (it could not begin; `meeting` is null)."""
+
+    meeting: str | None
+    reason: Literal["left", "next", "failed"]
+
+
 class Free(BaseModel):
     """A notice or a friend event: described with its REST resource."""
 

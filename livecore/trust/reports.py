@@ -1,11 +1,11 @@
 """Reports of people and content: merged into one open case for each target, looked at by staff."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from livecore import errors
@@ -19,6 +19,7 @@ from livecore.trust.targets import Found, Takedowns
 CONTENT_KINDS = ("video", "image", "live", "post", "comment", "profile_picture", "profile_name")
 PERSON_KINDS = ("user", "message", "group")
 KINDS = (*CONTENT_KINDS, *PERSON_KINDS)
+_BATCH = 500
 REASONS = ("spam", "harassment", "violence", "hate", "sexual", "minor", "self_harm", "fraud", "impersonation", "illegal", "other")
 
 
@@ -78,6 +79,8 @@ class Reports:
         self._activity = activity
         self._takedowns = takedowns
         self._blocker = blocker
+        # Told of a report once it is kept: the two are not left together.
+        self.on_report: Callable[[str, str], Awaitable[None]] | None = None
 
     async def add(
         self,
@@ -143,6 +146,8 @@ class Reports:
             report_id: str = (await conn.execute(mine)).scalar_one()
         if block:
             await self._blocker.block(reporter_id, subject_id)
+        if self.on_report is not None:
+            await self.on_report(reporter_id, subject_id)
         return Reported(report_id, case_id, new, block)
 
     async def _resolve(self, kind: str, target_id: str | None, username: str | None) -> tuple[str, str]:
@@ -226,6 +231,23 @@ class Reports:
     async def knows(self, case_id: str) -> bool:
         async with self._db.read() as conn:
             return (await conn.execute(select(report_case.c.id).where(report_case.c.id == case_id))).first() is not None
+
+    # -- what reports mean for meeting people (ports.Reviews)
+    async def under_review(self, account_ids: Sequence[str]) -> frozenset[str]:
+        found: set[str] = set()
+        async with self._db.read() as conn:
+            for start in range(0, len(account_ids), _BATCH):
+                part = account_ids[start : start + _BATCH]
+                query = select(report_case.c.subject_id).where(report_case.c.subject_id.in_(part), report_case.c.state == "open")
+                found |= set((await conn.execute(query)).scalars())
+        return frozenset(found)
+
+    async def reported_either_way(self, account_id: str) -> frozenset[str]:
+        both = select(report_case.c.subject_id, report.c.reporter_id).join_from(report, report_case, report_case.c.id == report.c.case_id)
+        mine = or_(report.c.reporter_id == account_id, report_case.c.subject_id == account_id)
+        async with self._db.read() as conn:
+            rows = (await conn.execute(both.where(mine))).all()
+        return frozenset({one for row in rows for one in (row.subject_id, row.reporter_id)} - {account_id})
 
     # -- leaving
     async def erase(self, account_id: str) -> None:

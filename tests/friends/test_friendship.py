@@ -33,6 +33,13 @@ def test_a_refusal_holds_until_the_one_who_refused_asks() -> None:
     assert step(declined, Act.ASK) == (FRIENDS, Effect.BEFRIENDED)
 
 
+def test_a_link_that_is_accepted_makes_friends_whatever_was_before() -> None:
+    asked, _ = step(NONE, Act.ASK)
+    declined, _ = step(turned(asked), Act.DECLINE)
+    for before in (NONE, asked, turned(asked), declined, turned(declined)):
+        assert step(before, Act.BEFRIEND) == (FRIENDS, Effect.BEFRIENDED)
+
+
 def test_a_request_can_be_taken_back() -> None:
     asked, _ = step(NONE, Act.ASK)
     assert step(asked, Act.WITHDRAW) == (NONE, Effect.NOTHING)
@@ -60,6 +67,8 @@ class Two(RuleBasedStateMachine):
             return
         if act in (Act.ASK, Act.ACCEPT):
             self.wishes[who] = True
+        elif act is Act.BEFRIEND:
+            self.wishes = {"anna": True, "ben": True}
         elif act is Act.WITHDRAW:
             self.wishes[who] = False
         elif act is Act.REMOVE:
