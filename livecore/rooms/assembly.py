@@ -66,7 +66,7 @@ class Rooms:
         self.group_pictures = GroupPictures(db, clock, settings, self.conversations)
         self.attachments = Attachments(db, storage, keys, clock, settings, self.conversations)
         self.contents = Contents(self.attachments)
-        self.introductions = Introductions(db, keys, self.conversations)
+        self.introductions = Introductions(db, keys, clock, self.conversations)
         self.eraser = ConversationEraser(db, self.conversations, self.attachments, self.writer)
         self.messages = Messages(
             db,

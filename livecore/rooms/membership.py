@@ -73,7 +73,7 @@ class Conversations:
         async with self._db.write() as conn:
             conversation_id = await rows.insert_conversation(conn, kind, principal.account_id, title, None, at_ms)
             await rows.add_members(conn, conversation_id, 0, people, at_ms)
-        await self._tell_new(conversation_id, [principal.account_id, *(others if kind == "group" else ())])
+        await self.tell_new(conversation_id, [principal.account_id, *(others if kind == "group" else ())])
         return conversation_id, True
 
     async def direct(self, principal: Principal, other: str) -> tuple[str, bool]:
@@ -100,29 +100,8 @@ class Conversations:
         except IntegrityError:
             async with self._db.read() as conn:
                 return (await conn.execute(select(columns.id).where(columns.pair == pair))).scalar_one(), False
-        await self._tell_new(conversation_id, [me] if verdict == "withhold" else [me, other])
+        await self.tell_new(conversation_id, [me] if verdict == "withhold" else [me, other])
         return conversation_id, True
-
-    async def begin_opened(self, one: str, other: str, pair: bytes) -> str:
-        """A direct conversation in which both let the other write. Raises IntegrityError where it is there already."""
-        async with self._db.write() as conn:
-            conversation_id = await self._insert(conn, "direct", one, None, pair)
-            await self._add(conn, conversation_id, 0, [(one, "member"), (other, "member")], opened=True)
-        await self._tell_new(conversation_id, [one, other])
-        return conversation_id
-
-    async def set_opened(self, conversation_id: str, opened: bool) -> bool:
-        """Both let the other write, or neither; answers whether that changed anything."""
-        member = tables.member.c
-        values = {"open": True, "request": False} if opened else {"open": False}
-        changing = update(tables.member).where(member.conversation_id == conversation_id, member.open.is_(not opened))
-        async with self._db.write() as conn:
-            changed = bool((await conn.execute(changing.values(values))).rowcount)
-            if changed:
-                await self._raise(conn, conversation_id)
-        if changed:
-            await self._tell_changed(conversation_id)
-        return changed
 
     async def verdict(self, me: str, other: str, *, exists: bool, opened: bool) -> tuple[Any, Verdict]:
         relation = await self._relations.between(me, other)
@@ -288,7 +267,7 @@ class Conversations:
         roles.check_manager(snapshot.roles, principal.account_id)
         return snapshot
 
-    async def _tell_new(self, conversation_id: str, accounts: Iterable[str]) -> None:
+    async def tell_new(self, conversation_id: str, accounts: Iterable[str]) -> None:
         snapshot = await self._snapshots.get(conversation_id)
         if snapshot is None:
             return
