@@ -85,3 +85,78 @@ async def test_04_requests_are_limited(start_server: StartServer) -> None:
     anna = await server.person("anna")
     statuses = [(await anna.post("/api/v1/friend-requests", {"username": "nobody"})).status for _ in range(102)]
     assert statuses == [404] * 100 + [429] * 2
+
+
+async def reasons(person: Person) -> dict[str, tuple[str, int, list[str]]]:
+    items = (await person.get("/api/v1/discover/people", params={"limit": "50"})).json["items"]
+    return {item["user"]["username"]: (item["reason"], item["mutual"], item["interests"]) for item in items}
+
+
+async def test_04_each_is_suggested_with_a_reason_that_their_settings_let_be_told(server: Server) -> None:
+    names = ("anna", "ben", "contact", "mutual", "alike", "near", "newcomer")
+    people = {name: await server.person(name) for name in names}
+    anna = people["anna"]
+    await server.befriend(anna, people["ben"])
+    await server.befriend(people["ben"], people["mutual"])
+    await anna.patch("/api/v1/me", {"interests": ["chess", "Hiking"], "region": "AT-9"})
+    for name in ("alike", "mutual"):
+        await people[name].patch("/api/v1/me", {"interests": ["#Hiking", "opera"]})
+    await people["near"].patch("/api/v1/me", {"region": "AT-9"})
+    await anna.post("/api/v1/contacts", {"authorized": True, "add": [people["contact"].phone]})
+    assert list((await reasons(anna)).items()) == [
+        ("contact", ("contact", 0, [])),
+        ("mutual", ("mutual_friends", 1, [])),
+        ("alike", ("common_interests", 0, ["hiking"])),
+        ("near", ("nearby", 0, [])),
+        ("newcomer", ("new_here", 0, [])),
+    ]
+    # A reason must not tell what a profile would not.
+    for name in ("alike", "near"):
+        await people[name].patch("/api/v1/me/settings", {"visibility_status": "friends"})
+    await people["contact"].patch("/api/v1/me/settings", {"discoverable_by_phone": "nobody", "discoverable_by_name": "nobody"})
+    told = await reasons(anna)
+    assert {name: told[name][0] for name in ("alike", "near")} == {"alike": "new_here", "near": "new_here"}
+    assert "contact" not in told
+    # Who limits the use of their data is given none of these reasons.
+    for name in ("alike", "near"):
+        await people[name].patch("/api/v1/me/settings", {"visibility_status": "everyone"})
+    await anna.patch("/api/v1/me/settings", {"restrict": True})
+    assert {reason for reason, _, _ in (await reasons(anna)).values()} == {"mutual_friends", "new_here"}
+
+
+async def test_04_who_is_reported_or_under_review_is_not_suggested(server: Server) -> None:
+    anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
+    boss = await server.person("boss", staff="moderator")
+    report = await anna.post("/api/v1/reports", {"target": {"kind": "user", "username": "ben"}, "reason": "spam"})
+    assert report.status in (200, 201), report
+    assert "ben" not in await suggested(anna)
+    assert "anna" not in await suggested(ben)
+    assert "ben" not in await suggested(cara)
+    (case,) = (await boss.get("/api/v1/admin/reports")).json["items"]
+    await boss.post(f"/api/v1/admin/reports/{case['id']}/decision", {"decision": "dismiss", "reason": "nothing in it"})
+    assert "ben" in await suggested(cara)
+    assert "ben" not in await suggested(anna)
+
+
+async def test_04_friends_in_common_are_those_whom_both_have(server: Server) -> None:
+    anna, ben, cara, dora = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
+    for friend in (cara, dora):
+        await server.befriend(anna, friend)
+        await server.befriend(ben, friend)
+    found = (await anna.get("/api/v1/users/ben/mutual-friends")).json
+    assert (sorted(person["username"] for person in found["items"]), found["total"]) == (["cara", "dora"], 2)
+    await ben.put("/api/v1/blocks/dora")
+    found = (await anna.get("/api/v1/users/ben/mutual-friends", params={"limit": "1"})).json
+    assert ([person["username"] for person in found["items"]], found["total"]) == (["cara"], 1)
+    await anna.put("/api/v1/blocks/ben")
+    assert (await ben.get("/api/v1/users/anna/mutual-friends")).status == 404
+
+
+async def test_04_open_requests_are_limited(start_server: StartServer) -> None:
+    server = await start_server(friend_requests_open=2)
+    anna, *others = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
+    asked = [await anna.post("/api/v1/friend-requests", {"username": other.username}) for other in others]
+    assert [answer.status for answer in asked] == [201, 201, 409]
+    assert asked[2].type == "too_many_requests"
+    assert (await anna.delete(f"/api/v1/friend-requests/{asked[0].json['id']}")).status == 204
+    assert (await anna.post("/api/v1/friend-requests", {"username": "dora"})).status == 201

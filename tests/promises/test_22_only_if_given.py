@@ -45,3 +45,29 @@ async def test_21_the_profile_name_stands_for_the_name(server: Server) -> None:
     assert (await ben.get("/api/v1/users/anna")).json["name"] == "Annie the Great"
     found = await ben.get("/api/v1/users", params={"q": "great"})
     assert [person["username"] for person in found.json["items"]] == ["anna"]
+
+
+async def test_21_interests_languages_and_region_are_set_cleared_and_checked(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    empty = {"interests": [], "languages": [], "region": None}
+    given = {"interests": ["chess", "hiking"], "languages": ["de", "en"], "region": "AT-9"}
+    assert {field: (await anna.get("/api/v1/me")).json[field] for field in empty} == empty
+    before = (await anna.get("/api/v1/me")).headers["ETag"]
+    answer = await anna.patch("/api/v1/me", {"interests": ["#Chess", " hiking ", "chess"], "languages": ["en", "de"], "region": "AT-9"})
+    assert ({field: answer.json[field] for field in given}, answer.headers["ETag"] != before) == (given, True)
+    profile = (await ben.get("/api/v1/users/anna")).json
+    assert {field: profile[field] for field in given} == given
+    for wrong in (
+        {"interests": ["x" * 25]},
+        {"interests": [f"word{number}" for number in range(11)]},
+        {"interests": [""]},
+        {"interests": "chess"},
+        {"languages": ["German"]},
+        {"languages": ["de"] * 6},
+        {"region": "48.2,16.3"},
+        {"region": "Vienna"},
+    ):
+        refused = await anna.patch("/api/v1/me", wrong)
+        assert (refused.status, refused.json["errors"][0]["field"].split(".")[0]) == (422, next(iter(wrong))), wrong
+    assert (await anna.patch("/api/v1/me", {"interests": None, "region": None})).json["interests"] == []
+    assert {field: (await anna.get("/api/v1/me")).json[field] for field in empty} == empty | {"languages": ["de", "en"]}

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.people import Person
+from tests.promises.test_35_access_own_data import export_of
 from tests.serving import Server
+from tests.waiting import until
 
 # The four fields, and where a profile shows each.
 FIELDS = {"visibility_phone": "phone", "visibility_name": "name", "visibility_photo": "avatar", "visibility_status": "status_message"}
@@ -39,43 +41,111 @@ async def test_32_and_to_nobody_without(server: Server) -> None:
     assert anna.email.encode() not in (await ben.get("/api/v1/users/anna")).body
 
 
-async def seen(viewer: Person, owner: Person, setting: str) -> dict[str, Any]:
-    """Whether each surface shows the viewer what the setting guards."""
-    profile = await viewer.get(f"/api/v1/users/{owner.username}")
-    surfaces = {"profile": profile.status == 200 and profile.json[FIELDS[setting]] is not None}
-    field = {"visibility_name": "name", "visibility_photo": "avatar"}.get(setting)
-    if field is not None:
-        found = (await viewer.get("/api/v1/users", params={"q": owner.username})).json["items"]
-        surfaces["search"] = any(person[field] is not None for person in found)
-        friends = (await viewer.get("/api/v1/friends")).json["items"]
-        conversations = (await viewer.get("/api/v1/conversations")).json["items"]
-        assert conversations
-        for name, listed in (("friends", friends), ("conversations", conversations)):
-            people = [person for item in listed for person in (item.get("members") or [item.get("user")]) if person]
-            people = [person.get("user", person) for person in people]
-            mine = [person for person in people if person["username"] == owner.username]
+# Lists and single resources in which somebody may stand; `{talks}` is every conversation of the viewer.
+SURFACES = (
+    "/api/v1/users?q=anna",
+    "/api/v1/users?q=Markername",
+    "/api/v1/friends",
+    "/api/v1/friend-requests",
+    "/api/v1/follows",
+    "/api/v1/contacts",
+    "/api/v1/discover/people",
+    "/api/v1/conversations",
+    "{talks}",
+    "/api/v1/posts?owner=anna",
+    "/api/v1/posts?scope=discover",
+    "/api/v1/users/middle/friends",
+)
+
+
+def cards(content: Any, username: str) -> list[dict[str, Any]]:
+    """Every place in an answer where the person stands with this username."""
+    if isinstance(content, list):
+        return [card for item in content for card in cards(item, username)]
+    if not isinstance(content, dict):
+        return []
+    return ([content] if content.get("username") == username else []) + cards(list(content.values()), username)
+
+
+async def shown_in(viewer: Person, owner: Person, field: str) -> dict[str, set[bool]]:
+    """By surface: whether the places where the owner stands show the field."""
+    talks = [item["id"] for item in (await viewer.get("/api/v1/conversations")).json["items"]]
+    found: dict[str, set[bool]] = {}
+    for surface in SURFACES:
+        for path in [f"/api/v1/conversations/{talk}" for talk in talks] if surface == "{talks}" else [surface]:
+            path, _, query = path.partition("?")
+            answer = await viewer.get(path, params=dict([query.split("=")]) if query else None)
+            if answer.status in (403, 404):
+                continue
+            assert answer.status == 200, (path, answer)
+            mine = [card for card in cards(answer.json, owner.username) if field in card]
             if mine:
-                surfaces[name] = any(person.get(field) is not None for person in mine)
-        assert "conversations" in surfaces
+                found.setdefault(surface, set()).update(card[field] is not None for card in mine)
+    return found
+
+
+PROFILE = FIELDS | {"visibility_birthday": "birthday", "visibility_last_seen": "last_seen", "visibility_friends": "friends"}
+# Where a viewer who is not blocked finds her, whatever she hides (found by her username, not by her name).
+ALWAYS = {"/api/v1/users?q=anna", "/api/v1/conversations", "{talks}", "/api/v1/contacts", "/api/v1/posts?owner=anna"}
+
+
+async def seen(viewer: Person, owner: Person, setting: str) -> dict[str, bool]:
+    """Whether each surface shows the viewer what the setting guards."""
+    field = PROFILE[setting]
+    profile = await viewer.get(f"/api/v1/users/{owner.username}")
+    if setting == "visibility_friends":
+        return {"friends": (await viewer.get(f"/api/v1/users/{owner.username}/friends")).status == 200}
+    surfaces = {"profile": profile.status == 200 and profile.json[field] is not None}
+    if setting == "visibility_status" and profile.status == 200:
+        surfaces["interests"] = profile.json["interests"] == ["chess"]
+        assert surfaces["interests"] or profile.json["interests"] == []
+        assert (profile.json["gender"] is not None) == surfaces["profile"]
+    if setting == "visibility_last_seen":
+        listener = await viewer.connect()
+        told = await listener.call("presence:subscribe", {"users": [owner.username]})
+        surfaces["presence"] = told["data"]["users"][0]["last_seen"] is not None
+        await listener.close()
+    if field in ("name", "avatar"):
+        for surface, values in (await shown_in(viewer, owner, field)).items():
+            assert len(values) == 1, (surface, values)
+            surfaces[surface] = values.pop()
     if setting == "visibility_name":
         by_name = (await viewer.get("/api/v1/users", params={"q": "Markername"})).json["items"]
         surfaces["search by name"] = owner.username in [person["username"] for person in by_name]
     return surfaces
 
 
-@pytest.mark.parametrize("setting", FIELDS)
+@pytest.mark.parametrize("setting", PROFILE)
 async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: Server, setting: str) -> None:
-    anna = await full(server, "anna")
-    await anna.patch("/api/v1/me", {"name": "Anna Markername"})
-    await anna.patch("/api/v1/me/settings", {"who_can_message": "everyone", "who_can_add_to_groups": "everyone"})
+    """Seven fields, four audiences, four viewers: 112 cases, each on every surface where the person stands."""
+    anna, middle = await full(server, "anna"), await server.person("middle")
+    await anna.patch("/api/v1/me", {"name": "Anna Markername", "interests": ["chess"], "gender": "f"})
+    open_doors = dict.fromkeys(("who_can_message", "who_can_add_to_groups", "discoverable_by_phone"), "everyone")
+    await anna.patch("/api/v1/me/settings", open_doors)
+    await middle.patch("/api/v1/me/settings", {"visibility_friends": "everyone"})
+    await server.befriend(anna, middle)
     viewers = {name: await server.person(name) for name in ("stranger", "contact", "friend", "blocked")}
     await server.befriend(anna, viewers["friend"])
     book = {"authorized": True, "add": [viewers["contact"].phone, viewers["blocked"].phone]}
     assert (await anna.post("/api/v1/contacts", book)).status == 200
+    assert (await anna.post("/api/v1/posts", {"text": "hello", "visibility": "everyone"})).status == 201
     for viewer in viewers.values():
-        answer = await viewer.post("/api/v1/conversations", {"kind": "group", "title": "Us", "members": ["anna"]})
-        assert answer.status == 201, answer
+        # A group has its member list, a direct conversation its header.
+        for body in ({"kind": "group", "title": "Us", "members": ["anna"]}, {"kind": "direct", "members": ["anna"]}):
+            answer = await viewer.post("/api/v1/conversations", body)
+            assert answer.status == 201, answer
+        await viewer.post("/api/v1/contacts", {"authorized": True, "add": [anna.phone]})
+        await viewer.put("/api/v1/follows/anna")
+        # Presence is told to those alone who show their own.
+        await viewer.patch("/api/v1/me/settings", {"visibility_last_seen": "everyone"})
+    listener = await anna.connect()
+    await listener.close()
     await anna.put("/api/v1/blocks/blocked")
+
+    async def left() -> bool:
+        return not server.app.presence.is_here(anna.id) and await server.app.presence._last_seen(anna.id) is not None
+
+    await until(left, "her time of leaving")
     for audience in ("everyone", "contacts", "friends", "nobody"):
         await anna.patch("/api/v1/me/settings", {setting: audience})
         expected = {
@@ -87,14 +157,24 @@ async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: S
         for name, viewer in viewers.items():
             shown = await seen(viewer, anna, setting)
             assert shown == dict.fromkeys(shown, expected[name]), (audience, name)
+            if PROFILE[setting] in ("name", "avatar") and name != "blocked":
+                assert set(shown) >= ALWAYS, (audience, name)
+    # What others hold of her says none of it: every one of these fields is for nobody or hidden from the stranger now.
+    everything = await exported(viewers["stranger"])
+    for marker in ("Markername", anna.phone, "at the lake", anna.email):
+        assert marker.encode() not in everything, marker
 
 
-async def test_33_birthday_last_seen_and_friends_follow_their_settings(server: Server) -> None:
+async def exported(person: Person) -> bytes:
+    _, archive = await export_of(person)
+    return b"".join(archive.read(name) for name in archive.namelist())
+
+
+async def test_33_the_birthday_is_shown_without_its_year(server: Server) -> None:
     anna, ben = await server.person("anna"), await server.person("ben")
     assert (await ben.get("/api/v1/users/anna/friends")).type == "hidden"
     await anna.patch("/api/v1/me/settings", {f"visibility_{what}": "everyone" for what in ("birthday", "last_seen", "friends")})
     profile = (await ben.get("/api/v1/users/anna")).json
-    # The day, never the year.
     assert profile["birthday"] == "05-17"
     assert abs(profile["last_seen"] - server.clock.at_ms()) < 60_000
     assert (await ben.get("/api/v1/users/anna/friends")).json["items"] == []
