@@ -9,7 +9,7 @@ ARGS ?=
 # Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
 JOBS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: setup setup-dev run test test-deep check bench pictures migration clean
+.PHONY: setup setup-dev run test test-deep check bench bench-peers pictures migration clean
 
 setup: $(VENV)/.run-done $(VENV)/.native-done $(DEMO)/node_modules/.done
 
@@ -67,6 +67,15 @@ check: setup-dev
 
 bench: setup-dev
 	@$(BIN)/livecore bench all $(ARGS)
+
+# livecore and Node's Socket.IO server by turns, with one tool in one run.
+PEER_SOCKETIO := bench/peers/socketio
+bench-peers: setup-dev $(PEER_SOCKETIO)/node_modules/.done
+	@$(BIN)/livecore bench chat --versus-node --members 2,100,1000,10000 --rate 20 --json bench/results/chat-peers.json $(ARGS)
+
+$(PEER_SOCKETIO)/node_modules/.done: $(PEER_SOCKETIO)/package-lock.json | $(BIN)/python
+	@cd $(PEER_SOCKETIO) && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 pictures: setup-dev
 	@LIVECORE_PICTURES=1 $(BIN)/python -m pytest -q tests/browser $(ARGS)

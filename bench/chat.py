@@ -5,15 +5,16 @@ each message stored, acknowledged and confirmed; `plain` is any Socket.IO server
 and sends another on to the room.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bench import loopback, processes, serving
+from bench import loopback, node_peer, processes, serving
 from bench.latency import Latencies
 from bench.load import LoadFailed, LoadProcess, do_all, load_processes, share
 from bench.report import Column, Report, ratio
@@ -24,6 +25,7 @@ from bench.serving import Person, Server
 ACCOUNTS_FOR_ROOMS = 8
 CONNECTION_TIMEOUT_S = 0.05
 COLUMNS: list[Column] = [
+    ("server", "server", 0),
     ("scenario", "scenario", 0),
     ("members", "members", 0),
     ("rate", "messages/s", 0),
@@ -47,7 +49,11 @@ PLOT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """`rate`: messages a second in all rooms together. `loads`: processes that put the load on."""
+    """`rate`: messages a second in all rooms together. `loads`: processes that put the load on.
+
+    `versus_node`: beside livecore, with and without its native helper, Node's server by turns. `settle_s`: between the sign-ups and
+    the first connection; an account that has just changed is asked for in the store.
+    """
 
     scenario: str = "live"
     url: str = ""
@@ -63,12 +69,19 @@ class ChatOptions:
     join_event: str = "join"
     say_event: str = "say"
     path: str = "/socket.io/"
+    versus_node: bool = False
+    native: str = "auto"
+    settle_s: float = 0.0
 
 
 @contextlib.asynccontextmanager
 async def _server(options: ChatOptions, cores: set[int]) -> AsyncIterator[Server]:
+    if options.versus_node and options.scenario == "plain":
+        async with node_peer.node(cores) as server:
+            yield server
+        return
     if not options.url:
-        async with serving.livecore(cores) as server:
+        async with serving.livecore(cores, native=options.native) as server:
             yield server
         return
     loopback.check_url(options.url)
@@ -79,12 +92,30 @@ async def _server(options: ChatOptions, cores: set[int]) -> AsyncIterator[Server
     yield Server(options.url.rstrip("/"), [options.pid] if options.pid else [], options.data_dir)
 
 
+def _contestants(options: ChatOptions) -> list[tuple[str, ChatOptions]]:
+    if not options.versus_node:
+        return [(options.url or "livecore", options)]
+    return [
+        ("livecore", options),
+        ("livecore, pure Python", replace(options, native="off")),
+        ("Node's Socket.IO", replace(options, scenario="plain")),
+    ]
+
+
 async def run(options: ChatOptions, screen: Screen) -> Report:
     """Measure each number of members at each rate. Raises LoadFailed or NotLoopback."""
-    server_cores, load_cores = processes.split_cores() if options.pin else (set[int](), set[int]())
     parameters = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
     report = Report("chat", parameters)
     report.notes.append("delay: from the sender's call to the reading by a member, by the clock of the load side; its own queue is in it.")
+    for members in options.members if options.versus_node else [None]:
+        for name, chosen in _contestants(options):
+            some = chosen if members is None else replace(chosen, members=[members])
+            await _run_one(name, some, report, screen)
+    return report
+
+
+async def _run_one(name: str, options: ChatOptions, report: Report, screen: Screen) -> None:
+    server_cores, load_cores = processes.split_cores() if options.pin else (set[int](), set[int]())
     async with _server(options, server_cores) as server, load_processes("chat_load", options.loads, load_cores) as loads:
         people: list[Person] = []
         for members in options.members:
@@ -92,7 +123,9 @@ async def run(options: ChatOptions, screen: Screen) -> Report:
             if len(people) < wanted:
                 with screen.stage(f"{wanted - len(people)} accounts", wanted - len(people)) as advance:
                     people += await serving.sign_up(server, wanted - len(people), advance)
+                await asyncio.sleep(options.settle_s)
             point = _Point(options, server, loads, people, members, screen)
+            point.facts["server"] = name
             await point.open()
             try:
                 for rate in options.rates:
@@ -101,7 +134,6 @@ async def run(options: ChatOptions, screen: Screen) -> Report:
                 await point.close()
     if server.pids == []:
         report.notes.append("CPU and memory are missing: --pid names the server's process.")
-    return report
 
 
 def _accounts_wanted(options: ChatOptions, members: int) -> int:
@@ -252,7 +284,12 @@ class _Point:
             settled = await do_all(self.loads, "settle", each_one, 30.0)
             after = self.server.sample()
         done = [one | other for one, other in zip(talked, settled, strict=True)]
-        return self.facts | {"rate": rate, "label": f"{self.members} members\n{rate:g}/s"} | self._result(done, before, after)
+        return (
+            self.facts | {"rate": rate, "label": f"{self.members} members\n{rate:g}/s" + self._whose()} | self._result(done, before, after)
+        )
+
+    def _whose(self) -> str:
+        return f"\n{self.facts['server']}" if self.options.versus_node else ""
 
     def _result(self, done: list[dict[str, Any]], before: processes.Sample, after: processes.Sample) -> dict[str, Any]:
         sent, deliveries = sum(each["sent"] for each in done), sum(each["deliveries"] for each in done)

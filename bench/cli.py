@@ -105,6 +105,10 @@ def chat_command(
     join_event: Annotated[str, typer.Option(help="plain: what puts a socket into a room, with its name")] = "join",
     say_event: Annotated[str, typer.Option(help="plain: what sends {room, text} to a room")] = "say",
     path: Annotated[str, typer.Option(help="where Engine.IO answers")] = "/socket.io/",
+    versus_node: Annotated[
+        bool, typer.Option("--versus-node", help="by turns with livecore in pure Python and Node's Socket.IO server (`make bench-peers`)")
+    ] = False,
+    settle: Annotated[float, typer.Option(min=0, max=60, help="pause between the sign-ups and the first connection [s]")] = 6.0,
     json: JsonPath = None,
     plot: PlotPath = None,
 ) -> None:
@@ -116,6 +120,8 @@ def chat_command(
         raise typer.BadParameter("scenario: live, direct or plain")
     if scenario == "plain" and not url:
         raise typer.BadParameter("scenario plain: --url names the server")
+    if versus_node and (url or scenario != "live"):
+        raise typer.BadParameter("--versus-node starts its servers itself, and measures rooms of lives")
     options = chat.ChatOptions(
         scenario=scenario,
         url=url,
@@ -131,6 +137,8 @@ def chat_command(
         join_event=join_event,
         say_event=say_event,
         path=path,
+        versus_node=versus_node,
+        settle_s=settle,
     )
     _measure(lambda screen: chat.run(options, screen), chat.COLUMNS, json, plot, chat.PLOT)
 

@@ -64,7 +64,7 @@ def in_order(latencies: dict[str, Any], count: int) -> bool:
 
 
 def test_chat_in_a_lives_room(tmp_path: Path) -> None:
-    ran = run(tmp_path, "chat", "--members", "12", "--rate", "20", "--seconds", "1")
+    ran = run(tmp_path, "chat", "--settle", "0", "--members", "12", "--rate", "20", "--seconds", "1")
     assert ran.status == 0, ran.said
     (result,) = ran.report["results"]
     assert result["sent"] == result["accepted"] == 20
@@ -80,7 +80,7 @@ def test_chat_in_a_lives_room(tmp_path: Path) -> None:
 
 
 def test_chat_between_pairs_that_is_stored_and_confirmed(tmp_path: Path) -> None:
-    ran = run(tmp_path, "chat", "--scenario", "direct", "--members", "4", "--rate", "20", "--seconds", "1")
+    ran = run(tmp_path, "chat", "--settle", "0", "--scenario", "direct", "--members", "4", "--rate", "20", "--seconds", "1")
     assert ran.status == 0, ran.said
     (result,) = ran.report["results"]
     assert result["accepted"] == result["deliveries"] == 20
