@@ -378,6 +378,7 @@ class App:
             self.relations,
             self.notices,
             self.meetings,
+            self.directory,
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()

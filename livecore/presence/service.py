@@ -1,7 +1,9 @@
 """Who is here, told to those who subscribed and may know. Changes are coalesced; a storm of reconnects is not passed on."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -22,12 +24,22 @@ TOPIC = "presence"
 TELL_AFTER_S = 2.0
 # Beats of a process in one delivery.
 BEATS_CHUNK = 500
+# Who came and went in this process is told to the others together, this long after the first of them.
+GATHER_S = 0.1
 
 
 class Outlet(Protocol):
     """One connection of this process; kept by signaling."""
 
     def to_connection(self, sid: str, event: str, data: dict[str, Any]) -> None: ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    """`told`: status and text that the connection last heard; None before the first answer."""
+
+    username: str
+    told: tuple[str, str | None] | None = None
 
 
 class Presence:
@@ -43,11 +55,16 @@ class Presence:
         self._shared = shared
         self._node = new_id()
         self._board = Board()
-        self._subscribed: dict[str, tuple[Principal, dict[str, str]]] = {}  # sid → who, watched account → username
+        self._subscribed: dict[str, tuple[Principal, dict[str, _Watched]]] = {}  # sid → who, by watched account
         self._watchers: dict[str, set[str]] = {}  # account → sids
         self._due: dict[str, asyncio.TimerHandle] = {}
+        self._moved: dict[str, None] = {}  # accounts whose count here is not yet told to other processes
+        # Accounts that left a moment ago: how they stood, and until when they still stand so for others. The longest gone first.
+        self._leaving: dict[str, tuple[tuple[str, str | None], float]] = {}
+        self._gone: dict[str, int] = {}  # accounts that left, when: not yet written
+        self._writing: asyncio.Task[None] | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writes: list[asyncio.Task[None]] = []
         self._endings: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -61,18 +78,22 @@ class Presence:
             timer.cancel()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._writes, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._gathering is not None:
+            self._gathering.cancel()
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._note_gone()
 
     async def came(self, sid: str, principal: Principal) -> None:
-        await self._count(principal.account_id, 1)
+        self._count(principal.account_id, 1)
 
     async def left(self, sid: str, principal: Principal) -> None:
         self._unsubscribe(sid)
-        await self._count(principal.account_id, -1)
+        self._count(principal.account_id, -1)
         if not self._board.is_here(principal.account_id, self._clock.now()):
-            # In a task of its own: what ends the connection may be cut short, a transaction must not.
-            self._writes.append(asyncio.get_running_loop().create_task(self._note_seen(principal.account_id)))
-            self._writes = [task for task in self._writes if not task.done()]
+            self._gone[principal.account_id] = self._clock.at_ms()
+            self._gather()
 
     async def set_status(self, principal: Principal, status: str, text: str | None) -> None:
         self._board.set_status(principal.account_id, status, text)
@@ -83,21 +104,38 @@ class Presence:
     async def subscribe(self, sid: str, principal: Principal, usernames: Sequence[str]) -> list[dict[str, Any]]:
         """Replace what the connection watches; answers how those stand now. Nobody's name is probed: unknown and hidden look alike."""
         self._unsubscribe(sid)
-        watched: dict[str, str] = {}
+        watched: dict[str, _Watched] = {}
         for username in usernames:
             account_id = await self._directory.by_username(username)
             if account_id is not None:
-                watched[account_id] = username
+                watched[account_id] = _Watched(username)
+        # What a subscription that came meanwhile watches is replaced, not joined.
+        self._unsubscribe(sid)
         self._subscribed[sid] = (principal, watched)
         for account_id in watched:
             self._watchers.setdefault(account_id, set()).add(sid)
-        by_name = {username: account_id for account_id, username in watched.items()}
-        return [await self._shown(principal, by_name.get(username), username) for username in dict.fromkeys(usernames)]
+        by_name = {one.username: account_id for account_id, one in watched.items()}
+        answer = []
+        for username in dict.fromkeys(usernames):
+            account_id = by_name.get(username)
+            shown = await self._shown(principal, account_id, username)
+            if account_id is not None:
+                watched[account_id].told = (shown["status"], shown["text"])
+            answer.append(shown)
+        return answer
 
     def watched(self, sid: str) -> list[str]:
         """Whom a connection subscribed to, by username."""
         _, watched = self._subscribed.get(sid, (None, {}))
-        return list(watched.values())
+        return [one.username for one in watched.values()]
+
+    async def may_know(self, viewer_id: str, account_id: str) -> bool:
+        """Whether one may know when the other is here. Reciprocal: who hides it from somebody does not see it of them."""
+        audience: Audience = await self._directory.setting(account_id, "visibility_last_seen")
+        own: Audience = await self._directory.setting(viewer_id, "visibility_last_seen")
+        if not await self._relations.allows(account_id, viewer_id, audience):
+            return False
+        return await self._relations.allows(viewer_id, account_id, own)
 
     def is_here(self, account_id: str) -> bool:
         return self._board.status(account_id, self._clock.now())[0] != "offline"
@@ -106,38 +144,76 @@ class Presence:
         hidden = {"user": username, "status": "offline", "text": None, "last_seen": None}
         if account_id is None:
             return hidden
-        audience: Audience = await self._directory.setting(account_id, "visibility_last_seen")
-        own: Audience = await self._directory.setting(viewer.account_id, "visibility_last_seen")
-        # Reciprocal: who hides it from somebody does not see it of them.
-        if not await self._relations.allows(account_id, viewer.account_id, audience):
+        if not await self.may_know(viewer.account_id, account_id):
             return hidden
-        if not await self._relations.allows(viewer.account_id, account_id, own):
-            return hidden
-        status, text = self._board.status(account_id, self._clock.now())
+        status, text = self._status(account_id)
         last_seen = None if status != "offline" else await self._last_seen(account_id)
         return {"user": username, "status": status, "text": text, "last_seen": last_seen}
 
     async def _last_seen(self, account_id: str) -> int | None:
+        if account_id in self._gone:
+            return self._gone[account_id]
         columns = tables.last_seen.c
         async with self._db.read() as conn:
             return (await conn.execute(select(columns.at_ms).where(columns.account_id == account_id))).scalar_one_or_none()
 
-    async def _note_seen(self, account_id: str) -> None:
-        make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
-        row = {"account_id": account_id, "at_ms": self._clock.at_ms()}
-        statement = make(tables.last_seen).values(row).on_conflict_do_update(index_elements=["account_id"], set_={"at_ms": row["at_ms"]})
-        try:
-            async with self._db.write() as conn:
-                await conn.execute(statement)
-        except errors.Unavailable:
-            log.warning("the store was away; a time of leaving was not noted")
+    def _gather(self) -> None:
+        """Tell the others and write, together with what comes in the next moment."""
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
 
-    async def _count(self, account_id: str, step: int) -> None:
-        count = self._board.connections(account_id, self._node) + step
-        if self._board.beat(account_id, self._node, count, self._clock.now()):
+    def _gathered(self) -> None:
+        self._gathering = None
+        moved, self._moved = list(self._moved), {}
+        for start in range(0, len(moved), BEATS_CHUNK):
+            part = {account_id: self._board.connections(account_id, self._node) for account_id in moved[start : start + BEATS_CHUNK]}
+            self._spawn(self._bus.publish(TOPIC, orjson.dumps([self._node, "beats", part])))
+        if self._gone and (self._writing is None or self._writing.done()):
+            # In a task of its own that nothing cuts short: a transaction must not be left in the middle.
+            self._writing = asyncio.get_running_loop().create_task(self._note_gone())
+        elif self._gone:
+            self._gather()
+
+    async def _note_gone(self) -> None:
+        """When they were last here, in one transaction."""
+        while self._gone:
+            gone = dict(itertools.islice(self._gone.items(), BEATS_CHUNK))
+            make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
+            statement = make(tables.last_seen).values([{"account_id": account_id, "at_ms": at_ms} for account_id, at_ms in gone.items()])
+            statement = statement.on_conflict_do_update(index_elements=["account_id"], set_={"at_ms": statement.excluded.at_ms})
+            try:
+                async with self._db.write() as conn:
+                    await conn.execute(statement)
+            except errors.Unavailable:
+                log.warning("the store was away; times of leaving were not noted", accounts=len(gone))
+            for account_id, at_ms in gone.items():
+                if self._gone.get(account_id) == at_ms:
+                    del self._gone[account_id]
+
+    def _count(self, account_id: str, step: int) -> None:
+        now = self._clock.now()
+        status = self._board.status(account_id, now)
+        if self._board.beat(account_id, self._node, self._board.connections(account_id, self._node) + step, now):
+            self._leaves_or_is_back(account_id, status, now)
             self._changed(account_id)
         if self._shared:
-            await self._bus.publish(TOPIC, orjson.dumps([self._node, "beats", {account_id: count}]))
+            self._moved[account_id] = None
+            self._gather()
+
+    def _leaves_or_is_back(self, account_id: str, status: tuple[str, str | None], now: float) -> None:
+        if status[0] != "offline":
+            self._leaving[account_id] = (status, now + TELL_AFTER_S)
+        else:
+            self._leaving.pop(account_id, None)
+        while self._leaving and (oldest := next(iter(self._leaving.items())))[1][1] <= now:
+            del self._leaving[oldest[0]]
+
+    def _status(self, account_id: str) -> tuple[str, str | None]:
+        """What others see. Who left a moment ago is still here: so one who asks amid a storm of reconnects is not told of it twice."""
+        now = self._clock.now()
+        leaving = self._leaving.get(account_id)
+        status = self._board.status(account_id, now)
+        return leaving[0] if leaving is not None and status[0] == "offline" and now < leaving[1] else status
 
     def _changed(self, account_id: str) -> None:
         if account_id in self._watchers and account_id not in self._due:
@@ -145,13 +221,20 @@ class Presence:
 
     def _tell_now(self, account_id: str) -> None:
         self._due.pop(account_id, None)
+        self._leaving.pop(account_id, None)
         self._spawn(self._tell(account_id))
 
     async def _tell(self, account_id: str) -> None:
         for sid in list(self._watchers.get(account_id, ())):
-            viewer, watched = self._subscribed[sid]
-            shown = await self._shown(viewer, account_id, watched[account_id])
-            if sid in self._subscribed:
+            viewer, watched = self._subscribed.get(sid, (None, {}))
+            one = watched.get(account_id)
+            if viewer is None or one is None:
+                continue
+            shown = await self._shown(viewer, account_id, one.username)
+            now = (shown["status"], shown["text"])
+            # Who came back before this was told never left.
+            if sid in self._subscribed and now != one.told:
+                one.told = now
                 self._outlet.to_connection(sid, "presence:update", shown)
 
     def _unsubscribe(self, sid: str) -> None:
@@ -176,13 +259,16 @@ class Presence:
                     await self._bus.publish(TOPIC, orjson.dumps([self._node, "beats", part]))
             await asyncio.sleep(BEAT_EVERY_S)
 
-    async def _on_delivery(self, delivery: Delivery) -> None:
+    def _on_delivery(self, delivery: Delivery) -> None:
         node, what, *args = orjson.loads(delivery.data)
         if node == self._node:
             return
         if what == "beats":
             for account_id, count in args[0].items():
-                if self._board.beat(account_id, node, count, self._clock.now()):
+                now = self._clock.now()
+                status = self._board.status(account_id, now)
+                if self._board.beat(account_id, node, count, now):
+                    self._leaves_or_is_back(account_id, status, now)
                     self._changed(account_id)
         elif what == "status":
             self._board.set_status(args[0], args[1], args[2])

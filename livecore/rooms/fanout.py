@@ -123,6 +123,8 @@ class Hub:
 
     async def check_heads(self) -> None:
         """Compare what was delivered with the store: shows a last message whose bell was lost."""
+        # A change of members may have been told meanwhile, too.
+        self._snapshots.clear()
         known = list(self._heads)
         columns = tables.conversation.c
         for start in range(0, len(known), CHECK_CHUNK):
@@ -148,10 +150,15 @@ class Hub:
     def _give(self, item: Item, readers: list[str]) -> None:
         self._move(item.conversation_id, item.seq)
         to = [account for account in readers if account not in item.withheld] if item.withheld else readers
-        if not any(self._outlet.present(account) for account in to):
+        if not self._anybody(to):
             return
         skip = (item.account_id, item.device_id) if item.kind == "message" else None
         self._outlet.local(to, EVENTS[item.kind], wire(item, self._names.get(item.account_id)), skip=skip, author=item.account_id)
+
+    def _anybody(self, accounts: Iterable[str]) -> bool:
+        """Whether one of them has a socket in this process."""
+        present = self._outlet.present
+        return any(present(account) for account in accounts)
 
     def _move(self, conversation_id: str, seq: int) -> None:
         self._heads[conversation_id] = seq
@@ -171,8 +178,16 @@ class Hub:
         try:
             while self._heads.get(conversation_id, 0) < self._catching[conversation_id]:
                 self._rung.discard(conversation_id)
+                snapshot = await self._snapshots.get(conversation_id)
+                if snapshot is None:
+                    return
+                if not self._anybody(snapshot.readers):
+                    # Nobody here is to get it; who comes asks with `sync`.
+                    self._move(conversation_id, self._catching[conversation_id])
+                    return
                 after = self._heads.get(conversation_id, self._catching[conversation_id] - 1)
                 items, head = await self._mailboxes.items_after(conversation_id, after)
+                # As it is by now: somebody may have come in or left with these items.
                 snapshot = await self._snapshots.get(conversation_id)
                 if snapshot is None:
                     return
@@ -196,7 +211,7 @@ class Hub:
             self._catching.pop(conversation_id, None)
             self._rung.discard(conversation_id)
 
-    async def _on_bell(self, delivery: Delivery) -> None:
+    def _on_bell(self, delivery: Delivery) -> None:
         node, what, conversation_id, first, last = orjson.loads(delivery.data)
         if node == self._node:
             return
@@ -205,8 +220,13 @@ class Hub:
             return
         if conversation_id not in self._heads:
             self._move(conversation_id, first - 1)
-        if last > self._heads[conversation_id]:
-            self._catch_up(conversation_id, last)
+        if last <= self._heads[conversation_id]:
+            return
+        snapshot = self._snapshots.kept(conversation_id)
+        if snapshot is not None and conversation_id not in self._catching and not self._anybody(snapshot.readers):
+            self._move(conversation_id, last)
+            return
+        self._catch_up(conversation_id, last)
 
     async def _tell_receipts(self) -> None:
         self._receipts_due = None

@@ -27,6 +27,8 @@ COUNT_EVERY_S = 5.0
 # Whom a speaker's lines are kept from is asked anew after this, should the bell of a block be lost.
 HIDDEN_AGE_S = 1.0
 HIDDEN_LIMIT = 10_000
+# Other processes answer who of somebody's friends they have in a room within this, or not at all.
+WHO_PATIENCE_S = 0.3
 # What people's service rings when a block comes or goes: account ids with spaces between them.
 PEOPLE_TOPIC = "people.changed"
 
@@ -46,6 +48,9 @@ class LiveOutlet(Protocol):
 
     def live_size(self, live_id: str, without: str | None = None) -> int:
         """How many accounts are in the room, in this process."""
+
+    def is_awaited(self, live_id: str) -> bool:
+        """Whether somebody who was cut off may come back to the room."""
 
     def in_live(self, live_id: str, accounts: Iterable[str]) -> list[str]:
         """Which of these accounts are in the room, in this process."""
@@ -81,6 +86,7 @@ class LiveHub:
         self._rooms: dict[str, _Room] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[str, set[str]] = {}  # questions of this process for who is where, by number
         self._people_changes = 0  # how many were heard of: what was asked before one of them is not kept
         self._end_people: Callable[[], Awaitable[None]] | None = None
         # Set by the composition once lives are there.
@@ -124,7 +130,7 @@ class LiveHub:
         if room is None:
             return
         self._tell_soon(live_id, room)
-        if not self._outlet.live_size(live_id) and not room.ring.seq and not room.others:
+        if not self._outlet.live_size(live_id) and not room.ring.seq and not room.others and not self._outlet.is_awaited(live_id):
             self._spawn(self._forget(live_id))
 
     async def say(self, principal: Principal, live_id: str, body: str, client_id: str | None) -> dict[str, Any]:
@@ -181,6 +187,22 @@ class LiveHub:
     async def _check_moderates(self, account_id: str, facts: LiveFacts) -> None:
         if await self._role(account_id, facts) == "viewer":
             raise errors.Forbidden("Only the host and moderators may do that.", type="not_a_moderator")
+
+    async def friends(self, principal: Principal, live_id: str) -> list[str]:
+        """Account ids of friends who are in the room, in any process; those of processes that do not answer in time are left out."""
+        await self._gate().may_join(principal.account_id, live_id)
+        asked = list(await self._relations.friends_of(principal.account_id))
+        found = set(self._outlet.in_live(live_id, asked))
+        if self._shared and asked:
+            await self._room(live_id)
+            number = new_id()
+            self._answers[number] = found
+            try:
+                await self._bus.publish(TOPIC + live_id, orjson.dumps(["who", self._node, [number, asked]]))
+                await asyncio.sleep(WHO_PATIENCE_S)
+            finally:
+                del self._answers[number]
+        return sorted(found)
 
     async def viewers(self, live_id: str) -> int:
         room = self._rooms.get(live_id)
@@ -249,6 +271,13 @@ class LiveHub:
             self._outlet.to_live(live_id, "live:removed", {"live": live_id, "id": data})
             if room.pinned is not None and room.pinned["id"] == data:
                 return self._pinned(live_id, room, None, room.pinned_ms + 1)
+        elif what == "who":
+            number, asked = data
+            here = self._outlet.in_live(live_id, asked)
+            if here and node != self._node:
+                return self._bus.publish(TOPIC + live_id, orjson.dumps(["here", self._node, [number, here]]))
+        elif what == "here":
+            self._answers.get(data[0], set()).update(data[1])
         elif what == "end":
             self._outlet.to_live(live_id, "live:ended", {"live": live_id} | data)
             self._outlet.close_live(live_id)

@@ -13,7 +13,7 @@ from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
-from livecore.ports import Authenticator, Devices, Limiter, MeetingPlace, MissedNotices, Principal, Relations
+from livecore.ports import Authenticator, Devices, Directory, Limiter, MeetingPlace, MissedNotices, Principal, Relations
 from livecore.presence.service import Presence
 from livecore.rest.api import client_address, fields_of
 from livecore.rooms.live import LiveHub
@@ -53,6 +53,7 @@ class Services:
     relations: Relations
     missed: MissedNotices
     meetings: MeetingPlace
+    directory: Directory
 
 
 class Gateway:

@@ -49,3 +49,12 @@ async def delete(call: Call, data: models.LiveDelete) -> models.Empty:
     """Take a line away for all. For its author, the host and moderators."""
     await call.services.lives.remove(call.principal, data.live, data.id)
     return models.Empty()
+
+
+@events.on("live:friends", models.LiveNamed, models.LiveFriends)
+async def friends(call: Call, data: models.LiveNamed) -> models.LiveFriends:
+    """Which of one's friends are watching, as their settings allow."""
+    me, services = call.principal.account_id, call.services
+    watching = [one for one in await services.lives.friends(call.principal, data.live) if await services.presence.may_know(me, one)]
+    cards = await services.directory.cards(me, watching)
+    return models.LiveFriends(users=sorted(cards[one].username for one in watching if one in cards))

@@ -291,6 +291,10 @@ class LiveSaid(Told):
     sent_at: int
 
 
+class LiveFriends(Told):
+    users: list[str]
+
+
 class LiveViewers(Told):
     live: str
     viewers: int

@@ -7,7 +7,7 @@ between is looked at when it is played back.
 """
 
 import itertools
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +66,7 @@ class Recovery:
         self._size_bytes = 0
         self._here: dict[str, int] = {}  # pid → the head when it came
         self._away: OrderedDict[str, Away] = OrderedDict()  # by pid, the longest away first
+        self._awaited: Counter[str] = Counter()  # accounts of those that are away
         self._messages: dict[str, list[_Entry]] = {}  # entries by the id of the message that they show
         self.now = 0.0  # monotonic seconds; moved on by the caller
 
@@ -73,6 +74,12 @@ class Recovery:
     def listening(self) -> bool:
         """Whether anybody may come back: without, nothing is noted."""
         return bool(self._here or self._away)
+
+    def awaits(self, account_id: str) -> bool:
+        return account_id in self._awaited
+
+    def awaits_in(self, live_id: str) -> bool:
+        return any(live_id in away.lives for away in self._away.values())
 
     @property
     def size_bytes(self) -> int:
@@ -97,9 +104,9 @@ class Recovery:
         self._size_bytes += size
         message_id = encoded.data.get("id")
         if isinstance(message_id, str):
-            if encoded.event == "message:deleted":
+            if encoded.event in ("message:deleted", "live:removed"):
                 self._take_out(message_id)
-            elif encoded.event in ("message:new", "message:edited"):
+            elif encoded.event in ("message:new", "message:edited", "live:message"):
                 self._messages.setdefault(message_id, []).append(entry)
         self._forget()
 
@@ -119,7 +126,7 @@ class Recovery:
                 else:
                     self._messages.pop(message_id, None)
         while self._away and (len(self._away) > AWAY_LIMIT or self.now - next(iter(self._away.values())).left > self._age_s):
-            self._away.popitem(last=False)
+            self._let_go(next(iter(self._away)))
         if not self.listening:
             self._log.clear()
             self._messages.clear()
@@ -132,13 +139,20 @@ class Recovery:
         """`may_return`: cut off by the network; who left, or was put out, is forgotten."""
         since = self._here.pop(pid, self._head)
         if may_return:
-            self._away[pid] = Away(pid, sid, principal, lives, watched, since, self.now)
+            self.put_back(Away(pid, sid, principal, lives, watched, since, self.now))
         self._forget()
 
     def put_back(self, away: Away) -> None:
-        """The one that was found went away again before it was let in."""
+        """It is away; also the one that was found and went again before it was let in."""
         self._here.pop(away.pid, None)
         self._away[away.pid] = away
+        self._awaited[away.principal.account_id] += 1
+
+    def _let_go(self, pid: str) -> None:
+        account_id = self._away.pop(pid).principal.account_id
+        self._awaited[account_id] -= 1
+        if not self._awaited[account_id]:
+            del self._awaited[account_id]
 
     def find(self, pid: object, offset: object, principal: Principal) -> tuple[Away, int] | None:
         """Whose name this is and after which number to play back; None when it cannot be caught up whole. Taken by being found."""
@@ -152,7 +166,7 @@ class Recovery:
         first = self._log[0].number if self._log else self._head + 1
         if after is None or after > self._head or after < first - 1:
             return None
-        del self._away[pid]
+        self._let_go(pid)
         self._here[pid] = after
         return away, after
 

@@ -92,7 +92,8 @@ class Registry:
     # -- rooms.fanout.Outlet, in this process
 
     def present(self, account_id: str) -> bool:
-        return account_id in self._by_account
+        """Whether something sent to the account arrives here: at a socket, or in the log for one that may come back."""
+        return account_id in self._by_account or (self.recovery is not None and self.recovery.awaits(account_id))
 
     def local(
         self,
@@ -219,6 +220,10 @@ class Registry:
         if room is None:
             return 0
         return len(room.accounts) - (without in room.accounts)
+
+    def is_awaited(self, live_id: str) -> bool:
+        """Whether somebody who was cut off may come back to the room."""
+        return self.recovery is not None and self.recovery.awaits_in(live_id)
 
     def in_live(self, live_id: str, accounts: Iterable[str]) -> list[str]:
         """Those of the accounts that are in the room, in this process."""

@@ -85,7 +85,7 @@ class BusSignals:
         if self._shared:
             await self._bus.publish(TOPIC, orjson.dumps([self._node, *what]))
 
-    async def _on_delivery(self, delivery: Delivery) -> None:
+    def _on_delivery(self, delivery: Delivery) -> None:
         node, what, *args = orjson.loads(delivery.data)
         if node == self._node:
             return

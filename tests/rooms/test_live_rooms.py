@@ -137,3 +137,26 @@ async def test_lines_of_the_blocked_are_not_seen(scene: tuple[Server, OpenGate, 
     assert [line["body"] for line in ben.heard("live:message")] == ["from host"]
     again = await join(ben)
     assert [line["body"] for line in again["messages"]] == ["from host"]
+
+
+async def test_friends_who_watch_are_told_as_their_settings_allow(start_server: StartServer) -> None:
+    server = await start_server()
+    host, ben, carl, dora = [await server.person(name) for name in ("host", "ben", "carl", "dora")]
+    for friend in (ben, carl):
+        await server.befriend(host, friend)
+    server.app.rooms.lives.gate = OpenGate(host.id)
+    listeners = [await person.connect() for person in (host, ben, carl, dora)]
+    for listener in listeners:
+        await join(listener)
+
+    async def watching() -> list[str]:
+        answer = await listeners[0].call("live:friends", {"live": LIVE})
+        assert answer["ok"], answer
+        return list(answer["data"]["users"])
+
+    assert await watching() == ["ben", "carl"]
+    assert (await carl.patch("/api/v1/me/settings", {"visibility_last_seen": "nobody"})).status == 200
+    assert await watching() == ["ben"]
+    assert (await listeners[1].call("live:leave", {"live": LIVE}))["ok"]
+    assert await watching() == []
+    assert await refusal(listeners[0], "live:friends", {"live": "b" * 32}) == "not_found"

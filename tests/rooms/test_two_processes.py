@@ -98,3 +98,67 @@ async def test_a_session_revoked_on_one_ends_its_socket_on_the_other(two: Callab
     [own] = listed["items"] if isinstance(listed, dict) else listed
     assert (await anna.delete(f"/api/v1/me/sessions/{own['id']}")).status == 204
     await until(lambda: not socket.connected, "the socket to end", patience_s=1.0)
+
+
+async def test_traffic_that_goes_on_while_redis_is_killed_twice_arrives_once_and_in_order(
+    two: Callable[[], Coroutine[Any, Any, Pair]], own_redis: RedisServer
+) -> None:
+    first, second = await two()
+    anna, ben, carl = await friends(first, "anna", "ben", "carl")
+    talk = await group(anna, ben, carl)
+    a, b, c = await anna.connect(), await on(second, ben).connect(), await on(second, carl).connect()
+    said = {"a": 0, "b": 0}
+    stop = asyncio.Event()
+
+    async def speak(name: str, listener: Any) -> None:
+        while not stop.is_set():
+            await say(listener, talk, f"{name}{said[name]}")
+            said[name] += 1
+            await asyncio.sleep(0.005)
+
+    speaking = [asyncio.create_task(speak("a", a)), asyncio.create_task(speak("b", b))]
+    for round_number in range(1, 3):
+        await until(lambda enough=20 * round_number: min(said.values()) >= enough, "messages before the kill")
+        await own_redis.kill()
+        before = dict(said)
+        await until(lambda before=before: all(said[name] >= before[name] + 20 for name in said), "messages while it is away")
+        await own_redis.start()
+    await until(lambda enough=max(said.values()) + 20: max(said.values()) >= enough, "messages after it")
+    stop.set()
+    await asyncio.gather(*speaking)
+    total = sum(said.values())
+    for listener, own in ((a, "a"), (b, "b"), (c, "")):
+        expected = total - said.get(own, 0)
+        await until(lambda listener=listener, expected=expected: len(listener.heard("message:new")) >= expected, "all that was said")
+        heard = listener.heard("message:new")
+        seqs = [message["seq"] for message in heard]
+        assert len(seqs) == expected
+        assert seqs == sorted(set(seqs))
+        for name in said:
+            if name != own:
+                assert [body for body in bodies(heard) if body.startswith(name)] == [f"{name}{number}" for number in range(said[name])]
+
+
+async def test_a_process_without_readers_reads_nothing(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+    first, second = await two()
+    anna, ben = await friends(first, "anna", "ben")
+    talk = await direct(anna, ben)
+    a = await anna.connect()
+    read: list[str] = []
+    items_after = second.app.rooms.mailboxes.items_after
+
+    async def counted(conversation_id: str, after: int) -> Any:
+        read.append(conversation_id)
+        return await items_after(conversation_id, after)
+
+    second.app.rooms.mailboxes.items_after = counted  # type: ignore[method-assign]
+    for number in range(5):
+        await say(a, talk, f"m{number}")
+    heads = second.app.hub._heads
+    await until(lambda: heads.get(talk) == 5, "the bells to be heard")
+    assert read == []
+    # Who comes has it all the same, and then hears what is said.
+    b = await on(second, ben).connect()
+    assert bodies((await synced(b, talk))["messages"]) == [f"m{number}" for number in range(5)]
+    await say(a, talk, "now")
+    await hears(b, "now")

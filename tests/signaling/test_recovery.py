@@ -97,6 +97,9 @@ def test_what_was_deleted_or_lies_behind_a_block_is_not_played_back() -> None:
     note(recovery, "gone", "message:deleted", id="m1", accounts=["ben"], author="carl")
     assert words(recovery, 0) == ["of the blocked", "gone"]
     assert words(recovery, 0, hidden=frozenset({"dora"})) == ["gone"]
+    note(recovery, "line", "live:message", id="l1", live_id="live")
+    note(recovery, "line taken away", "live:removed", id="l1", live_id="live")
+    assert words(recovery, 0, ("live",)) == ["of the blocked", "gone", "line taken away"]
 
 
 def test_bytes_and_age_have_an_end_and_what_fell_out_is_not_passed_over_in_silence() -> None:
