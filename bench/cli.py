@@ -156,6 +156,7 @@ def live_command(
     rate: Annotated[float, typer.Option(min=1, max=120, help="pictures a second")] = 30.0,
     packet_bytes: Annotated[int, typer.Option(min=200, max=1200, help="size of a video packet, RTP header included [bytes]")] = 1200,
     seconds: Seconds = 5.0,
+    native: Annotated[str, typer.Option(help="auto or off: the native helper of a livecore that is started")] = "auto",
     joins_at_once: Annotated[int, typer.Option(min=1, max=256, help="viewers that join at the same time")] = 4,
     loads: Loads = 1,
     pin: Pin = True,
@@ -168,6 +169,8 @@ def live_command(
 
     if codec not in ("vp8", "h264"):
         raise typer.BadParameter("codec: vp8 or h264")
+    if native not in ("auto", "off"):
+        raise typer.BadParameter("native: auto or off")
     if bool(whip) != bool(whep):
         raise typer.BadParameter("--whip and --whep belong together")
     options = live.LiveOptions(
@@ -183,6 +186,7 @@ def live_command(
         packet_bytes=packet_bytes,
         seconds=seconds,
         joins_at_once=joins_at_once,
+        native=native,
         loads=loads,
         pin=pin,
     )

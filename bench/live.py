@@ -69,6 +69,7 @@ class LiveOptions:
     joins_at_once: int = 4
     loads: int = 1
     pin: bool = True
+    native: str = "auto"
 
 
 @dataclass
@@ -91,7 +92,7 @@ async def _live(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncI
         server = Server(options.whep, [options.pid] if options.pid else [])
         yield _Live(server, options.whip, options.whep, options.token, [options.token], "")
         return
-    async with serving.livecore(cores) as server:
+    async with serving.livecore(cores, native=options.native) as server:
         with screen.stage(f"{ACCOUNTS} accounts", ACCOUNTS) as advance:
             people = await serving.sign_up(server, ACCOUNTS, advance)
         body = {"title": "Bench", "visibility": "everyone", "record": False, "codec": options.codec}

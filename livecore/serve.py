@@ -157,6 +157,7 @@ def run_media(settings: Settings, index: int) -> int:
             advertised_hosts=advertised_hosts(settings),
             recorder_socket=settings.recorder_socket,
             log_format=settings.log_format,
+            native=settings.native,
             resume_s=settings.media_resume_s,
             start_bitrate_kbps=settings.media_start_kbps,
             session_limit=settings.media_sessions,

@@ -30,13 +30,35 @@ class Owner(Protocol):
 
 
 class Wire(Protocol):
-    """How datagrams leave. Neither call blocks or raises; what the kernel does not take is counted and gone."""
+    """How datagrams leave. Neither call blocks or raises; what the kernel does not take at all is counted and gone.
+
+    For the native helper: `fileno` of the socket (-1: there is none, everything goes through `send_segments`), `offload` whether
+    it cuts segments, `holds` whether something waits for the kernel and must leave first.
+    """
+
+    offload: bool
+    datagrams_sent: int
+    drops: Counters
+
+    @property
+    def fileno(self) -> int: ...
+
+    @property
+    def holds(self) -> bool: ...
 
     def send(self, data: bytes, address: SocketAddress) -> None: ...
 
     def send_segments(self, data: memoryview, segment_bytes: int, address: SocketAddress) -> None:
         """Datagrams of `segment_bytes` each (the last may be shorter) laid end to end."""
         ...
+
+
+class Native(Protocol):
+    """A transport's numbers where the native helper writes them."""
+
+    struct: Any
+
+    def move(self, address: SocketAddress, wire: Wire) -> None: ...
 
 
 class Transport:
@@ -58,8 +80,9 @@ class Transport:
         self.drops: Counters = Counter()
         self.address: SocketAddress = None  # where packets go; None before the first valid check
         self.connected_at: float | None = None  # None before DTLS is done
-        self.bytes_sent = 0
-        self.transport_sequence = 0  # of the next packet under transport-wide feedback
+        self.native: Native | None = None  # set with the first packet that the native helper sends
+        self._bytes_sent = 0
+        self._transport_sequence = 0
         self.estimator: SendSideEstimator | None = None  # None where the peer gives no transport-wide feedback
         self._certificate = certificate
         self._fingerprints = fingerprints
@@ -74,6 +97,32 @@ class Transport:
     def tag_bytes(self) -> int:
         return self._protector.tag_bytes if self._protector else 16
 
+    @property
+    def wire(self) -> Wire:
+        """Where packets leave."""
+        return self._wire
+
+    @property
+    def session_address(self) -> int:
+        assert self._protector is not None
+        return self._protector.session_address
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._bytes_sent + (int(self.native.struct.bytes) if self.native else 0)
+
+    @property
+    def transport_sequence(self) -> int:
+        """Of the next packet under transport-wide feedback, not wrapped at 16 bits."""
+        return int(self.native.struct.transport_sequence) if self.native else self._transport_sequence
+
+    @transport_sequence.setter
+    def transport_sequence(self, number: int) -> None:
+        if self.native:
+            self.native.struct.transport_sequence = number
+        else:
+            self._transport_sequence = number
+
     def on_check(self, request: stun.Message, source: SocketAddress, now: float, wire: Wire | None = None) -> CheckResult:
         """A binding request from `source`, over `wire` (None: the one before); answered at once, the same way.
 
@@ -86,6 +135,8 @@ class Transport:
         wire.send(result.response, source)
         if result.moved:
             self.address, self._wire = source, wire
+            if self.native is not None:
+                self.native.move(source, wire)
         if self._dtls is None and self.state == "checking":
             self.state = "handshake"
             self._dtls = Dtls(self._certificate, self._fingerprints, client=self._dtls_client, now=now)
@@ -171,7 +222,7 @@ class Transport:
             return
         sealed = self._protector.rtp(packet)
         if sealed is not None:
-            self.bytes_sent += len(sealed)
+            self._bytes_sent += len(sealed)
             self._wire.send(sealed, self.address)
 
     def send_runs(self, runs: Sequence[Run], ssrc: int, offsets: Offsets, now: float) -> None:
@@ -186,7 +237,7 @@ class Transport:
                 if self.estimator is not None:
                     self.estimator.on_sent(self.transport_sequence, run.count, run.segment_bytes, now)
                 self.transport_sequence += run.count
-            self.bytes_sent += len(sealed)
+            self._bytes_sent += len(sealed)
             send(sealed, run.segment_bytes, address)
 
     def _send_all(self, datagrams: list[bytes]) -> None:
@@ -199,6 +250,8 @@ class Transport:
         if self.state == "closed":
             return
         self.state, self.reason = "closed", reason
+        if self.native is not None:
+            self.native.struct.closed = 1
         if self._dtls is not None:
             self._send_all(self._dtls.close())
         self._owner.on_closed(reason, now)

@@ -9,7 +9,7 @@ import errno
 import socket
 import struct
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from livecore.media.connection import SocketAddress
@@ -24,6 +24,9 @@ DRAIN_LIMIT = 64
 RECEIVE_BYTES = 2048
 # A key frame of 100 packets to 300 viewers is 36 MB: what the kernel holds while the card sends.
 SOCKET_BUFFER_BYTES = 4 << 20
+# What waits when even that is full, and how long: what is later than a jitter buffer is worth nothing.
+HELD_LIMIT_BYTES = 8 << 20
+HELD_LIMIT_S = 0.25
 
 
 class Endpoint:
@@ -59,6 +62,9 @@ class Endpoint:
         self.offload = _offload_works(self._socket)
         self.drops: Counters = Counter()
         self.datagrams_sent = 0
+        self.datagrams_held = 0  # that had to wait for room in the kernel's buffer, in all
+        self._held: deque[tuple[bytes, int, SocketAddress, float]] = deque()
+        self._held_bytes = 0
         self._received = received
         self._drained = drained
         self._backlog = backlog
@@ -73,6 +79,7 @@ class Endpoint:
     def close(self) -> None:
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
             self._loop = None
         self._socket.close()
 
@@ -105,41 +112,91 @@ class Endpoint:
 
     # -- out
 
-    def send(self, data: bytes | memoryview, address: SocketAddress) -> None:
-        try:
-            self._socket.sendto(data, address)
-            self.datagrams_sent += 1
-        except BlockingIOError:
-            self.drops[Drop.SEND_BUFFER_FULL] += 1
-        except OSError:
-            self.drops[Drop.SEND_FAILED] += 1
+    @property
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
-    def send_segments(self, data: memoryview, segment_bytes: int, address: SocketAddress) -> None:
-        size = len(data)
-        if not size:
+    @property
+    def holds(self) -> bool:
+        """Whether datagrams wait for room in the kernel's buffer."""
+        return bool(self._held)
+
+    def send(self, data: bytes | memoryview, address: SocketAddress) -> None:
+        self.send_segments(data, len(data), address)
+
+    def send_segments(self, data: bytes | memoryview, segment_bytes: int, address: SocketAddress) -> None:
+        """Give datagrams to the kernel, after those that wait for it. Where its buffer is full they wait, up to a bound."""
+        if not data:
             return
-        if size > segment_bytes:
-            if not self.offload:
+        if self._held:
+            self._hold(data, segment_bytes, address)
+            return
+        try:
+            self._send_now(data, segment_bytes, address)
+        except BlockingIOError:
+            self._hold(data, segment_bytes, address)
+
+    def _send_now(self, data: bytes | memoryview, segment_bytes: int, address: SocketAddress) -> None:
+        """Raises BlockingIOError when the kernel takes none of it; other refusals are counted."""
+        size = len(data)
+        datagrams = -(-size // segment_bytes)
+        try:
+            if datagrams == 1:
+                self._socket.sendto(data, address)
+            elif self.offload:
+                self._socket.sendmsg((data,), ((socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),), 0, address)
+            else:
                 self._send_singly(data, segment_bytes, address)
                 return
-            try:
-                self._socket.sendmsg((data,), ((socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),), 0, address)
-                self.datagrams_sent += -(-size // segment_bytes)
-            except BlockingIOError:
-                self.drops[Drop.SEND_BUFFER_FULL] += -(-size // segment_bytes)
-            except OSError as exc:
-                if exc.errno == errno.EIO:  # the device has no checksum offload: it never will
-                    self.offload = False
-                if exc.errno in (errno.EIO, errno.EINVAL):  # EINVAL: this peer's path takes less than a segment
-                    self._send_singly(data, segment_bytes, address)
-                else:
-                    self.drops[Drop.SEND_FAILED] += -(-size // segment_bytes)
-            return
-        self.send(data, address)
+            self.datagrams_sent += datagrams
+        except BlockingIOError:
+            raise
+        except OSError as exc:
+            if exc.errno == errno.EIO:  # the device has no checksum offload: it never will
+                self.offload = False
+            if exc.errno in (errno.EIO, errno.EINVAL) and datagrams > 1:  # EINVAL: this peer's path takes less than a segment
+                self._send_singly(data, segment_bytes, address)
+            else:
+                self.drops[Drop.SEND_FAILED] += datagrams
 
-    def _send_singly(self, data: memoryview, segment_bytes: int, address: SocketAddress) -> None:
+    def _hold(self, data: bytes | memoryview, segment_bytes: int, address: SocketAddress) -> None:
+        if self._held_bytes + len(data) > HELD_LIMIT_BYTES or self._loop is None:
+            self.drops[Drop.SEND_BUFFER_FULL] += -(-len(data) // segment_bytes)
+            return
+        if not self._held:
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+        self._held.append((bytes(data), segment_bytes, address, self._clock()))
+        self._held_bytes += len(data)
+        self.datagrams_held += -(-len(data) // segment_bytes)
+
+    def _writable(self) -> None:
+        oldest = self._clock() - HELD_LIMIT_S
+        while self._held:
+            data, segment_bytes, address, since = self._held[0]
+            if since < oldest:
+                self.drops[Drop.SEND_BUFFER_FULL] += -(-len(data) // segment_bytes)
+            else:
+                try:
+                    self._send_now(data, segment_bytes, address)
+                except BlockingIOError:
+                    return
+            self._held.popleft()
+            self._held_bytes -= len(data)
+        if self._loop is not None:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _send_singly(self, data: bytes | memoryview, segment_bytes: int, address: SocketAddress) -> None:
         for start in range(0, len(data), segment_bytes):
-            self.send(data[start : start + segment_bytes], address)
+            one = data[start : start + segment_bytes]
+            try:
+                if self._held:
+                    raise BlockingIOError
+                self._socket.sendto(one, address)
+                self.datagrams_sent += 1
+            except BlockingIOError:
+                self._hold(one, segment_bytes, address)
+            except OSError:
+                self.drops[Drop.SEND_FAILED] += 1
 
 
 def _offload_works(sock: socket.socket) -> bool:

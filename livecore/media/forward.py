@@ -7,7 +7,9 @@ from collections import Counter
 from typing import Protocol
 
 from livecore.media import catch_up
+from livecore.media.audience import Audience
 from livecore.media.drops import Counters, Drop
+from livecore.media.pacer import Leg, Pacer
 from livecore.media.packet import Packet
 from livecore.media.rewrite import Epoch, Numbering
 from livecore.media.source import Batch, Layer
@@ -18,6 +20,10 @@ class Sink(Protocol):
 
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
         """Send these packets under the offsets of `epoch`."""
+        ...
+
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
+        """How packets of this epoch leave; None where they do not leave over the network."""
         ...
 
     def on_clock(self, now: float) -> None:
@@ -40,6 +46,7 @@ class Forwarder:
         self.drops: Counters = Counter()
         self.switches = 0
         self.epoch: Epoch[Layer] | None = None  # the current one; None before the first packet
+        self.leg: Leg | None = None  # of the current epoch; None too for what is not sent over the network
         self.deliver = sink.deliver
         self._sink = sink
 
@@ -49,8 +56,8 @@ class Forwarder:
             self.wanted.waiters.remove(self)
         self.wanted = layer
         if layer is None:
-            if self.current is not None and self in self.current.watchers:
-                self.current.watchers.remove(self)
+            if self.current is not None:
+                self.current.unwatch(self)
             self.numbering.pause()
             self.current = None
         elif layer is not self.current:
@@ -66,13 +73,14 @@ class Forwarder:
         newest = layer.forwarded_newest
         assert newest is not None
         epoch = self.numbering.begin(layer, batch.packets[0], squeezed_to=layer.forwarded_highest, joint=newest.timestamp)
-        self._watch(layer, epoch)
+        self._watch(layer, epoch, catching_up=True)
         self.deliver(epoch, batch, now)
         return True
 
-    def _watch(self, layer: Layer, epoch: Epoch[Layer]) -> None:
+    def _watch(self, layer: Layer, epoch: Epoch[Layer], *, catching_up: bool = False) -> None:
         self.current, self.epoch = layer, epoch
-        layer.watchers.append(self)
+        self.leg = self._sink.leg(epoch, catching_up=catching_up)
+        layer.watch(self)
 
     def leave(self) -> None:
         self.want(None)
@@ -98,8 +106,7 @@ class Forwarder:
         """Watch this layer from `first` on; whoever calls sees to it that it is a place to begin."""
         if self.current is not None:
             self.switches += 1
-            if self in self.current.watchers:
-                self.current.watchers.remove(self)
+            self.current.unwatch(self)
         epoch = self.numbering.begin(layer, first)
         self._watch(layer, epoch)
         return epoch
@@ -108,11 +115,11 @@ class Forwarder:
         self._sink.on_clock(now)
 
 
-def flush(layer: Layer, now: float) -> int:
-    """Hand a layer's pending packets to everybody who watches or awaits it. Returns how many packets that was in all."""
+def flush(layer: Layer, pacer: Pacer, now: float) -> None:
+    """Hand a layer's pending packets to everybody who watches or awaits it."""
     pending = layer.pending
     if not pending:
-        return 0
+        return
     layer.pending = []
     batch = Batch(pending)
     lowest = batch.lowest
@@ -120,13 +127,21 @@ def flush(layer: Layer, now: float) -> int:
     newest = layer.forwarded_newest
     if newest is None or batch.newest.timestamp > newest.timestamp:
         layer.forwarded_newest = batch.newest
-    for forwarder in layer.watchers:
-        epoch = forwarder.epoch
-        if epoch is not None and lowest >= epoch.base:
-            forwarder.deliver(epoch, batch, now)
-        elif epoch is not None:
-            forwarder.on_late(batch, epoch, now)
-    forwarded = len(layer.watchers) * len(pending)
+    audience = layer.audience
+    if audience is None:
+        audience = layer.audience = Audience(layer.watchers)
+    if lowest >= audience.base:
+        for lane, shape, legs in audience.groups:
+            pacer.add(lane, batch, shape, legs)
+        for forwarder in audience.others:
+            if forwarder.epoch is not None:
+                forwarder.deliver(forwarder.epoch, batch, now)
+    else:
+        for forwarder in layer.watchers:
+            epoch = forwarder.epoch
+            if epoch is not None and lowest >= epoch.base:
+                forwarder.deliver(epoch, batch, now)
+            elif epoch is not None:
+                forwarder.on_late(batch, epoch, now)
     if layer.waiters:
         layer.waiters = [f for f in layer.waiters if not f.on_wanted(layer, batch, now)]
-    return forwarded

@@ -16,6 +16,7 @@ _GAUGES = {
 _COUNTERS = {
     "datagrams_received": "Datagrams read from the worker's port.",
     "datagrams_sent": "Datagrams given to the kernel.",
+    "datagrams_held": "Datagrams that had to wait for room in the kernel's send buffer.",
     "cpu_s": "CPU seconds of the process.",
 }
 

@@ -30,6 +30,7 @@ from livecore.media.estimate import SendSideEstimator
 from livecore.media.extensions import Extension
 from livecore.media.ice import IceLite
 from livecore.media.layers import Wish
+from livecore.media.pacer import Pacer, Sender
 from livecore.media.pressure import Pressure
 from livecore.media.publication import Publication
 from livecore.media.recordings import Recordings
@@ -74,6 +75,7 @@ class Router:
         emit: Callable[[WorkerEvent], None],
         to_recorder: ToRecorder,
         rng: random.Random,
+        sender: Sender,
         tcp_port: int | None = None,
     ) -> None:
         self._settings = settings
@@ -84,7 +86,8 @@ class Router:
         self._tcp_port = tcp_port  # None: UDP alone
         self._emit = emit
         self._rng = rng
-        self.outbox = Outbox()
+        self.pacer = Pacer(sender, settings.backlog_limit)
+        self.outbox = Outbox(self.pacer)
         self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
         self.pressure = Pressure()
@@ -143,7 +146,7 @@ class Router:
         for section in sections:
             if section.codec is not None:
                 track = publication.tracks[section.offered.kind]
-                session.subscribe(Subscription(track, section, session.transport, self._rng))
+                session.subscribe(Subscription(track, section, session.transport, self.pacer, self._rng))
         published.viewers[session.session_id] = session
         return answer
 
@@ -222,7 +225,7 @@ class Router:
         """Forward what the last drain of the socket brought.
 
         A frame that many watch is held for a moment until its last packet is there: its packets then leave for each viewer
-        in one call instead of several. Returns when to flush again for that; None when nothing is held.
+        in one call instead of several. Returns when to flush again for that, or for what is paced; None when nothing waits.
         """
         held_until = None
         for layer in self.outbox.take():
@@ -239,13 +242,14 @@ class Router:
                 self.outbox.keep(layer)
                 held_until = min(held_until or layer.pending_since + HOLD_S, layer.pending_since + HOLD_S)
                 continue
-            forward.flush(layer, now)
+            forward.flush(layer, self.pacer, now)
         self.recordings.flush()
-        return held_until
+        paced_until = self.pacer.run(now)
+        return min((at for at in (held_until, paced_until) if at is not None), default=None)
 
     def backlog(self) -> int:
         """Packets received and not forwarded yet, each counted once per viewer."""
-        return self.outbox.cost
+        return self.outbox.cost + self.pacer.waiting
 
     def on_tick(self, now: float) -> None:
         for published in list(self.published.values()):

@@ -153,7 +153,7 @@ class Scalability:
         if moves:
             # What came before this picture goes out first, each to those who watch it until here.
             for layer in (self._source, *self.cuts.values()):
-                forward.flush(layer, at)
+                forward.flush(layer, self._outbox.pacer, at)
         firsts: dict[Layer, Packet] = {self._source: packet}
         for cut in self.cuts.values():
             if cut.active:

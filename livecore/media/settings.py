@@ -17,6 +17,7 @@ class WorkerSettings:
     advertised_hosts: tuple[str, ...] = ()
     recorder_socket: Path | None = None  # None: nothing is recorded
     log_format: str = "json"
+    native: str = "auto"  # or "off": pure Python
     # A browser whose network changed needs up to ten seconds to notice, and some to sign in again.
     resume_s: float = 30.0
     # The main process restarts in a second or two; without one, nobody may join, and recordings must end.

@@ -10,11 +10,13 @@ from livecore.media.cache import PacketCache
 from livecore.media.drops import Counters
 from livecore.media.packet import Packet
 from livecore.media.receive import ClockReport, Receiver
-from livecore.media.wire import Run, Shape, lay_out
+from livecore.media.wire import Run, Shape, cut, lay_out
 
 if TYPE_CHECKING:
+    from livecore.media.audience import Audience
     from livecore.media.codecs.dependency import Structure
     from livecore.media.forward import Forwarder
+    from livecore.media.pacer import Lane, Pacer
     from livecore.media.scalable import Scalability
 
 # A publisher answers a key-frame request with a frame some ten times as large as others: twice a second is plenty.
@@ -28,7 +30,7 @@ ALIVE_S = 1.0
 class Batch:
     """The packets of one layer that one drain of the socket brought, in order of arrival, and how each shape gets them."""
 
-    __slots__ = ("_keyed", "_runs", "count", "highest", "lowest", "newest", "octets", "packets")
+    __slots__ = ("_bursts", "_keyed", "count", "highest", "lowest", "newest", "octets", "packets")
 
     def __init__(self, packets: Sequence[Packet]) -> None:
         self.packets = packets
@@ -45,14 +47,15 @@ class Batch:
                 self.lowest = packet.sequence
             if packet.timestamp > self.newest.timestamp:
                 self.newest = packet
-        self._runs: dict[Shape, list[Run]] = {}
+        self._bursts: dict[Shape, list[list[Run]]] = {}
         self._keyed: Batch | bool | None = False  # False: not looked for yet; None: there is none
 
-    def runs(self, shape: Shape) -> list[Run]:
-        runs = self._runs.get(shape)
-        if runs is None:
-            runs = self._runs[shape] = lay_out(self.packets, shape)
-        return runs
+    def bursts(self, shape: Shape) -> list[list[Run]]:
+        """As this kind of viewer gets them: what may leave at once, and what comes after it."""
+        bursts = self._bursts.get(shape)
+        if bursts is None:
+            bursts = self._bursts[shape] = cut(lay_out(self.packets, shape))
+        return bursts
 
     def since(self, sequence: int) -> Batch | None:
         """Only the packets from this number on; None when there are none."""
@@ -104,9 +107,10 @@ class KeyFrameThrottle:
 class Outbox:
     """What waits to be forwarded in a worker: layers with pending packets, and their packets times watchers."""
 
-    __slots__ = ("cost", "layers")
+    __slots__ = ("cost", "layers", "pacer")
 
-    def __init__(self) -> None:
+    def __init__(self, pacer: Pacer) -> None:
+        self.pacer = pacer
         self.layers: list[Layer] = []
         self.cost = 0
 
@@ -141,6 +145,8 @@ class Layer:
         self.pending: list[Packet] = []  # received and not forwarded yet
         self.pending_since = 0.0  # arrival of the first of them
         self.watchers: list[Forwarder] = []  # being sent this layer
+        self.audience: Audience | None = None  # the same, as they are sent to; None when somebody has come or gone
+        self.lanes: dict[Shape, Lane] = {}
         self.waiters: list[Forwarder] = []  # want it, and wait for its next key frame
         self.key_sequence: int | None = None  # where the last key frame began; None before the first
         self.recent: tuple[tuple[int, int], Batch] | None = None  # what newcomers begin with (`catch_up`), and from where to where
@@ -166,6 +172,15 @@ class Layer:
     @property
     def report(self) -> ClockReport | None:
         return self.receiver.report
+
+    def watch(self, forwarder: Forwarder) -> None:
+        self.watchers.append(forwarder)
+        self.audience = None
+
+    def unwatch(self, forwarder: Forwarder) -> None:
+        if forwarder in self.watchers:
+            self.watchers.remove(forwarder)
+            self.audience = None
 
     def alive(self, now: float) -> bool:
         return now - self.last_at < ALIVE_S

@@ -62,6 +62,7 @@ def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint, tcp: Tcp
         "datagrams_received": demux.received,
         "datagrams_sent": endpoint.datagrams_sent,
         "tcp_connections": len(tcp.connections) if tcp is not None else 0,
+        "datagrams_held": endpoint.datagrams_held,
         "segmentation_offload": endpoint.offload,
         "drops": {str(name): count for name, count in totals.items() if name in _DROPS},
         "acts": {str(name): count for name, count in totals.items() if name not in _DROPS},

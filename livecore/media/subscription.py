@@ -1,11 +1,14 @@
 """A `Subscription`: one track to one viewer. Sends what its forwarder decides, answers NACKs, tells the clock."""
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 from livecore.media import rtcp
 from livecore.media.connection import Transport
 from livecore.media.extensions import PASSED_ON, Extension
 from livecore.media.forward import Forwarder
+from livecore.media.pacer import Leg, Legs, Pacer
 from livecore.media.packet import HEADER
 from livecore.media.publication import Track
 from livecore.media.resend import Resend, Resender
@@ -13,19 +16,20 @@ from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.sdp import AnswerSection
 from livecore.media.source import Batch, Layer
 from livecore.media.starvation import Starvation
-from livecore.media.wire import Shape, ShapeKey
+from livecore.media.wire import Run, Shape, ShapeKey
 
 
 class Subscription:
-    def __init__(self, track: Track, section: AnswerSection, transport: Transport, rng: random.Random) -> None:
+    def __init__(self, track: Track, section: AnswerSection, transport: Transport, pacer: Pacer, rng: random.Random) -> None:
         assert section.codec is not None
         self.track = track
         self.ssrc = section.ssrc
         self.rtx_ssrc = section.rtx_ssrc
         self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
         self.drops = self.forwarder.drops
-        self.packets = 0
-        self.octets = 0
+        self.transport = transport
+        self.native: Any = None  # what has been sent natively, counted where the helper writes it; None before
+        self.greeted = False  # whether the viewer has been sent a report
         self.resent = 0
         self.starvation = Starvation()
         self.fraction_lost = 0.0  # as the viewer last reported it
@@ -34,7 +38,8 @@ class Subscription:
         self._codec = section.codec
         self._section = section
         self._cname = section.stream
-        self._transport = transport
+        self._pacer = pacer
+        self._packets = self._octets = 0
         self._shape: Shape | None = None  # None before DTLS: the tag's size is not known
         self._resender = Resender(across_switches=track.kind == "audio")
         self._rtx_sequence = rng.getrandbits(14)
@@ -52,7 +57,7 @@ class Subscription:
                 mid=self._section.offered.mid,
                 transport_sequence_id=extensions.get(Extension.TRANSPORT_SEQUENCE, 0),
                 pads=bool(self.rtx_ssrc),
-                tag_bytes=self._transport.tag_bytes,
+                tag_bytes=self.transport.tag_bytes,
             )
         )
         if self.track.kind == "video" and self.forwarder.start_recent(layer, now):
@@ -65,16 +70,49 @@ class Subscription:
         """Whether the viewer's DTLS is up."""
         return self._shape is not None
 
+    @property
+    def packets(self) -> int:
+        """Sent so far, resends apart."""
+        return self._packets + (int(self.native.packets) if self.native is not None else 0)
+
+    @property
+    def octets(self) -> int:
+        return self._octets + (int(self.native.octets) if self.native is not None else 0)
+
+    @property
+    def judged(self) -> bool:
+        """Whether each packet's sending is noted, to judge the path by."""
+        return self.transport.estimator is not None and self._shape is not None and bool(self._shape.transport_sequence_at)
+
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
+        return self._pacer.leg(self, epoch, self._shape, catching_up=catching_up) if self._shape is not None else None
+
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
-        shape = self._shape
-        if shape is None:
-            return
-        self._transport.send_runs(batch.runs(shape), self.ssrc, epoch, now)
-        first = not self.packets
-        self.packets += batch.count
-        self.octets += batch.octets
-        if first:
-            # Without a report right after the first packet, sound and picture drift apart for seconds.
+        leg = self.forwarder.leg
+        if leg is not None:
+            self._pacer.add(leg.lane, batch, leg.shape, Legs((leg,)))
+
+    def send_runs(self, burst: Sequence[Run], epoch: Epoch[Layer], now: float) -> None:
+        """Under this viewer's numbers and keys, in Python."""
+        self.transport.send_runs(burst, self.ssrc, epoch, now)
+        for run in burst:
+            self._packets += run.count
+            self._octets += run.octets
+        if not self.greeted:
+            self.greet(now)
+
+    def note_sent(self, burst: Sequence[Run], now: float) -> None:
+        """What the native helper is about to send under transport-wide numbers."""
+        estimator, number = self.transport.estimator, self.transport.transport_sequence
+        assert estimator is not None
+        for run in burst:
+            estimator.on_sent(number, run.count, run.segment_bytes, now)
+            number += run.count
+
+    def greet(self, now: float) -> None:
+        """Without a report right after the first packet, sound and picture drift apart for seconds."""
+        if not self.greeted:
+            self.greeted = True
             self.on_clock(now)
 
     def on_clock(self, now: float) -> None:
@@ -88,7 +126,7 @@ class Subscription:
         timestamp = report.timestamp + epoch.timestamp_offset + int(since_s * self.track.codec.clock_hz)
         self._report_sent = rtcp.ntp_middle(ntp), now
         message = rtcp.SenderReport(self.ssrc, ntp, timestamp, self.packets, self.octets)
-        self._transport.send_rtcp(rtcp.build_sender_report(message) + rtcp.build_cname(self.ssrc, self._cname))
+        self.transport.send_rtcp(rtcp.build_sender_report(message) + rtcp.build_cname(self.ssrc, self._cname))
 
     def on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         """What the viewer says of our stream."""
@@ -100,7 +138,7 @@ class Subscription:
     def on_nack(self, lost: tuple[int, ...], now: float) -> None:
         for resend in self._resender.on_nack(lost, self.forwarder.numbering, self.octets, now, self.drops):
             self.resent += 1
-            self._transport.send_rtp(self._resent(resend, now))
+            self.transport.send_rtp(self._resent(resend, now))
 
     def probe(self, size_bytes: int, now: float) -> None:
         """Send about so many bytes of copies of recent packets over RTX: to the viewer they are duplicates."""
@@ -113,7 +151,7 @@ class Subscription:
             if packet is None:
                 return
             out = sequence + epoch.sequence_offset & 0xFFFF
-            self._transport.send_rtp(self._resent(Resend(packet, epoch, out), now))
+            self.transport.send_rtp(self._resent(Resend(packet, epoch, out), now))
             size_bytes -= len(packet.payload)
             sequence -= 1
 
@@ -133,7 +171,7 @@ class Subscription:
             if self._shape.transport_sequence_at:
                 at = self._shape.transport_sequence_at
                 size = len(header) + 2 + len(payload)
-                header[at : at + 2] = self._transport.next_transport_sequence(size, now).to_bytes(2, "big")
+                header[at : at + 2] = self.transport.next_transport_sequence(size, now).to_bytes(2, "big")
             return bytes(header) + sequence.to_bytes(2, "big") + bytes(payload)
         header = bytearray(self._shape.header(packet))
         _fill(header, sequence, timestamp, self.ssrc)

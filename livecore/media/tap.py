@@ -12,6 +12,7 @@ from typing import Any
 from livecore.media import layers
 from livecore.media.drops import Counters, Drop
 from livecore.media.forward import Forwarder
+from livecore.media.pacer import Leg
 from livecore.media.publication import Publication, Track
 from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.source import Batch, Layer
@@ -47,6 +48,9 @@ class _TrackTap:
                     packet.at,
                 ]
             )
+
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
+        return None
 
     def on_clock(self, now: float) -> None:
         epoch = self.forwarder.epoch

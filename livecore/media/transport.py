@@ -231,6 +231,8 @@ _view = memoryview(ffi.buffer(_buffer))
 _length = ffi.new("int *")
 _protect, _unprotect = lib.srtp_protect, lib.srtp_unprotect
 _protect_rtcp, _unprotect_rtcp = lib.srtp_protect_rtcp, lib.srtp_unprotect_rtcp
+# For the native helper: the function that `Protector` calls, as an address.
+PROTECT_ADDRESS = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 _patch = struct.Struct("!HLL").pack_into
 _patch16 = struct.Struct("!H").pack_into
 # srtp_err_status_t of libsrtp 2: the binding exports only the first.
@@ -284,6 +286,11 @@ class Protector:
         self._session: Any = self._owner._srtp[0]
         self._drops = drops
         self.tag_bytes = keys.tag_bytes
+
+    @property
+    def session_address(self) -> int:
+        """libsrtp's session, for the native helper; valid as long as this object."""
+        return int(ffi.cast("uintptr_t", self._session))
 
     def rtp(self, packet: bytes) -> bytes | None:
         """A single packet (a resend); None when libsrtp refuses it (counted)."""

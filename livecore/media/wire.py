@@ -7,13 +7,13 @@ however many viewers there are. A run is one send with UDP segmentation offload:
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from livecore.media.extensions import Extension
 from livecore.media.packet import HEADER, Packet
 
-# The kernel takes 64 segments and a little under 64 KiB in one call.
-SEGMENTS_LIMIT = 40
+# The kernel takes 64 segments and a little under 64 KiB in one call; beyond some thirty nothing is gained, and a burst is long.
+SEGMENTS_LIMIT = 32
 RUN_LIMIT_BYTES = 60_000
 # Encoders cut a frame into packets that differ by a byte: padded to one size they leave in one call. More would be waste.
 PAD_LIMIT_BYTES = 16
@@ -118,11 +118,11 @@ class Run:
     """A template ready to be copied, patched, protected in place and sent in one call.
 
     `template`: the packets, each followed by room for its tag. `segment_bytes`: size of each protected packet but perhaps
-    the last. `octets`: payload bytes, as sender reports count them. `plan` is what the sending side derives from
-    `segments` once for all viewers (it belongs to `transport`).
+    the last. `octets`: payload bytes, as sender reports count them. `plan` and `native` are what the sending
+    side derives from `segments` once for all viewers (they belong to `transport` and `senders`).
     """
 
-    __slots__ = ("count", "octets", "plan", "segment_bytes", "segments", "template", "transport_sequence_at")
+    __slots__ = ("count", "native", "octets", "plan", "segment_bytes", "segments", "template", "transport_sequence_at")
 
     def __init__(self, template: bytes, segment_bytes: int, segments: list[Segment], octets: int, at: int) -> None:
         self.template = template
@@ -132,6 +132,7 @@ class Run:
         self.octets = octets
         self.transport_sequence_at = at
         self.plan: object | None = None
+        self.native: Any = None
 
 
 def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
@@ -161,6 +162,19 @@ def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
     if group:
         runs.append(_run(group, largest, shape, short_tail=False))
     return runs
+
+
+def cut(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs in order, as bursts of at most `SEGMENTS_LIMIT` packets."""
+    bursts: list[list[Run]] = []
+    room = 0
+    for run in runs:
+        if run.count > room:
+            bursts.append([])
+            room = SEGMENTS_LIMIT
+        bursts[-1].append(run)
+        room -= run.count
+    return bursts
 
 
 def _run(group: list[tuple[Packet, bytes]], largest: int, shape: Shape, *, short_tail: bool) -> Run:

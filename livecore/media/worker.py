@@ -18,12 +18,14 @@ from typing import Any
 import structlog
 import uvloop
 
+from livecore import native
 from livecore.media import statistics
 from livecore.media.control import TOLD_ONCE, MediaError, WorkerEvent, event_to_message
 from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
 from livecore.media.recorder_link import RecorderLink
 from livecore.media.router import Router
+from livecore.media.senders import make_sender
 from livecore.media.settings import WorkerSettings
 from livecore.media.tcp import TcpEndpoint
 from livecore.media.transport import generate_certificate
@@ -73,6 +75,7 @@ class Worker:
             self._emit,
             self._link.send if self._link else _no_recorder,
             random.SystemRandom(),
+            make_sender(native.load(settings.native), self.endpoint),
             self.tcp.port if self.tcp is not None else None,
         )
         self._mains: set[ipc.Connection] = set()
@@ -82,7 +85,8 @@ class Worker:
         self._orphaned_at: float | None = time.monotonic()  # None while a main process is connected
         self._load_due = self._counters_due = 0.0
         self._cpu_before = (time.monotonic(), time.process_time())
-        self._flush_handle: asyncio.TimerHandle | None = None  # set while part of a frame is held
+        self._flush_handle: asyncio.TimerHandle | None = None  # set while part of a frame is held, or a burst is paced
+        self._flush_at = 0.0
         self._tick_handle: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -95,7 +99,13 @@ class Worker:
         if self._link is not None:
             self._link.start()
         self._tick()
-        log.info("media_worker_started", index=self.settings.index, udp_port=self.endpoint.port, offload=self.endpoint.offload)
+        log.info(
+            "media_worker_started",
+            index=self.settings.index,
+            udp_port=self.endpoint.port,
+            offload=self.endpoint.offload,
+            native=native.load(self.settings.native) is not None,
+        )
 
     async def stop(self, reason: str) -> None:
         """Close all transports, finish recordings, and set `stopped`."""
@@ -126,7 +136,10 @@ class Worker:
 
     def _drained(self, now: float) -> None:
         held_until = self.router.flush(now)
-        if held_until is not None and self._flush_handle is None:
+        if held_until is not None and (self._flush_handle is None or held_until < self._flush_at):
+            if self._flush_handle is not None:
+                self._flush_handle.cancel()
+            self._flush_at = held_until
             self._flush_handle = asyncio.get_running_loop().call_later(max(0.0, held_until - now), self._flush_held)
 
     def _flush_held(self) -> None:
@@ -134,7 +147,7 @@ class Worker:
         self._drained(time.monotonic())
 
     def _backlog(self) -> int:
-        return self.router.outbox.cost
+        return self.router.backlog()
 
     def _tick(self) -> None:
         now = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from livecore.media.drops import Drop
-from livecore.media.endpoint import DRAIN_LIMIT, Endpoint
+from livecore.media.endpoint import DRAIN_LIMIT, HELD_LIMIT_BYTES, HELD_LIMIT_S, Endpoint
 from tests.waiting import until
 
 
@@ -135,3 +135,51 @@ async def test_dual_stack_address_takes_both_families() -> None:
                 one.sendto(host.encode(), (host, made.port))
         await until(lambda: len(heard.datagrams) == 2, "both")
         assert {data for data, _, _ in heard.datagrams} == {b"127.0.0.1", b"::1"}
+
+
+class Full:
+    """The endpoint's own socket; takes nothing while `full`."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self.inner = inner
+        self.full = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def sendto(self, *arguments: Any) -> int:
+        if self.full:
+            raise BlockingIOError
+        return self.inner.sendto(*arguments)
+
+    def sendmsg(self, *arguments: Any) -> int:
+        if self.full:
+            raise BlockingIOError
+        return self.inner.sendmsg(*arguments)
+
+
+async def test_full_send_buffer_delays_and_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with endpoint() as (made, _heard, peer):
+        full = Full(made._socket)
+        monkeypatch.setattr(made, "_socket", full)
+        made.send_segments(memoryview(b"aabbc"), 2, peer.getsockname())
+        full.full = False
+        assert made.holds
+        made.send(b"d", peer.getsockname())
+        assert [await asyncio.to_thread(peer.recv, 2048) for _ in range(4)] == [b"aa", b"bb", b"c", b"d"]
+        await until(lambda: not made.holds, "nothing to wait any more")
+        assert made.datagrams_held == 4
+        assert not made.drops
+
+
+async def test_what_waits_for_the_kernel_is_bounded_and_counted_when_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with endpoint() as (made, _heard, peer):
+        full = Full(made._socket)
+        monkeypatch.setattr(made, "_socket", full)
+        for _ in range(HELD_LIMIT_BYTES // 50_000 + 10):
+            made.send_segments(memoryview(bytes(50_000)), 1000, peer.getsockname())
+        assert made.drops[Drop.SEND_BUFFER_FULL] >= 9 * 50
+        lost = made.drops[Drop.SEND_BUFFER_FULL]
+        monkeypatch.setattr(made, "_clock", lambda: time.monotonic() + HELD_LIMIT_S)
+        await until(lambda: not made.holds, "what is too old to be given up")
+        assert made.drops[Drop.SEND_BUFFER_FULL] > lost

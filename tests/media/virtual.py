@@ -11,8 +11,10 @@ from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
 from livecore.media.packet import HEADER
 from livecore.media.router import Router
+from livecore.media.senders import make_sender
 from livecore.media.settings import WorkerSettings
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector, generate_certificate
+from livecore.native import load
 from tests.media.netem import Conditions, Link
 
 CERTIFICATE: Certificate = generate_certificate()
@@ -123,9 +125,15 @@ class VirtualPeer:
 class VirtualPlane:
     """The router and the demultiplexer over emulated links. `run` lets time pass."""
 
-    def __init__(self, seed: int = 1, **settings: Any) -> None:
+    fileno = -1
+    offload = True
+    holds = False
+
+    def __init__(self, seed: int = 1, native: str = "auto", **settings: Any) -> None:
         from pathlib import Path
 
+        self.datagrams_sent = 0
+        self.drops: Counters = Counters()
         self.now = 1000.0
         self.events: list[WorkerEvent] = []
         self.to_recorder: list[dict[str, Any]] = []
@@ -140,6 +148,7 @@ class VirtualPlane:
             self.events.append,
             lambda message: self.to_recorder.append(message) is None,
             random.Random(seed),
+            make_sender(load(native), self),
         )
         self._tick_at = 0.0
 
