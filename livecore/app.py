@@ -24,9 +24,11 @@ from livecore.insight.assembly import Insight
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
+from livecore.library.shared_audience import SharedAudience
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
+from livecore.lives.discovery import LiveDiscovery
 from livecore.lives.ice_servers import link_values
 from livecore.lives.meetings import PrivateLives
 from livecore.lives.moderation import Moderation
@@ -221,7 +223,7 @@ class App:
             self.takedowns,
             self.blocks,
         )
-        self.neighbours.reviews = self.reports
+        self.neighbours.reviews, self.neighbours.audience = self.reports, SharedAudience(self.db, self.clock)
         self.reports.on_report = self.meetings.separate
         self.exports = Exports(
             self.db,
@@ -405,6 +407,16 @@ class App:
         self.live_moderation = Moderation(self.db, self.clock, self.directory, self.signals, self.guarded_media, self.lives)
         self.rooms.lives.gate, self.rooms.lives.moderation = self.lives, self.live_moderation
         self.rooms.contents.gates["live"] = self.lives
+        self.live_discovery = LiveDiscovery(
+            self.db,
+            self.clock,
+            self.lives,
+            self.relations,
+            self.directory,
+            self.rooms.lives,
+            self.account_parts.traits,
+            self.follows,
+        )
         self.neighbours.private_lives = PrivateLives(self.db, self.clock, self.lives)
         self.blocks.on_block = self._separate
 

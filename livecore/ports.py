@@ -338,6 +338,13 @@ class Traits(Protocol):
         """Others with the same "interest", "language" or "region", and how many of them; those with most first."""
 
 
+class FollowGraph(Protocol):
+    """Kept by `people`."""
+
+    async def followed_by(self, me: str) -> frozenset[str]:
+        """Whom `me` follows, without those blocked either way."""
+
+
 class Reviews(Protocol):
     """What reports mean for meeting people; kept by `trust`."""
 

@@ -306,7 +306,8 @@ class Lives:
         hidden = await self._relations.blocked_either_way(me.account_id)
         found: list[dict[str, Any]] = []
         while len(found) < limit:
-            query = select(live).where(live.c.state == "live", live.c.disabled_reason.is_(None))
+            # One for nobody is for those who were asked into it: they have its address.
+            query = select(live).where(live.c.state == "live", live.c.disabled_reason.is_(None), live.c.visibility != "nobody")
             if before is not None:
                 started_ms, live_id = before
                 query = query.where(or_(live.c.started_ms < started_ms, and_(live.c.started_ms == started_ms, live.c.id < live_id)))

@@ -1,6 +1,9 @@
 """4. Meet new people: "interact with new people"."""
 
+from pathlib import Path
+
 from tests.conftest import StartServer
+from tests.library.recorded import keep
 from tests.people import Person
 from tests.serving import Server
 from tests.waiting import until
@@ -160,3 +163,19 @@ async def test_04_open_requests_are_limited(start_server: StartServer) -> None:
     assert asked[2].type == "too_many_requests"
     assert (await anna.delete(f"/api/v1/friend-requests/{asked[0].json['id']}")).status == 204
     assert (await anna.post("/api/v1/friend-requests", {"username": "dora"})).status == 201
+
+
+async def test_04_who_watched_the_same_is_suggested_if_both_let_it_be_used(server: Server, tmp_path: Path) -> None:
+    anna, ben, maker = [await server.person(name) for name in ("anna", "ben", "maker")]
+    videos = [await keep(server, maker, tmp_path) for _ in range(2)]
+    for video in videos:
+        for person in (anna, ben):
+            assert (await person.post(f"/api/v1/videos/{video}/views", {"seconds": 1})).status in (200, 201)
+    items = {item["user"]["username"]: item for item in (await anna.get("/api/v1/discover/people")).json["items"]}
+    assert (items["ben"]["reason"], items["ben"]["watched"]) == ("watched_together", 2)
+    assert items["maker"]["reason"] == "new_here"
+    await ben.patch("/api/v1/me/settings", {"personalised": False})
+    assert (await reasons(anna))["ben"][0] == "new_here"
+    await ben.patch("/api/v1/me/settings", {"personalised": True})
+    await anna.patch("/api/v1/me/settings", {"personalised": False})
+    assert (await reasons(anna))["ben"][0] == "new_here"

@@ -1,0 +1,229 @@
+"""Friendship and blocks between two people: whatever each does in whatever order, every surface shows what follows, to each, at once."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Verbosity, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from livecore.config import Settings
+from livecore.people.friendship import NONE, Act, Effect, Pair, step, turned
+from tests.clocks import ShiftedClock
+from tests.lives.test_discovery import on_air
+from tests.people import Person
+from tests.serving import Answer, Server
+
+T = TypeVar("T")
+WHO = st.sampled_from(["anna", "ben"])
+
+
+class World:
+    """One server for every example; two people who have each other's number, a live each, and a friend link."""
+
+    def __init__(self, directory: Path) -> None:
+        self.loop = asyncio.new_event_loop()
+        chosen = Settings(data_dir=directory, media_port=0, media_workers=1, rate_scale=10_000.0)
+        self.server = Server(chosen, clock=ShiftedClock())
+        self.people: dict[str, Person] = {}
+        self.lives: dict[str, str] = {}
+        self.links: dict[str, str] = {}
+        self.run(self._start())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    async def _start(self) -> None:
+        await self.server.start()
+        for name in ("anna", "ben"):
+            self.people[name] = await self.server.person(name)
+        for name, other in (("anna", "ben"), ("ben", "anna")):
+            person = self.people[name]
+            await person.post("/api/v1/contacts", {"authorized": True, "add": [self.people[other].phone]})
+            self.lives[name] = await on_air(self.server, person, f"live of {name}")
+            self.links[name] = (await person.post("/api/v1/friend-links", {})).json["token"]
+
+    async def reset(self) -> None:
+        for name, other in (("anna", "ben"), ("ben", "anna")):
+            await self.people[name].delete(f"/api/v1/blocks/{other}")
+        for name, other in (("anna", "ben"), ("ben", "anna")):
+            person = self.people[name]
+            # By a link they are friends whatever was before; parting then leaves nothing.
+            await person.post("/api/v1/friend-links/accept", {"token": self.links[other]})
+            await person.delete(f"/api/v1/friends/{other}")
+
+    def close(self) -> None:
+        self.run(self.server.stop())
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("two-people"))
+    yield made
+    made.close()
+
+
+def other_of(name: str) -> str:
+    return "ben" if name == "anna" else "anna"
+
+
+async def requests(person: Person, *, incoming: bool) -> list[str]:
+    items = (await person.get("/api/v1/friend-requests")).json["items"]
+    return [item["id"] for item in items if item["incoming"] is incoming]
+
+
+def holds(answer: Answer, name: str) -> bool:
+    assert answer.status == 200, answer
+    return f'"username":"{name}"'.encode() in answer.body
+
+
+class TwoPeople(RuleBasedStateMachine):
+    """The model: a pair as Anna sees it, and who blocks whom."""
+
+    world: World
+
+    @initialize()
+    def begin(self) -> None:
+        self.world.run(self.world.reset())
+        self.pair: Pair = NONE
+        self.blocks: set[str] = set()
+
+    # -- the model
+
+    def seen_by(self, name: str) -> Pair:
+        return self.pair if name == "anna" else turned(self.pair)
+
+    def act(self, name: str, act: Act) -> Effect:
+        after, effect = step(self.seen_by(name), act)
+        self.pair = after if name == "anna" else turned(after)
+        return effect
+
+    # -- what they do
+
+    @rule(who=WHO)
+    def ask(self, who: str) -> None:
+        answer = self.world.run(self.world.people[who].post("/api/v1/friend-requests", {"username": other_of(who)}))
+        if other_of(who) in self.blocks:
+            assert answer.status == 404, answer
+        elif who in self.blocks:
+            assert answer.type == "you_block"
+        else:
+            assert answer.status == (409 if self.act(who, Act.ASK) is Effect.REFUSED else 201), answer
+
+    @rule(who=WHO, accepts=st.booleans())
+    def answer(self, who: str, accepts: bool) -> None:
+        async def do() -> Answer | None:
+            person = self.world.people[who]
+            waiting = await requests(person, incoming=True)
+            path = f"/api/v1/friend-requests/{waiting[0]}/{'accept' if accepts else 'decline'}" if waiting else None
+            return await person.post(path) if path else None
+
+        answer = self.world.run(do())
+        if answer is not None:
+            assert answer.status in (200, 204), answer
+            assert self.act(who, Act.ACCEPT if accepts else Act.DECLINE) is not Effect.REFUSED
+
+    @rule(who=WHO)
+    def withdraw(self, who: str) -> None:
+        async def do() -> Answer | None:
+            person = self.world.people[who]
+            waiting = await requests(person, incoming=False)
+            return await person.delete(f"/api/v1/friend-requests/{waiting[0]}") if waiting else None
+
+        answer = self.world.run(do())
+        if answer is not None:
+            assert answer.status == 204, answer
+            assert self.act(who, Act.WITHDRAW) is not Effect.REFUSED
+
+    @rule(who=WHO)
+    def part(self, who: str) -> None:
+        answer = self.world.run(self.world.people[who].delete(f"/api/v1/friends/{other_of(who)}"))
+        assert answer.status == (404 if self.act(who, Act.REMOVE) is Effect.REFUSED else 204), answer
+
+    @rule(who=WHO)
+    def take_link(self, who: str) -> None:
+        answer = self.world.run(self.world.people[who].post("/api/v1/friend-links/accept", {"token": self.world.links[other_of(who)]}))
+        if self.blocks:
+            assert answer.status == 404, answer
+        else:
+            assert answer.status == (409 if self.act(who, Act.BEFRIEND) is Effect.REFUSED else 200), answer
+
+    @rule(who=WHO)
+    def block(self, who: str) -> None:
+        assert self.world.run(self.world.people[who].put(f"/api/v1/blocks/{other_of(who)}")).status == 204
+        self.blocks.add(who)
+
+    @rule(who=WHO)
+    def unblock(self, who: str) -> None:
+        assert self.world.run(self.world.people[who].delete(f"/api/v1/blocks/{other_of(who)}")).status == 204
+        self.blocks.discard(who)
+
+    # -- what each sees
+
+    @invariant()
+    def every_surface_shows_it_to_each(self) -> None:
+        for name in ("anna", "ben"):
+            self.world.run(self._check(name))
+
+    async def _check(self, name: str) -> None:
+        person, other, pair = self.world.people[name], other_of(name), self.seen_by(name)
+        apart = bool(self.blocks)
+        settled = pair.friends or bool(pair.asked | pair.declined)
+        profile = await person.get(f"/api/v1/users/{other}")
+        if other in self.blocks:
+            assert profile.status == 404
+        else:
+            # To the one who asked a refusal looks as if the request still waited.
+            asked = "me" in pair.asked | pair.declined
+            words = [(name in self.blocks, "blocked"), (pair.friends, "friends"), (asked, "requested"), ("other" in pair.asked, "asked")]
+            assert profile.json["standing"] == next((word for true, word in words if true), "none")
+            assert (profile.json["name"] is None) == apart
+            assert profile.json["can_message"] == (pair.friends and not apart)
+        shown = {
+            "/api/v1/users?q=" + other: not apart,
+            "/api/v1/discover/people": not apart and not settled,
+            "/api/v1/discover/lives": not apart,
+            "/api/v1/lives": not apart,
+            "/api/v1/contacts": not apart,
+            "/api/v1/friends": pair.friends and not apart,
+            "/api/v1/friend-requests": not apart and (bool(pair.asked) or "me" in pair.declined),
+            "/api/v1/blocks": name in self.blocks,
+        }
+        for surface, expected in shown.items():
+            path, _, query = surface.partition("?")
+            answer = await person.get(path, params={"q": query[2:]} if query else None)
+            assert holds(answer, other) == expected, (name, surface, self.blocks, pair)
+        live = await person.get(f"/api/v1/lives/{self.world.lives[other]}")
+        assert live.status == (404 if apart else 200)
+        link = await person.post("/api/v1/friend-links/open", {"token": self.world.links[other]})
+        assert link.status == (404 if apart else 200)
+        mutual = await person.get(f"/api/v1/users/{other}/mutual-friends")
+        assert mutual.status == (404 if other in self.blocks else 200)
+
+
+def check(world: World, examples: int, steps: int) -> None:
+    machine = type("TwoPeopleHere", (TwoPeople,), {"world": world})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_whatever_two_people_do_every_surface_shows_it_to_each_at_once(world: World) -> None:
+    check(world, 6, 10)
+
+
+@pytest.mark.deep
+def test_whatever_two_people_do_for_long(world: World) -> None:
+    check(world, 100, 30)
