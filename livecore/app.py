@@ -15,6 +15,7 @@ from aiohttp import web
 from livecore import data, errors
 from livecore.accounts.assembly import AccountParts, Engines
 from livecore.accounts.consent_mail import ConsentMailer
+from livecore.calls.service import Calls
 from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
 from livecore.feed.posts import Posts
@@ -249,6 +250,7 @@ class App:
             self.reports,
             self.people,
             self.meetings,
+            self.calls,
             self.jobs,
             self.accounts,
         ]
@@ -370,6 +372,21 @@ class App:
         self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)
+        self.calls = Calls(
+            self.db,
+            self.clock,
+            self.jobs,
+            self.limiter,
+            self.relations,
+            self.directory,
+            signals,
+            self.notices,
+            self.neighbours,
+            self.push,
+            self.settings.call_ring_s,
+        )
+        await self.calls.start()
+        self._stack.push_async_callback(self.calls.close)
         services = Services(
             self.registry,
             self.rooms.messages,
@@ -381,6 +398,7 @@ class App:
             self.notices,
             self.meetings,
             self.directory,
+            self.calls,
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()
@@ -418,10 +436,12 @@ class App:
             self.follows,
         )
         self.neighbours.private_lives = PrivateLives(self.db, self.clock, self.lives)
+        self.lives.departures += [self.meetings.departed, self.calls.departed]
         self.blocks.on_block = self._separate
 
     async def _separate(self, one: str, other: str) -> None:
         await self.meetings.separate(one, other)
+        await self.calls.separate(one, other)
         await self.lives.separate(one, other)
 
     async def _start_live_plane(self) -> None:

@@ -123,6 +123,8 @@ class Settings(BaseSettings):
 
     one_time_keys: int = setting(200, "keys", "a device: a month of new conversations for most people, 10 KB", ge=10, le=10_000)
 
+    call_ring_s: float = setting(45.0, "s", "a call that nobody answers counts as missed: long enough to find one's phone", gt=0)
+
     # -- content
     body_limit_bytes: int = setting(1 << 20, "bytes", "of a JSON request; uploads have their own path", ge=1024)
     avatar_limit_bytes: int = setting(10 << 20, "bytes", "of a picture as it comes from a phone", ge=1024)
@@ -264,6 +266,8 @@ RATES: dict[str, Rate] = {
     "message_per_pair": Rate(120, 60, "one person harassed"),
     "key_claim_per_account": Rate(600, 3600, "one-time keys taken until none are left"),
     "key_claim_per_pair": Rate(20, 3600, "one person's one-time keys taken until none are left"),
+    "call_per_account": Rate(120, 3600, "people rung up by a script"),
+    "call_per_pair": Rate(20, 3600, "one person rung again and again"),
     "live_line_per_account": Rate(60, 60, "a live's chat drowned"),
     "live_start_per_account": Rate(30, 3600, "notification spam"),
     "join_per_account": Rate(240, 60, "media sessions opened to exhaust a worker"),

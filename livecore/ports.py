@@ -426,6 +426,24 @@ class MatchQueue(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class CallBegun:
+    """`live` is what the caller publishes to and watches (as in `PrivateLive.for_account`); None while it rings."""
+
+    call_id: str
+    live: Mapping[str, str] | None
+
+
+class CallExchange(Protocol):
+    """Calls between two people; kept by `calls`, asked by the chat edge."""
+
+    async def begin(self, me: "Principal", username: str, video: bool) -> CallBegun: ...
+
+    async def accept(self, me: "Principal", call_id: str) -> Mapping[str, str]: ...
+
+    async def end(self, me: "Principal", call_id: str) -> None: ...
+
+
 class MeetingPlace(Protocol):
     """Where strangers meet; kept by `people`, asked by the chat edge."""
 
@@ -543,6 +561,13 @@ class PushSender(Protocol):
 
     async def push(self, endpoint: str, headers: Mapping[str, str]) -> Literal["sent", "gone", "failed"]:
         """`gone`: the subscription has ended and is to be forgotten. Never raises for what the other side does."""
+
+
+class Waker(Protocol):
+    """Wakes what cannot wait."""
+
+    async def wake(self, account_id: str) -> None:
+        """Every device of the account that is woken by push."""
 
 
 class Companions(Protocol):

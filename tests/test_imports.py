@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "livecore"
 SERVICES = {
     "accounts",
+    "calls",
     "endtoend",
     "push",
     "people",

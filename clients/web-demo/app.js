@@ -3,6 +3,7 @@ import { route, start, go } from "./core/router.js";
 import { signedIn, watchSession } from "./core/session.js";
 import { t } from "./core/text.js";
 import { toast } from "./core/toast.js";
+import { startCalls } from "./calls/incoming.js";
 import { startInbox } from "./messages/inbox.js";
 import { startNav } from "./parts/nav.js";
 import { startNotices } from "./parts/notices.js";
@@ -21,6 +22,7 @@ route("/watch/{live}", page("watch"), { bare: true });
 route("/video/{video}", page("video"), { bare: true });
 route("/messages", page("messages"), { nav: "messages" });
 route("/messages/{conversation}", page("messages"), { nav: "messages", bare: true });
+route("/call/{call}", page("call"), { nav: "messages", bare: true });
 route("/people", page("people"), { nav: "me" });
 route("/u/{username}", page("user"), { nav: "discover" });
 route("/me", page("me/index"), { nav: "me" });
@@ -45,6 +47,7 @@ watchSession((account) => {
 });
 startInbox();
 startNotices();
+startCalls();
 startLink();
 start(document.getElementById("main"), (found) => {
   app.classList.toggle("bare", Boolean(found.bare) || !signedIn());

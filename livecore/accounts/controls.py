@@ -49,6 +49,7 @@ CONTROLS: dict[str, Control] = {
         _audience("visibility_last_seen", "visibility", "Who sees when I was here", "friends"),
         _audience("visibility_friends", "visibility", "Who sees my list of friends", "friends"),
         _audience("who_can_message", "reach", "Who may write to me", "friends"),
+        _audience("who_can_call", "reach", "Who may call me", "friends"),
         _audience("who_can_request", "reach", "Who may ask to be my friend", "everyone"),
         _audience("who_can_add_to_groups", "reach", "Who may add me to groups", "friends"),
         _audience("who_can_invite", "reach", "Who may invite me to a live", "friends"),

@@ -112,6 +112,7 @@ class Course:
             await self._lives.end(live_id, "host_left")
         elif changed.rowcount:
             await self._tell(live_id)
+            await self._lives.departed(live_id)
 
     async def _tell(self, live_id: str) -> None:
         publications = await self._lives.publications(None, live_id)

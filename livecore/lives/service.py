@@ -90,6 +90,8 @@ class Lives:
         self._rooms = rooms
         self._standing = standing
         self._publish_token_ms = publish_token_s * 1000
+        # Told that somebody's publication is over for good, or all of a live; whoever made a live for two ends what hangs on it.
+        self.departures: list[Callable[[str], Awaitable[None]]] = []
 
     async def start(self) -> Callable[[], Awaitable[None]]:
         return await self._standing.start()
@@ -229,6 +231,7 @@ class Lives:
         if done.rowcount:
             await self._media.end_live(live_id)
             await self._rooms.end(live_id, {"live": live_id, "reason": reason})
+            await self.departed(live_id)
         return row
 
     async def separate(self, one: str, other: str) -> None:
@@ -384,6 +387,10 @@ class Lives:
         )
         is_muted = await self._restricted(live_id, account_id, "muted")
         return self._standing.keep(live_id, account_id, facts, is_muted, stamp)
+
+    async def departed(self, live_id: str) -> None:
+        for told in self.departures:
+            await told(live_id)
 
     async def restated(self, live_id: str) -> None:
         """Its state changed: what is kept of it in memory is read anew, in every process."""

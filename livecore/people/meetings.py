@@ -243,6 +243,11 @@ class Meetings:
         for row in await self._open(both):
             await self._end(row, "left", told=[one, other])
 
+    async def departed(self, live_id: str) -> None:
+        """Somebody is gone from a meeting's live for longer than it may take to come back."""
+        for row in await self._open(tables.meeting.c.live_id == live_id):
+            await self._end(row, "left", told=[row["one_id"], row["other_id"]])
+
     async def erase(self, account_id: str) -> None:
         """Keeps the promise of `ports.Eraser`."""
         await self.leave(account_id)

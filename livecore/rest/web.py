@@ -48,6 +48,7 @@ PAGES = (
     "/video/{video}",
     "/messages",
     "/messages/{conversation}",
+    "/call/{call}",
     "/people",
     "/u/{username}",
     "/me",

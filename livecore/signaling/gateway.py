@@ -13,13 +13,13 @@ from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
-from livecore.ports import Authenticator, Devices, Directory, Limiter, MeetingPlace, MissedNotices, Principal, Relations
+from livecore.ports import Authenticator, CallExchange, Devices, Directory, Limiter, MeetingPlace, MissedNotices, Principal, Relations
 from livecore.presence.service import Presence
 from livecore.rest.api import client_address, fields_of
 from livecore.rooms.live import LiveHub
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.service import Messages
-from livecore.signaling import live_events, match_events, message_events, presence_events
+from livecore.signaling import call_events, live_events, match_events, message_events, presence_events
 from livecore.signaling.comeback import Comeback
 from livecore.signaling.encoding import Encoded
 from livecore.signaling.events import Call, ClientEvent
@@ -29,7 +29,9 @@ from livecore.signaling.registry import Connection, Registry
 
 log = structlog.get_logger("signaling")
 
-EVENTS: dict[str, ClientEvent] = message_events.events.all | live_events.events.all | presence_events.events.all | match_events.events.all
+EVENTS: dict[str, ClientEvent] = (
+    message_events.events.all | live_events.events.all | presence_events.events.all | match_events.events.all | call_events.events.all
+)
 # Events of one client whose turn has not come. More is a client that does not wait for answers: it is told to slow down.
 INBOX_LIMIT = 512
 # Seldom against the days after which a device counts as idle.
@@ -54,6 +56,7 @@ class Services:
     missed: MissedNotices
     meetings: MeetingPlace
     directory: Directory
+    calls: CallExchange
 
 
 class Gateway:

@@ -233,6 +233,66 @@ class PresenceAnswer(Told):
     users: list[PresenceTold]
 
 
+# -- calls
+
+
+class CallStart(Payload):
+    user: Username
+    video: bool = True
+
+
+class CallNamed(Payload):
+    call: Id
+
+
+class CallMedia(Told):
+    """Publish at `whip` (WHIP) with `token`, which serves this call and nothing else; watch the other at `whep` with your own access token."""
+
+    id: str
+    publication: str
+    peer_publication: str
+    whip: str
+    whep: str
+    token: str
+
+
+class CallBegun(Told):
+    """`live` is null while it rings; it is there at once where the other was ringing you."""
+
+    call: str
+    live: CallMedia | None
+
+
+class CallPeer(Told):
+    id: str
+    username: str
+    name: str | None
+    avatar: str | None
+
+
+class CallRinging(BaseModel):
+    """`until`: Unix milliseconds at which it counts as missed."""
+
+    call: str
+    peer: Annotated[CallPeer, Field(alias="from")]
+    video: bool
+    until: int
+
+
+class CallAccepted(Told):
+    call: str
+    live: CallMedia
+
+
+class CallAnswered(Told):
+    call: str
+
+
+class CallEnded(Told):
+    call: str
+    reason: Literal["hung_up", "declined", "busy", "missed", "cancelled", "lost", "left"]
+
+
 # -- lives
 
 

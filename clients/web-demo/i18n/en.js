@@ -356,6 +356,37 @@ export const en = {
     ended: "That device is signed out.",
   },
 
+  calls: {
+    title: "Call",
+    with: (name) => `Call with ${name}`,
+    voice: "Call",
+    video: "Video call",
+    incoming: "Somebody is calling",
+    incomingVideo: "Somebody is calling with video",
+    answer: "Answer",
+    decline: "Decline",
+    stillRings: (name) => `${name} is still ringing.`,
+    ringing: "Ringing …",
+    connecting: "Connecting …",
+    lost: "The connection is lost. Trying again …",
+    yourself: "Your picture",
+    mute: "Mute",
+    unmute: "Unmute",
+    hide: "Turn the camera off",
+    show: "Turn the camera on",
+    hangUp: "Hang up",
+    over: "The call is over.",
+    reasons: {
+      hung_up: "The call is over.",
+      declined: "The call was declined.",
+      busy: "They are in another call.",
+      missed: "Nobody answered.",
+      cancelled: "The call was cancelled.",
+      lost: "The connection was lost.",
+      left: "The call is over.",
+    },
+  },
+
   push: {
     label: "Tell me when the page is closed",
     why: "For this browser. The notice itself says nothing: not who wrote, and not what.",
@@ -526,6 +557,11 @@ export const en = {
     targets: { video: "A video of yours", live: "A live of yours", post: "A post of yours", comment: "A comment of yours", image: "An image of yours", profile_picture: "Your picture", profile_name: "Your profile name" },
     // By kind: `text(data)`, and where it leads (`way`).
     kinds: {
+      call_missed: {
+        title: "Missed call",
+        text: ({ username, video }) => (video ? `@${username} called you with video.` : `@${username} called you.`),
+        way: "To messages",
+      },
       takedown: {
         title: "Content taken down",
         text: ({ target, ground }) => `${en.notices.targets[target.kind] ?? "Something of yours"} was taken down after a ${ground}.`,

@@ -2,6 +2,7 @@
 import { conversations as api } from "../api/index.js";
 import { fill, h, keyedList } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+import { ring } from "../calls/now.js";
 import { back } from "../core/router.js";
 import { t } from "../core/text.js";
 import { clockTime, dayName } from "../core/times.js";
@@ -34,6 +35,7 @@ export function thread(id, { life }) {
   const asked = h("div", { class: "asked", hidden: true });
   const { node: compose, focus } = writer(id, life);
   flow.append(list, dots);
+  const calling = h("span", { class: "line-up", hidden: true }, [["phone", t.calls.voice, false], ["camera", t.calls.video, true]].map(([name, label, video]) => iconButton(name, label, () => ring(otherOf(conversation), video))));
   const actions = iconButton("more", t.more, () => {
     const other = otherOf(conversation);
     menu(nameOf(other), [
@@ -44,7 +46,7 @@ export function thread(id, { life }) {
   const node = h(
     "section",
     { class: "talk-chat" },
-    h("header", { class: "page-head" }, iconButton("back", t.back, () => back("/messages"), { class: "icon-button up" }), title, actions),
+    h("header", { class: "page-head" }, iconButton("back", t.back, () => back("/messages"), { class: "icon-button up" }), title, calling, actions),
     offline,
     asked,
     flow,
@@ -57,6 +59,7 @@ export function thread(id, { life }) {
   async function refresh({ stay = false } = {}) {
     const follow = !stay && (atEnd() || !list.children.length);
     conversation = (await history.conversation(id)) ?? conversation;
+    calling.hidden = conversation?.kind !== "direct" || Boolean(conversation.request);
     const found = await history.messages(id, { limit });
     if (life.aborted) return;
     draw(rowsOf(found, conversation));

@@ -13,6 +13,7 @@ const STAYS = new Set(["takedown", "warning"]);
 const PLACES = {
   takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
   policy_updated: ({ policy }) => `/policies/${policy}`,
+  call_missed: () => "/messages",
   new_sign_in: () => "/me/devices",
 };
 
