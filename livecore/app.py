@@ -95,8 +95,9 @@ from livecore.signaling.signals import BusSignals
 from livecore.trust.audit import AuditLog
 from livecore.trust.claims import Claims
 from livecore.trust.notices import Notices
-from livecore.trust.policies import SHARING_NOTICE, Policies
+from livecore.trust.policies import Policies
 from livecore.trust.reports import Reports
+from livecore.trust.sharing import SharingNotices
 from livecore.trust.targets import Takedowns
 
 log = structlog.get_logger("app")
@@ -134,7 +135,6 @@ class App:
         self.neighbours = Neighbours()
         self.url = ""  # empty until the server listens
         self.draining = False
-        self.sharing_notice = SHARING_NOTICE
         self._openapi: dict[str, Any] | None = None
 
     async def start(self, *, serving: bool = True) -> web.Application:
@@ -197,6 +197,7 @@ class App:
         self.audit = AuditLog(self.db, self.clock)
         self.notices = Notices(self.db, self.clock, tell)
         self.policies = Policies(self.db, self.clock, self.jobs, self.audit, self.notices, self.settings, lambda: self.accounts)
+        self.sharing = SharingNotices(self.db, self.clock)
         self.erasure = Erasure(self.db, self.keys, self.storage, self.jobs, self.clock, data.metadata, data.data_map, self.db.checkpoint)
         await self.audit.start()
         await self.policies.start()
@@ -399,6 +400,7 @@ class App:
             self.meetings,
             self.directory,
             self.calls,
+            self.sharing,
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()

@@ -18,6 +18,7 @@ route("/forgot", page("forgot"), { guest: true, bare: true });
 route("/verify", page("verify"), { bare: true });
 route("/discover", page("discover"), { nav: "discover" });
 route("/live", page("live"), { nav: "live", bare: true });
+route("/upload", page("upload"), { nav: "live" });
 route("/watch/{live}", page("watch"), { bare: true });
 route("/video/{video}", page("video"), { bare: true });
 route("/messages", page("messages"), { nav: "messages" });

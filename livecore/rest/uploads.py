@@ -88,7 +88,7 @@ async def create(call: Call) -> Reply:
     if has_part and concat.kind != "final":
         row = await call.app.uploads.append(call.me, row["id"], 0, None, call.request.content_length, checksum, RequestBody(call))
     answer = {"Location": path, "Upload-Offset": str(row["received_bytes"])} | tus.progress_headers(row)
-    return Reply(UploadMade(upload=path, sharing_notice=call.app.sharing_notice), status=201, headers=answer)
+    return Reply(UploadMade(upload=path, sharing_notice=call.app.sharing.text), status=201, headers=answer)
 
 
 @routes.route("HEAD", "/uploads/{id}", ok=(200, None), errors=(410, 412))

@@ -30,7 +30,7 @@ WEB_DEMO = Path(__file__).resolve().parents[2] / "clients" / "web-demo"
 # What the client may load from node_modules, by the name it has at /vendor. Nothing else of that folder is reachable.
 VENDOR_FILES = {
     "socket.io.js": "socket.io-client/dist/socket.io.esm.min.js",
-    "hls.js": "hls.js/dist/hls.light.min.mjs",
+    "hls.js": "hls.js/dist/hls.min.mjs",
     "swagger-ui.js": "swagger-ui-dist/swagger-ui-bundle.js",
     "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
 }
@@ -44,6 +44,7 @@ PAGES = (
     "/verify",
     "/discover",
     "/live",
+    "/upload",
     "/watch/{live}",
     "/video/{video}",
     "/messages",

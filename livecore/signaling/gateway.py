@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -42,6 +42,11 @@ _CUT_OFF = ("transport close", "transport error", "ping timeout")
 FRAME_LIMIT_BYTES = 1 << 20
 
 
+class SharingNotices(Protocol):
+    async def with_message(self, account_id: str, message_id: str) -> str | None:
+        """What a person is told with their first message; None with every other."""
+
+
 @dataclass
 class Services:
     """What events are answered by; filled in by the composition."""
@@ -57,6 +62,7 @@ class Services:
     meetings: MeetingPlace
     directory: Directory
     calls: CallExchange
+    sharing: SharingNotices
 
 
 class Gateway:

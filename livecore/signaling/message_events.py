@@ -20,7 +20,8 @@ async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
     sent = await call.services.messages.send(
         call.principal, data.conversation, data.client_id, content, lined=call.lined, address=call.connection.address
     )
-    return models.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms)
+    told = await call.services.sharing.with_message(call.principal.account_id, sent.id)
+    return models.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms, sharing_notice=told)
 
 
 @events.on("message:received", models.MessageMark, models.Empty)

@@ -105,6 +105,7 @@ class SentAnswer(Told):
     id: str
     seq: int
     sent_at: int
+    sharing_notice: str | None = Field(description="With a person's first message: what to know before sharing. Else null.")
 
 
 class NumberedAnswer(Told):

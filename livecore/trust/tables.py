@@ -44,6 +44,21 @@ policy_acceptance = Table(
     ),
 )
 
+sharing_told = Table(
+    "sharing_told",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("message_id", String(32), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="that you were told, with your first message, that others may save and copy what you share",
+        why=["operate", "legal"],
+        keep_for="the life of the account",
+        category="notices_of_sharing",
+    ),
+)
+
 notice = Table(
     "notice",
     metadata,

@@ -1,6 +1,7 @@
 """A tus client of few lines, so that tests say each header themselves; real clients are in test_tus_clients.py."""
 
 import base64
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ async def tus(person: Person, method: str, path: str, data: bytes | None = None,
     sent = {"Tus-Resumable": "1.0.0"} | {name.replace("_", "-"): value for name, value in headers.items()}
     if data is not None:
         sent.setdefault("Content-Type", PART)
-    return await person.call(method, path, data=data, headers=sent)
+    return await person.call(method, path, data=None if data is None else io.BytesIO(data), headers=sent)
 
 
 async def begin(person: Person, size: int, words: Mapping[str, str] | None = None, **headers: str) -> str:

@@ -111,6 +111,9 @@ export const en = {
   },
 
   feed: {
+    seek: "Go to another moment",
+    quality: (height) => `Quality ${height}p`,
+    qualityAuto: "Quality by itself",
     scopes: { home: "For you", discover: "Discover" },
     untitled: "Without a title",
     like: "Like",
@@ -126,6 +129,26 @@ export const en = {
     endText: "Come back later, or find more people to follow what they do.",
   },
 
+  upload: {
+    title: "Upload a video",
+    drop: "Drop a video here, paste it, or pick it",
+    dropText: "MP4, MOV, WebM, Matroska, AVI or MPEG-TS, up to some hours. It goes on after a reload or a lost network.",
+    pick: "Pick a file",
+    name: "Title",
+    begin: "Upload",
+    cancel: "Cancel",
+    sending: (percent) => `Sending, ${percent} %`,
+    making: (percent) => `Making it ready, ${percent} %`,
+    ready: "Ready",
+    failed: { not_showable: "This file is no video that can be shown.", removed_copy: "This was removed from here, and copies of it are not taken." },
+    progress: "How far it is",
+    see: "See it",
+    again: (name) => `Pick “${name}” again to go on with it.`,
+    unfinished: "Not finished yet",
+    poster: "The picture that stands for it",
+    posterSave: "Use this picture",
+    posterSaved: "The picture is being changed.",
+  },
   video: {
     title: "Video",
     toFeed: "Back to the feed",
@@ -324,7 +347,7 @@ export const en = {
     password: "Password",
     data: "Your data",
     noVideosTitle: "No videos yet",
-    noVideosText: "Go live and keep the recording: it is here a moment later.",
+    noVideosText: "Upload one, or go live and keep the recording: it is here a moment later.",
   },
 
   profile: {

@@ -1,7 +1,7 @@
 // A recorded video into a <video>: its file where the browser can play it, HLS through hls.js where there are segments.
 import { vendor } from "../core/vendor.js";
 
-/** Options: `prefer`: "file" | "hls". Answers a function that lets go of everything. */
+/** Answers a function that lets go of everything; with hls.js it has `qualities()` and `choose(quality)` (a height of 0: by itself). */
 export function attach(element, video) {
   let player = null;
   let gone = false;
@@ -16,12 +16,15 @@ export function attach(element, video) {
       player.attachMedia(element);
     });
   }
-  return () => {
+  const release = () => {
     gone = true;
     player?.destroy();
     element.removeAttribute("src");
     element.load();
   };
+  release.qualities = () => (player?.levels ?? []).map(({ height }, level) => ({ height, level, chosen: !player.autoLevelEnabled && player.currentLevel === level }));
+  release.choose = ({ height, level }) => player && (player.currentLevel = height ? level : -1);
+  return release;
 }
 
 /** Plays with sound where the browser lets us, and without where it does not; answers whether sound is on. */

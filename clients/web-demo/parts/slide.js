@@ -11,6 +11,7 @@ import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
 import { comments } from "./comments.js";
 import { report } from "./report.js";
+import { scrub } from "./scrub.js";
 import { share } from "./share.js";
 import { menu } from "./sheet.js";
 
@@ -26,8 +27,9 @@ export class Slide {
     this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
     this.poster = item.poster && h("img", { class: ["poster", !(item.width > item.height) && "fills"], src: item.poster, alt: "", decoding: "async" });
     this.bar = h("i", {});
+    const progress = item.kind === "video" ? scrub(this.video, item) : h("div", { class: "progress" }, this.bar);
     this.tap = h("button", { class: "tap", type: "button", "aria-label": t.feed.pauseOrPlay, onclick: () => this.toggle() }, h("span", { class: "big" }, icon("play", 40)));
-    this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), h("div", { class: "progress" }, this.bar));
+    this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), progress);
     this.node = h("section", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
     this.video.addEventListener("timeupdate", () => this.#progress());
     this.video.addEventListener("playing", () => this.poster?.remove());
@@ -63,6 +65,7 @@ export class Slide {
       menu(
         item.title || t.feed.untitled,
         [
+          ...this.#qualities(),
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
           { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
@@ -79,6 +82,17 @@ export class Slide {
       comments(item.id, { life, onadd: () => (talking.lastChild.textContent = shortNumber((item.comments += 1))) }),
     );
     return h("div", { class: "acts" }, liking, talking, sharing, this.soundButton, more);
+  }
+
+  /** What HLS has to choose from, where this browser lets us choose. */
+  #qualities() {
+    const found = this.release?.qualities?.() ?? [];
+    if (found.length < 2) return [];
+    return [{ height: 0 }, ...found].map((one) => ({
+      icon: one.chosen ? "check" : "settings",
+      label: one.height ? t.feed.quality(one.height) : t.feed.qualityAuto,
+      onclick: () => this.release.choose(one),
+    }));
   }
 
   async like() {
@@ -160,7 +174,6 @@ export class Slide {
 
   #progress() {
     const { currentTime, duration } = this.video;
-    if (duration > 0 && Number.isFinite(duration)) this.bar.style.scale = `${currentTime / duration} 1`;
     if (this.item.kind === "video" && !this.seen && currentTime >= Math.min(SEEN_S, (duration || SEEN_S) * 0.9)) {
       this.seen = true;
       videos.view(this.item.id, currentTime).catch(() => null);

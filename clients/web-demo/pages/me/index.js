@@ -31,14 +31,14 @@ export default function me({ life }) {
   async function drawVideos() {
     const { items } = await videos.mine();
     if (life.aborted) return;
-    if (!items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/live" }, t.nav.goLive)));
+    if (!items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title), h("a", { class: "button", href: "/live" }, t.nav.goLive)));
     fill(grid, items.map(tile));
   }
 
   const node = h(
     "div",
     { class: "page" },
-    head(t.nav.me, { actions: [iconLink("settings", t.me.settings, "/me/settings")] }),
+    head(t.nav.me, { actions: [iconLink("plus", t.upload.title, "/upload"), iconLink("settings", t.me.settings, "/me/settings")] }),
     h(
       "div",
       { class: "column wide pair" },

@@ -1,0 +1,97 @@
+"""Uploading in the demo: sent, goes on after a reload, made ready, its poster chosen; each kind plays and seeks."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, PHONE, Visitor
+from tests.conftest import StartProgram
+from tests.library import media
+from tests.library.sending import sent
+from tests.waiting import until
+
+
+def picked(name: str, data: bytes) -> Any:
+    return {"name": name, "mimeType": "video/mp4", "buffer": data}
+
+
+async def pick(visitor: Visitor, name: str, data: bytes) -> None:
+    await visitor.go("/upload")
+    await visitor.page.locator("input[type=file]").set_input_files(picked(name, data))
+    await expect(visitor.page.get_by_label("Title")).to_have_value(name.partition(".")[0])
+
+
+async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira", size=PHONE)
+    mira.forgive("Failed to load resource", "net::ERR")
+    await mira.arrive()
+    page = mira.page
+    await pick(mira, "A walk.mp4", media.mp4(seconds=4.0))
+    await mira.fits()
+    await mira.accessible()
+    await mira.picture("upload", also=DESKTOP)
+
+    async def cut(route: Route) -> None:
+        await (route.abort() if route.request.method == "PATCH" else route.continue_())
+
+    await page.route("**/uploads/*", cut)
+    await page.get_by_label("Who may watch").select_option("friends")
+    await page.get_by_role("button", name="Upload", exact=True).click()
+    await expect(page.get_by_text("Sending, 0 %")).to_be_visible()
+    await page.unroute("**/uploads/*")
+    await page.reload()
+    await expect(page.get_by_text("Ready", exact=True)).to_be_visible(timeout=60_000)
+    await expect(page.get_by_role("slider", name="The picture that stands for it")).to_be_visible()
+    await page.get_by_role("slider", name="The picture that stands for it").fill("3")
+    await mira.accessible()
+    await mira.picture("upload-ready", also=DESKTOP)
+    await page.get_by_role("button", name="Use this picture").click()
+    await expect(page.get_by_text("The picture is being changed.")).to_be_visible()
+    [video] = (await mira.person.get("/api/v1/me/videos")).json["items"]
+    assert (video["title"], video["visibility"]) == ("A walk", "friends")
+    await page.get_by_role("link", name="See it").click()
+    await mira.video_advances()
+
+
+async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira", size=DESKTOP, dark=True)
+    await mira.arrive()
+    await pick(mira, "notes.mp4", b"these are only words " * 100)
+    await mira.page.get_by_role("button", name="Upload", exact=True).click()
+    await expect(mira.page.locator(".note.bad")).to_contain_text("MP4, MOV, WebM")
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm", "avi"])
+async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisitor, kind: str) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira", size=PHONE)
+    person = await mira.arrive()
+    make = {"mp4": media.mp4, "webm": media.webm, "avi": media.avi}[kind]
+    found = await sent(person, make(seconds=12.0, size="640x480" if kind == "avi" else "320x240", rate=5))
+    assert (found["file"] is None) == (kind == "avi")
+    await mira.go(f"/video/{found['id']}")
+    await mira.video_advances()
+    slider = mira.page.get_by_role("slider", name="Go to another moment")
+    await slider.fill("750")
+    position = "document.querySelector('video').currentTime"
+
+    async def there() -> bool:
+        return 8.5 < float(await mira.page.evaluate(position)) < 12.0
+
+    await until(there, "the video to be at nine seconds")
+    # A still of the moment is shown while one looks for it.
+    box = await slider.bounding_box()
+    assert box is not None
+    await mira.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(mira.page.locator(".scrub-hint .still")).to_be_visible()
+    if kind == "avi":
+        await mira.page.get_by_role("button", name="More", exact=True).click()
+        await mira.page.get_by_role("button", name="Quality 360p").click()
+        await mira.page.evaluate("document.querySelector('video').play()")
+        await mira.video_advances()
+        sound = await mira.page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount")
+        assert int(sound) > 0
