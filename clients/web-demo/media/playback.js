@@ -1,4 +1,5 @@
-// A recorded video into a <video>: its file where the browser can play it, HLS through hls.js where there are segments.
+// A recorded video into a <video>: its file where the browser can play it, HLS through hls.js where there are segments (by the browser
+// itself where it has no Media Source: hls.js lets the viewer choose a quality).
 import { vendor } from "../core/vendor.js";
 
 /** Answers a function that lets go of everything; with hls.js it has `qualities()` and `choose(quality)` (a height of 0: by itself). */
@@ -6,7 +7,7 @@ export function attach(element, video) {
   let player = null;
   let gone = false;
   if (video.file) element.src = video.file;
-  else if (video.hls && element.canPlayType("application/vnd.apple.mpegurl")) element.src = video.hls;
+  else if (video.hls && !globalThis.MediaSource) element.src = video.hls;
   else if (video.hls) {
     vendor("hls.js").then(({ default: Hls }) => {
       if (gone || !Hls.isSupported()) return;
