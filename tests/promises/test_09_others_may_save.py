@@ -7,7 +7,7 @@ from tests.serving import Server
 
 
 async def test_09_the_notice_comes_with_an_upload_and_with_the_first_message(server: Server) -> None:
-    anna, ben = await friends(server)
+    anna, ben = await friends(server, "anna", "ben")
     text = (await anna.get("/api/v1/policies/notices/sharing")).json["text"]
     assert "save" in text or "copy" in text
     for _ in range(2):

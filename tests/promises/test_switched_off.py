@@ -63,7 +63,7 @@ TABLE = [
     Switch(7, "livecore.rooms.live:LiveHub.end", "watched_counted"),
     Switch(7, "livecore.lives.course:Course.recording_finished=True", "becomes_a_replay"),
     Switch(7, "livecore.lives.course:Course.recording_finished=False", "without_replay"),
-    Switch(8, "livecore.library.magic:video_container='mov';livecore.pictures:check_kind='JPEG'", "wrong_first_bytes"),
+    Switch(8, "livecore.library.magic:video_container='mov';livecore.pictures:check_kind='JPEG'", "415_whatever"),
     Switch(8, "livecore.library.uploads:Uploads._complete={}", "uploaded_and_seen"),
     Switch(9, "livecore.trust.sharing:SharingNotices.with_message", "the_notice_comes"),
     Switch(9, "livecore.library.videos:Videos.file={}", "not_offered_for_download"),
