@@ -1,6 +1,6 @@
 """when one was told about sharing
 
-Revises: 3cbe18244467
+Revises: 7edee7607df8
 Made: 2026-11-25
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = 'e98482190040'
-down_revision = '3cbe18244467'
+down_revision = '7edee7607df8'
 branch_labels = None
 depends_on = None
 
