@@ -113,6 +113,8 @@ class Publication:
         self._by_rtx_type: dict[int, Track] = {}
         self._ids: dict[int, Extension] = {}
         self._arrivals: TransportFeedbackBuilder | None = None
+        self.round_trip_s: float | None = None  # to the publisher; None before it has echoed a time of ours
+        self._asked: tuple[int, float] | None = None  # (middle of NTP, when)
         self._feedback_due = self._report_due = self._rate_due = 0.0
         self.counts = self.totals()
         kinds = {s.offered.kind for s in sections if s.codec}
@@ -281,7 +283,10 @@ class Publication:
         if malformed:
             self.counts[Drop.RTCP_MALFORMED] += malformed
         for message in messages:
-            if isinstance(message, rtcp.SenderReport):
+            if isinstance(message, rtcp.Echo):
+                if self._asked is not None and message.last_rr == self._asked[0]:
+                    self.round_trip_s = max(0.0, now - self._asked[1] - message.delay / 65536)
+            elif isinstance(message, rtcp.SenderReport):
                 bound = self._by_ssrc.get(message.ssrc)
                 if bound is None:
                     self.counts[Drop.RTCP_UNKNOWN_SSRC] += 1
@@ -338,4 +343,7 @@ class Publication:
                 if layer.ssrc is not None and (block := layer.receiver.report_block(layer.ssrc, now)) is not None
             ]
             if blocks:
-                feedback.send_rtcp(rtcp.build_receiver_report(self.ssrc, blocks))
+                # Our clock need not be anybody's: it only comes back.
+                ntp = rtcp.ntp_from_unix(now)
+                self._asked = rtcp.ntp_middle(ntp), now
+                feedback.send_rtcp(rtcp.build_receiver_report(self.ssrc, blocks) + rtcp.build_reference_time(self.ssrc, ntp))

@@ -53,6 +53,7 @@ class Receiver:
         self.given_up = 0
         self.report: ClockReport | None = None  # None before the first sender report
         self.jitter = 0.0
+        self.fraction_lost = 0.0  # between the last two receiver reports
         self._first = 0
         self._transit: float | None = None
         self._missing: OrderedDict[int, _Missing] = OrderedDict()
@@ -125,6 +126,7 @@ class Receiver:
         since, came = expected - self._expected_before, self.received - self._received_before
         self._expected_before, self._received_before = expected, self.received
         fraction = max(0, min(255, (since - came) * 256 // since)) if since > 0 else 0
+        self.fraction_lost = fraction / 256
         last_sr, delay = 0, 0
         if self.report:
             last_sr, delay = ntp_middle(self.report.ntp), int((now - self.report.at) * 65536)

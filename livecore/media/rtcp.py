@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = 200, 201, 202, 203, 204, 205, 206, 207
 NACK, TRANSPORT_FEEDBACK = 1, 15
+RRTR, DLRR = 4, 5  # blocks of extended reports (RFC 3611)
 PLI, FIR, AFB = 1, 4, 15
 
 _NTP_OFFSET_S = 2208988800
@@ -99,6 +100,17 @@ class TransportFeedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """The answer to a receiver reference time (RFC 3611 section 4.5): `last_rr` is the middle of our NTP time, `delay` since then in
+    1/65536 s, `ssrc` ours."""
+
+    sender: int
+    ssrc: int
+    last_rr: int
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A well-formed message that livecore does nothing with."""
 
@@ -106,7 +118,7 @@ class Ignored:
     format: int
 
 
-Message = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | KeyFrameRequest | Remb | TransportFeedback | Ignored
+Message = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | KeyFrameRequest | Remb | TransportFeedback | Echo | Ignored
 
 
 class _Malformed(ValueError):
@@ -169,7 +181,23 @@ def _parse_one(kind: int, count: int, body: bytes) -> Sequence[Message]:
         return [SourceDescription(tuple(_cnames(body, count)))]
     if kind == BYE:
         return [Goodbye(struct.unpack_from(f"!{count}L", body))]
+    if kind == XR:
+        return list(_echoes(body)) or [Ignored(kind, count)]
     return [Ignored(kind, count)]
+
+
+def _echoes(body: bytes) -> Iterable[Echo]:
+    (sender,) = struct.unpack_from("!L", body)
+    position = 4
+    while position < len(body):
+        kind, _, words = struct.unpack_from("!BBH", body, position)
+        stop = position + 4 + 4 * words
+        if stop > len(body):
+            raise _Malformed
+        if kind == DLRR:
+            for at in range(position + 4, stop - 11, 12):
+                yield Echo(sender, *struct.unpack_from("!LLL", body, at))
+        position = stop
 
 
 def _blocks(body: bytes, position: int, count: int) -> tuple[ReportBlock, ...]:
@@ -274,6 +302,15 @@ def build_sender_report(report: SenderReport) -> bytes:
 def build_receiver_report(sender: int, blocks: Sequence[ReportBlock]) -> bytes:
     """At most 31 blocks (the count has five bits)."""
     return _packet(RR, len(blocks), struct.pack("!L", sender) + _pack_blocks(blocks))
+
+
+def build_reference_time(sender: int, ntp: int) -> bytes:
+    """Asks a sender to echo this time, which gives a receiver the round trip (RFC 3611 section 4.4)."""
+    return _packet(XR, 0, struct.pack("!LBBHQ", sender, RRTR, 0, 2, ntp))
+
+
+def build_echo(sender: int, ssrc: int, last_rr: int, delay: int) -> bytes:
+    return _packet(XR, 0, struct.pack("!LBBHLLL", sender, DLRR, 0, 3, ssrc, last_rr, delay))
 
 
 def build_cname(ssrc: int, cname: str) -> bytes:

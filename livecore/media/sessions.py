@@ -10,6 +10,7 @@ from livecore.media.connection import Transport
 from livecore.media.drops import Counters, Drop
 from livecore.media.estimate_loss import LossEstimator
 from livecore.media.publication import Publication
+from livecore.media.rate import Meter
 from livecore.media.sdp import AnswerSection
 from livecore.media.subscription import Subscription
 
@@ -100,6 +101,7 @@ class ViewerSession(Session):
         self.by_loss = LossEstimator()  # judges the path of a viewer that tells nothing else
         self._told_bps = False  # whether the viewer tells of its path otherwise
         self._hopeless_since: float | None = None  # None while at least the sound arrives
+        self.meter = Meter()
         self._changed = changed
         self._by_ssrc: dict[int, Subscription] = {}
 

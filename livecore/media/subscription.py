@@ -11,6 +11,7 @@ from livecore.media.forward import Forwarder
 from livecore.media.pacer import Leg, Legs, Pacer
 from livecore.media.packet import HEADER
 from livecore.media.publication import Track
+from livecore.media.rate import Meter
 from livecore.media.resend import Resend, Resender
 from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.sdp import AnswerSection
@@ -32,6 +33,7 @@ class Subscription:
         self.greeted = False  # whether the viewer has been sent a report
         self.resent = 0
         self.starvation = Starvation()
+        self.meter = Meter()
         self.fraction_lost = 0.0  # as the viewer last reported it
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report

@@ -159,7 +159,7 @@ class Worker:
             self._tell_load(now)
         if now >= self._counters_due:
             self._counters_due = now + COUNTERS_INTERVAL_S
-            counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint, self.tcp)}
+            counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint, now, self.tcp)}
             for connection in self._mains:
                 connection.send(counters)
         if self._orphaned_at is not None and now - self._orphaned_at > self.settings.orphan_s:
@@ -252,7 +252,7 @@ class Worker:
         if kind == "stats":
             return statistics.of_live(router, m["live"], now)
         if kind == "worker_stats":
-            return statistics.of_worker(router, self.demux, self.endpoint, self.tcp)
+            return statistics.of_worker(router, self.demux, self.endpoint, now, self.tcp)
         raise KeyError(kind)
 
     # -- the recorder

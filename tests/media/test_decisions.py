@@ -2,6 +2,8 @@
 
 import pytest
 
+from livecore.media import rtcp, statistics
+from livecore.media.control import SessionClosed, SpeakerChanged, ViewerChanged
 from livecore.media.demand import PAUSE_AFTER_S, RESUME_WITHIN_S, Demand
 from livecore.media.estimate_loss import LossEstimator
 from livecore.media.forward import Forwarder
@@ -9,6 +11,9 @@ from livecore.media.layers import Offered, Wish, choose, step_up_bps
 from livecore.media.pressure import Pressure
 from livecore.media.source import Layer
 from livecore.media.speaker import ActiveSpeaker, Loudness
+from tests.media.actors import Camera, Screen
+from tests.media.netem import Conditions
+from tests.media.virtual import VirtualPlane
 
 LAYERS = [Offered("h", 1_500_000, True, 720), Offered("l", 150_000, True, 180), Offered("m", 500_000, True, 360)]
 
@@ -129,3 +134,97 @@ def test_loss_brings_the_estimate_below_what_gets_through_and_quiet_lets_it_clim
         octets += 80_000
         by_loss.on_report(0.0, octets, float(second))
     assert by_loss.estimate_bps > 1.9 * limited
+
+
+def test_statistics_tell_bitrate_round_trip_and_level_of_both_sides() -> None:
+    plane = VirtualPlane(seed=11)
+    source = plane.publish(up=Conditions(delay_s=0.03), down=Conditions(delay_s=0.05))
+    viewer = plane.subscribe(up=Conditions(delay_s=0.02), down=Conditions(delay_s=0.02))
+    camera, screen = Camera(source), Screen(viewer)
+    heard: list[rtcp.Message] = []
+    before = source.on_message
+
+    def hear(message: rtcp.Message, now: float) -> None:
+        before(message, now)
+        heard.append(message)
+
+    source.on_message = hear
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        screen.on_time(now)
+
+    plane.run(1.5, each)
+    statistics.of_live(plane.router, "live", plane.now)
+    publication = plane.router.published["live", "main"].publication
+    assert publication._asked is not None
+    # A browser echoes the time it was told, and how long it kept it.
+    source.send_rtcp(rtcp.build_echo(1, publication.ssrc, publication._asked[0], int(0.2 * 65536)))
+    asked = publication._asked[1]
+    plane.run(0.05, each)
+    answered = plane.now
+    plane.run(2, each)
+    told = statistics.of_live(plane.router, "live", plane.now)["publications"]["main"]
+    assert told["round_trip_ms"] == pytest.approx((answered - asked - 0.2) * 1000, abs=25)
+    assert told["level_dbov"] == -127
+    assert not told["speaks"]
+    video = next(s for s in told["viewers"][0]["subscriptions"] if s["kind"] == "video")
+    assert video["bitrate_bps"] == pytest.approx(30 * 3 * 905 * 8, rel=0.1)
+    assert told["viewers"][0]["bitrate_bps"] > video["bitrate_bps"]
+    assert heard
+
+
+def test_speaker_of_a_live_is_told_once_for_each_change() -> None:
+    plane = VirtualPlane(seed=12)
+    for one in ("main", "guest"):
+        peer = plane.peer()
+        peer.accept(plane.router.publish("live", one, peer.peer.offer_to_publish("vp8"), "vp8", one, plane.now))
+        plane.until(lambda peer=peer: peer.connected)  # type: ignore[misc]
+    plane.run(0.3)
+    levels = {"main": 20, "guest": 120}
+
+    def speak(now: float) -> None:
+        for one, level in levels.items():
+            plane.router.published["live", one].publication.loudness.on_level(level, now)
+
+    plane.run(2, speak)
+    levels.update(main=120, guest=20)
+    plane.run(2, speak)
+    told = [event.publication_id for event in plane.events if isinstance(event, SpeakerChanged)]
+    assert told == ["main", "guest"]
+    assert plane.router.speaker("live") == "guest"
+    plane.router.end_live("live", plane.now)
+    assert plane.router.speaker("live") is None
+
+
+def test_viewer_whose_path_carries_nothing_is_told_why_and_delays_nobody() -> None:
+    """Fewer layers (here there is one), then no picture, then a reason; another viewer sees every picture meanwhile."""
+    plane = VirtualPlane(seed=13)
+    source = plane.publish()
+    camera = Camera(source)
+    viewer, other = plane.subscribe(), plane.subscribe()
+    screen, beside = Screen(viewer), Screen(other)
+    reported = {"video": 0.0, "audio": 0.0}
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        screen.on_time(now)
+        beside.on_time(now)
+        if int(now * 500) % 500 == 0:
+            assert viewer.peer.answered
+            blocks = [rtcp.ReportBlock(viewer.peer.answered.ssrcs[kind], int(lost * 256), 0, 0, 0, 0, 0) for kind, lost in reported.items()]
+            viewer.send_rtcp(rtcp.build_receiver_report(1, blocks))
+
+    plane.run(4, each)
+    viewer.down.conditions = Conditions(loss=0.7, delay_s=0.02)
+    reported.update(video=0.7, audio=0.7)
+    began, shown = plane.now, len(beside.shown)
+    while not [e for e in plane.events if isinstance(e, SessionClosed)]:
+        plane.run(0.5, each)
+        assert plane.now - began < 60
+    states = [e.state for e in plane.events if isinstance(e, ViewerChanged)]
+    assert states[0] == "sound_only"
+    closed = next(e for e in plane.events if isinstance(e, SessionClosed))
+    assert (closed.reason, closed.account_id) == ("too_slow", "bert")
+    assert len(beside.shown) - shown > 29 * (plane.now - began)
+    assert beside.longest_freeze_s() < 0.1

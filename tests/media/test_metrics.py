@@ -33,6 +33,9 @@ async def test_metrics_show_what_a_worker_does_and_drops(tmp_path: Path) -> None
         assert 'livecore_media_drops_total{reason="unknown_first_byte",worker="0"} 1.0' in lines
         assert 'livecore_media_sessions{worker="0"} 2.0' in lines
         assert 'livecore_media_publications{worker="0"} 1.0' in lines
+        assert 'livecore_media_viewers_on{layer="only",worker="0"} 1.0' in lines
+        assert any(line.startswith('livecore_media_loss_ratio{quantile="0.95",side="viewers",worker="0"}') for line in lines)
+        assert any(line.startswith('livecore_media_in_bps{worker="0"}') for line in lines)
         assert LIVE not in text
 
 

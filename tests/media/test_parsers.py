@@ -114,6 +114,14 @@ def test_remb_keeps_eighteen_bits(bitrate: int) -> None:
     assert bitrate * (1 - 2**-17) <= remb.bitrate_bps <= bitrate
 
 
+def test_round_trip_of_a_receiver_survives_building_and_parsing() -> None:
+    messages, malformed = rtcp.parse(rtcp.build_reference_time(5, 1 << 40) + rtcp.build_echo(6, 5, 0xABCD, 99))
+    assert malformed == 0
+    assert messages == [rtcp.Ignored(rtcp.XR, 0), rtcp.Echo(6, 5, 0xABCD, 99)]
+    broken = rtcp.build_echo(6, 5, 0xABCD, 99)[:-12]
+    assert rtcp.parse(broken[:2] + b"\x00\x02" + broken[4:])[1] == 1
+
+
 def test_reports_survive_building_and_parsing() -> None:
     block = rtcp.ReportBlock(1, 25, -3, 70_000, 12, 0xABCD, 99)
     report = rtcp.SenderReport(7, 1 << 63, 0xFFFFFFFF, 5, 6, ())
