@@ -20,6 +20,7 @@ route("/discover", page("discover"), { nav: "discover" });
 route("/live", page("live"), { nav: "live", bare: true });
 route("/upload", page("upload"), { nav: "live" });
 route("/watch/{live}", page("watch"), { bare: true });
+route("/guest/{live}", page("guest"), { bare: true });
 route("/video/{video}", page("video"), { bare: true });
 route("/messages", page("messages"), { nav: "messages" });
 route("/messages/{conversation}", page("messages"), { nav: "messages", bare: true });

@@ -59,6 +59,7 @@ class Published:
         self.session: PublisherSession | None = None
         self.viewers: dict[str, ViewerSession] = {}
         self.away_since: float | None = None
+        self.away_session = ""  # the id of the session that was lost last
         self.connected = False
 
 
@@ -173,7 +174,12 @@ class Router:
         """A publisher's closing ends its publication: it does not come back."""
         session = self.sessions.get(session_id)
         if session is None:
-            raise NoSuchSession("no such session")
+            # A browser that leaves closes its connection and deletes its session: the first may be heard first.
+            away = next((p for p in self.published.values() if p.away_session == session_id and p.away_since is not None), None)
+            if away is None:
+                raise NoSuchSession("no such session")
+            self._end(away, reason, now)
+            return
         if isinstance(session, PublisherSession):
             published = self._published(session)
             if published is not None and published.session in (None, session):
@@ -343,7 +349,7 @@ class Router:
         elif published is not None and published.session is session:
             # Lost, or closed by the browser (a reload looks like this): it may come back.
             published.session, published.connected = None, False
-            published.away_since = now
+            published.away_since, published.away_session = now, session.session_id
             published.publication.feedback = None
             self._emit(PublicationDown(published.publication.live_id, published.publication.publication_id, "away"))
         elif published is not None and published.session is None and published.away_since is None and not self._has_session(published):

@@ -46,6 +46,7 @@ PAGES = (
     "/live",
     "/upload",
     "/watch/{live}",
+    "/guest/{live}",
     "/video/{video}",
     "/messages",
     "/messages/{conversation}",

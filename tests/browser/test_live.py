@@ -3,6 +3,7 @@
 from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import PHONE
 from tests.conftest import StartProgram
 
 
@@ -39,3 +40,56 @@ async def test_camera_chat_and_a_host_who_leaves(program: StartProgram, visitor:
     await anna.go("/me")
     await ben.go("/discover")
     await expect(ben.page.get_by_text("Nobody is live right now")).to_be_visible()
+
+
+async def test_guest_quality_and_figures(program: StartProgram, visitor: NewVisitor) -> None:
+    """A host in several sizes, a guest beside, a viewer who chooses a smaller picture; who speaks and what viewers get is shown."""
+    serving = await program()
+    anna, ben = await visitor(serving, "anna"), await visitor(serving, "ben")
+    cora = await visitor(serving, "cora", size=PHONE)
+    for one in (anna, ben, cora):
+        await one.arrive()
+    await anna.go("/live")
+    await anna.video_advances()
+    await anna.page.get_by_label("Several sizes").check()
+    await anna.page.get_by_label("Keep a recording").uncheck()
+    await anna.page.get_by_role("button", name="Go live").click()
+    await expect(anna.page.get_by_role("button", name="End", exact=True)).to_be_visible()
+
+    await anna.page.get_by_role("button", name="Invite a guest").click()
+    await anna.page.get_by_label("Username").fill("ben")
+    await anna.page.get_by_role("button", name="Make the link").click()
+    link = anna.page.locator("dialog output")
+    await expect(link).to_contain_text("/guest/")
+    address = await link.inner_text()
+    await anna.page.get_by_role("button", name="Close").last.click()
+
+    await ben.go(address)
+    await ben.video_advances(".frame video")
+    await ben.page.get_by_role("button", name="Join in").click()
+    await expect(ben.page.get_by_role("button", name="Leave the picture")).to_be_visible()
+
+    await cora.go("/discover")
+    await cora.page.locator(".live-tile").first.click()
+    await cora.video_advances(".frame video")
+    await cora.video_advances(".guest video")
+    await anna.video_advances(".guest video")
+    await cora.page.get_by_role("button", name="More").click()
+    await cora.page.get_by_role("button", name="Picture quality").click()
+    await expect(cora.page.locator("dialog .menu li")).to_have_count(4, timeout=20_000)
+    await cora.picture("quality")
+    await cora.page.locator("dialog .menu button").last.click()
+    smaller = "() => document.querySelector('.frame video').videoWidth < 640"
+    await cora.page.wait_for_function(smaller, timeout=20_000)
+
+    toggle = anna.page.get_by_role("button", name="How the line is")
+    if await toggle.get_attribute("aria-expanded") == "false":
+        await toggle.click()
+    await expect(anna.page.locator(".figures dd").first).to_contain_text("kb/s", timeout=15_000)
+    await expect(anna.page.locator(".figures dd").last).to_contain_text("×")
+    await anna.picture("host-figures", also=PHONE)
+    await cora.picture("watch-guest")
+    await anna.accessible()
+    await cora.accessible()
+    await ben.page.get_by_role("button", name="Leave the picture").click()
+    await expect(cora.page.locator(".guest")).to_have_count(0)

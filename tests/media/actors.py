@@ -101,6 +101,7 @@ class Screen:
         self.peer = peer
         self.shown: list[tuple[float, int, int]] = []  # (when, picture id, timestamp)
         self.sounds: set[int] = set()
+        self._sizes: list[int] = []
         self.key_frames = 0
         self.key_requests = 0
         self._nacks = nacks
@@ -177,6 +178,7 @@ class Screen:
                     self._broken = False
                     self.key_frames += 1
                 if not self._broken:
+                    self._sizes.append(len(payload))
                     self.shown.append((now, payloads.vp8_picture_id(payload), timestamp))
                 for done in run:
                     del self._held[done]
@@ -191,6 +193,10 @@ class Screen:
                 self._next = number + 1
                 continue
             return
+
+    def sizes(self) -> list[int]:
+        """The bytes of the first packet of each picture shown: they tell one layer from another."""
+        return self._sizes
 
     def longest_freeze_s(self) -> float:
         times = [when for when, _, _ in self.shown]

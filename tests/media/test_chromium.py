@@ -199,7 +199,9 @@ async def test_viewer_on_a_narrow_path_gets_a_thinner_layer_and_the_best_when_it
         await until(on_the_best, "the best layer", patience_s=45)
 
 
-@pytest.mark.parametrize(("codec", "mode", "best", "less"), [("vp9", "L3T3_KEY", "", "S1T2"), ("av1", "L1T3", "", "S0T1")])
+@pytest.mark.parametrize(
+    ("codec", "mode", "best", "less"), [("vp9", "L3T3_KEY", "", "S1T2"), pytest.param("av1", "L1T3", "", "S0T1", marks=pytest.mark.deep)]
+)
 async def test_layers_of_a_scalable_publisher_are_left_out_for_one_viewer_alone(
     tmp_path: Path, codec: str, mode: str, best: str, less: str
 ) -> None:
@@ -241,6 +243,7 @@ async def test_layers_of_a_scalable_publisher_are_left_out_for_one_viewer_alone(
         assert stats["video"]["plis"] <= 2
 
 
+@pytest.mark.deep
 async def test_browser_watches_over_tcp_where_there_is_no_udp(tmp_path: Path) -> None:
     async with stage(tmp_path, tcp_port=0) as (media, browser, address):
         publisher, viewer = await page(browser, address), await page(browser, address)

@@ -146,6 +146,14 @@ def test_publisher_that_stays_away_is_gone_after_its_time() -> None:
     assert viewer.closed
 
 
+def test_publisher_that_closes_its_connection_before_it_deletes_its_session_does_not_come_back() -> None:
+    plane = VirtualPlane(seed=14)
+    source = plane.publish()
+    plane.router.sessions[source.session_id].transport.close("dtls_closed_by_peer", plane.now)
+    plane.router.close_session(source.session_id, "left", plane.now)
+    assert [e.reason for e in plane.events if isinstance(e, PublicationDown)] == ["away", "left"]
+
+
 def test_handshake_survives_loss() -> None:
     for seed in range(8):
         plane = VirtualPlane(seed=seed)

@@ -9,4 +9,6 @@ export const create = (fields, once) => post("lives", fields, { once }).then(asL
 export const now = () => get("lives").then(page);
 export const live = (id) => get(`lives/${id}`).then(asLive);
 export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
+export const stats = (id) => get(`lives/${id}/stats`);
+export const invite = (id, username) => post(`lives/${id}/guests`, { username });
 export const end = (id) => post(`lives/${id}/end`, undefined, { keepalive: true }).then(asLive);

@@ -273,6 +273,21 @@ export const en = {
     endedTitle: "The live has ended",
     endedText: (name) => `Thank you for being there with ${name}.`,
     replay: "Watch the replay",
+    guests: "Guests",
+    guest: (name) => `${name} is a guest`,
+    quality: "Picture quality",
+    automatic: (now) => `Automatic (now ${now})`,
+    layer: (height, kbps) => `${height}p, ${kbps} kb/s`,
+    kbps: (kbps) => `${kbps} kb/s`,
+    soundOnly: "sound only",
+    noPicture: "Your line carries sound only at the moment. The picture is tried again by itself.",
+    closed: { too_slow: "Your line is too slow for this live. We try again.", codec_changed: "The host changed the kind of picture. Coming back.", other: "The connection was closed. Coming back." },
+  },
+
+  guest: {
+    title: "Guest",
+    join: "Join in",
+    leave: "Leave the picture",
   },
 
   host: {
@@ -287,6 +302,14 @@ export const en = {
     visibility: "Who may watch",
     visibilities: { everyone: "Everyone", contacts: "Contacts", friends: "Friends", nobody: "Only me" },
     record: "Keep a recording",
+    sizes: "Several sizes, for slow lines",
+    invite: "Invite a guest",
+    inviteWho: "Username",
+    inviteHint: "They get a link that lets them, and only them, appear in this live. Send it to them.",
+    inviteMake: "Make the link",
+    figures: "What viewers get",
+    figure: { out: "To viewers", loss: "Worst loss", delay: "Round trip", layers: "Layers" },
+    whole: "whole",
     noCamera: {
       NotAllowedError: "The camera is not allowed here. Allow it in the address bar, or go live with the moving clock.",
       NotFoundError: "There is no camera. You can go live with the moving clock.",

@@ -4,21 +4,24 @@ import { h, listen } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { shortNumber, span } from "../core/times.js";
-import { complain } from "../core/toast.js";
+import { complain, toast } from "../core/toast.js";
 import { on } from "../realtime/link.js";
 import { Chart } from "../media/chart.js";
 import { measure } from "../media/measure.js";
 import { Publisher } from "../media/whip.js";
 import { stop } from "../media/source.js";
 import { empty } from "../parts/empty.js";
+import { field, form } from "../parts/field.js";
 import { iconButton } from "../parts/head.js";
-import { confirm } from "../parts/sheet.js";
+import { confirm, sheet } from "../parts/sheet.js";
 import { share } from "../parts/share.js";
 import { duration } from "./clock.js";
+import { figures } from "./figures.js";
+import { guests } from "./guests.js";
 import { room } from "./room.js";
 
-export async function onAir({ node, picture, preview, stream, live, life }) {
-  const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream });
+export async function onAir({ node, picture, preview, stream, live, life, sizes }) {
+  const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream, sizes });
   const here = new AbortController();
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner" }), h("p", { role: "status" }, t.host.starting));
   picture.append(veil);
@@ -44,12 +47,18 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
   duration(time.lastChild, began, here.signal);
   const quit = h("button", { class: "button live compact", type: "button" }, t.host.end);
   const top = picture.querySelector(".top-line");
-  const health = line(publisher, here.signal);
+  on("live:layers", (data) => data.live === live.id && publisher.want(data.rids), here.signal);
+  const health = h("div", { class: "health-of" }, line(publisher, here.signal), figures(live, here.signal));
+  const beside = guests(live, { life: here.signal });
+  picture.append(beside.node);
   const toggle = iconButton("info", t.host.health, () => {
     health.hidden = !health.hidden;
     toggle.setAttribute("aria-expanded", String(!health.hidden));
   });
-  top.replaceChildren(h("span", { class: "tag live" }, t.live.badge), viewers, time, h("span", { class: "grow" }), toggle, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, life: here.signal })), quit);
+  const ask = iconButton("userPlus", t.host.invite, () => inviteGuest(live, here.signal));
+  top.replaceChildren(h("span", { class: "tag live" }, t.live.badge), viewers, time, h("span", { class: "grow" }), toggle, ask, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, life: here.signal })), quit);
+  health.hidden = matchMedia("(max-width: 40rem)").matches;
+  toggle.setAttribute("aria-expanded", String(!health.hidden));
   picture.append(health);
 
   const mute = iconButton("mic", t.host.mute, () => {
@@ -65,6 +74,7 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
       most = Math.max(most, count);
       viewers.lastChild.textContent = shortNumber(count);
     },
+    onpublications: beside.update,
     onended: () => finish(),
     extra: [mute],
   });
@@ -106,6 +116,31 @@ export async function onAir({ node, picture, preview, stream, live, life }) {
   quit.addEventListener("click", async () => {
     if (await confirm(t.host.endTitle, t.host.endText, { agree: t.host.end, danger: true })) finish().catch(complain);
   });
+}
+
+/** A guest's right to publish goes to them as a link; what is behind the # no server is told. */
+function inviteGuest(live, life) {
+  const link = h("output", { class: "note", hidden: true });
+  const node = sheet(
+    t.host.invite,
+    form(
+      {
+        submit: t.host.inviteMake,
+        act: async ({ username }) => {
+          const { token, publication } = await lives.invite(live.id, username.trim());
+          const url = new URL(`/guest/${live.id}`, location.origin);
+          url.hash = new URLSearchParams({ token, publication });
+          link.hidden = false;
+          link.value = url.href;
+          await navigator.clipboard?.writeText(url.href).then(() => toast(t.share.copied), () => null);
+        },
+      },
+      field("username", t.host.inviteWho, { autocomplete: "off", autocapitalize: "none", required: true, hint: t.host.inviteHint }),
+      link,
+    ),
+    { life },
+  );
+  return node;
 }
 
 function afterwards(live, seconds, most) {

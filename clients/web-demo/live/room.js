@@ -13,10 +13,10 @@ const LINES_KEPT = 200;
 const REACTIONS = ["❤️", "👏", "😂", "🔥"];
 
 /**
- * Joins the live's room until `life` ends. `onviewers(count)` and `onended(data)` tell the page around it.
+ * Joins the live's room until `life` ends. `onviewers(count)`, `onpublications(list)` and `onended(data)` tell the page around it.
  * Answers the element of the room.
  */
-export function room(live, { life, onviewers, onended, extra = [] }) {
+export function room(live, { life, onviewers, onended, onpublications, extra = [] }) {
   const lines = h("div", { class: "lines", role: "log", "aria-label": t.live.chat, tabindex: "0" });
   const shower = floats();
   const input = h("input", { class: "input", name: "line", maxlength: 300, placeholder: t.live.say, "aria-label": t.live.say, autocomplete: "off", enterkeyhint: "send" });
@@ -45,6 +45,7 @@ export function room(live, { life, onviewers, onended, extra = [] }) {
     const state = await emit("live:join", { live: live.id });
     for (const line of state.messages) add(line);
     viewers(state.viewers);
+    onpublications?.(state.publications);
   }
   const here = (handler) => (data) => data.live === live.id && handler(data);
   on("live:message", here(add), life);

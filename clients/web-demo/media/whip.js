@@ -1,13 +1,19 @@
 // Publishing: camera or canvas to a live's WHIP endpoint, and back again when the connection is lost.
 import { leave, negotiate, pause, settled } from "./negotiate.js";
 
+// Three sizes of one picture: viewers on slow lines get a small one, and nobody waits for them.
+const SIZES = [
+  { rid: "l", scaleResolutionDownBy: 4, maxBitrate: 200_000 },
+  { rid: "m", scaleResolutionDownBy: 2, maxBitrate: 700_000 },
+  { rid: "h", maxBitrate: 2_500_000 },
+];
 const BACK_MS = [500, 1000, 2000, 4000];
 
 export class Publisher extends EventTarget {
-  /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". */
-  constructor({ endpoint, token, stream }) {
+  /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". `sizes`: send the picture in three. */
+  constructor({ endpoint, token, stream, sizes = false }) {
     super();
-    Object.assign(this, { endpoint, token, stream, peer: null, place: null, state: "idle" });
+    Object.assign(this, { endpoint, token, stream, sizes, peer: null, place: null, state: "idle" });
     this.life = new AbortController();
   }
 
@@ -29,7 +35,8 @@ export class Publisher extends EventTarget {
     this.peer = peer;
     for (const track of this.stream.getTracks()) {
       if (track.kind === "video") track.contentHint ||= "motion";
-      peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream] });
+      const sendEncodings = track.kind === "video" && this.sizes ? SIZES.map((one) => ({ ...one })) : undefined;
+      peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream], ...(sendEncodings && { sendEncodings }) });
     }
     this.place = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
     if (!(await settled(peer))) {
@@ -70,6 +77,15 @@ export class Publisher extends EventTarget {
     leave(this.place, this.token);
     this.peer?.close();
     this.place = null;
+  }
+
+  /** Only these sizes are watched (`live:layers`): the others need not be encoded until they are. */
+  async want(rids) {
+    const sender = this.peer?.getSenders().find((one) => one.track?.kind === "video");
+    const parameters = sender?.getParameters();
+    if (!parameters?.encodings?.some((one) => one.rid)) return;
+    for (const one of parameters.encodings) one.active = rids.includes(one.rid);
+    await sender.setParameters(parameters).catch(() => null);
   }
 
   /** Another camera or microphone without a new connection. */

@@ -13,6 +13,8 @@ import { field, form, select } from "../parts/field.js";
 import { iconButton } from "../parts/head.js";
 
 const CLOCK = "clock";
+// Three encoders at once are too much for a small machine; who has one may still ask for them.
+const CORES_FOR_SIZES = 4;
 
 /** Choose, look at oneself, go live. What happens on air is in live/host.js. */
 export default function goLive({ life }) {
@@ -56,12 +58,12 @@ export default function goLive({ life }) {
   const panel = form(
     {
       submit: t.nav.goLive,
-      act: async ({ title, visibility, record }) => {
+      act: async ({ title, visibility, record, sizes }) => {
         await ready;
         const live = await lives.create({ title: title.trim() || t.host.untitled(nameOf(account())), visibility, record }, onceKey());
         kept = true;
         panel.hidden = true;
-        await onAir({ node, picture, preview, stream, live, life }).catch((error) => {
+        await onAir({ node, picture, preview, stream, live, life, sizes }).catch((error) => {
           // Back to the choice, with the words of what went wrong.
           lives.end(live.id).catch(() => null);
           panel.hidden = false;
@@ -73,6 +75,7 @@ export default function goLive({ life }) {
     field("title", t.host.title, { maxlength: 100, placeholder: t.host.titlePlaceholder, autocomplete: "off" }),
     h("div", { class: "row" }, field("source", t.host.camera, { control: source }), select("visibility", t.host.visibility, Object.entries(t.host.visibilities), { value: "everyone" })),
     h("label", { class: "between" }, h("span", {}, t.host.record), h("input", { class: "switch", type: "checkbox", name: "record", checked: true })),
+    h("label", { class: "between" }, h("span", {}, t.host.sizes), h("input", { class: "switch", type: "checkbox", name: "sizes", checked: (navigator.hardwareConcurrency ?? 2) >= CORES_FOR_SIZES })),
     note,
   );
   panel.classList.add("host-set");

@@ -6,7 +6,10 @@ import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { duration } from "../live/clock.js";
+import { guests } from "../live/guests.js";
+import { chooseQuality } from "../live/quality.js";
 import { room } from "../live/room.js";
+import { on } from "../realtime/link.js";
 import { play } from "../media/playback.js";
 import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "../parts/avatar.js";
@@ -37,13 +40,22 @@ export default function watch({ params, life }) {
     if (life.aborted) return;
     if (live.state === "ended") return ended(live);
     if (live.owner.username === account()?.username) return go("/live", { replace: true });
-    head(live);
     const viewer = new Viewer(live.whep);
+    head(live, viewer);
     life.addEventListener("abort", () => viewer.stop());
     viewer.addEventListener("state", ({ detail }) => say(detail, viewer, live));
+    const mark = (speaker) => picture.classList.toggle("host-speaks", speaker !== null && speaker === host);
+    let host = null;
+    const beside = guests(live, { life, speaks: mark });
+    picture.append(beside.node);
+    on("live:session", (data) => data.live === live.id && line(data), life);
     node.append(
       room(live, {
         life,
+        onpublications: (publications) => {
+          host = publications.find((one) => one.kind === "host")?.id ?? null;
+          beside.update(publications);
+        },
         onviewers: (count) => (top.querySelector(".viewers").lastChild.textContent = shortNumber(count)),
         onended: async () => {
           viewer.stop();
@@ -56,13 +68,23 @@ export default function watch({ params, life }) {
     video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
   }
 
-  function head(live) {
+  const carried = h("p", { class: "note warning carried", role: "status", hidden: true });
+  picture.append(carried);
+
+  /** What the server says of one's own line: no picture for now, the picture again, or the end and why. */
+  function line({ state, reason }) {
+    carried.hidden = state === "picture";
+    carried.textContent = state === "closed" ? (t.live.closed[reason] ?? t.live.closed.other) : t.live.noPicture;
+  }
+
+  function head(live, viewer) {
     const time = h("span", { class: "tag tabular" }, icon("clock"), h("span", {}));
     duration(time.lastChild, live.started_ms, life);
     const more = () =>
       menu(
         live.title || t.live.of(nameOf(live.owner)),
         [
+          { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(viewer, life) },
           { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, life }) },
           { icon: "flag", label: t.report.title, onclick: () => report({ kind: "live", id: live.id }, { person: live.owner.username, life }) },
         ],
