@@ -228,6 +228,34 @@ def store_command(
     _measure(lambda screen: store.run(options, screen), store.COLUMNS, json, plot, store.PLOT)
 
 
+@bench.command("hls")
+def hls_command(
+    viewers: Annotated[str, typer.Option(help="players of each point, comma-separated")] = "100,500",
+    part_s: Annotated[float, typer.Option(min=0.1, max=1, help="length of a part [s]")] = 0.2,
+    packets: Annotated[
+        int, typer.Option(min=1, max=64, help="packets a picture; five of 1,200 bytes, 30 times a second, are 1.4 Mb/s")
+    ] = 5,
+    seconds: Seconds = 5.0,
+    loads: Loads = 1,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Viewers of low-latency HLS a core, and the delay behind the source."""
+    _needed()
+    from bench import hls
+
+    options = hls.HlsOptions(
+        viewers=[int(count) for count in numbers(viewers, 1, VIEWERS_LIMIT, "viewers")],
+        part_s=part_s,
+        packets_per_picture=packets,
+        seconds=seconds,
+        loads=loads,
+        pin=pin,
+    )
+    _measure(lambda screen: hls.run(options, screen), hls.COLUMNS, json, plot, hls.PLOT)
+
+
 @bench.command("all")
 def all_command(
     seconds: Seconds = 2.0,
@@ -238,4 +266,5 @@ def all_command(
     chat_command(seconds=seconds, members="50,500", pin=pin, json=out / "chat.json", plot=out / "chat.png")
     chat_command(seconds=seconds, scenario="direct", members="10", rate="100", pin=pin, json=out / "direct.json", plot=out / "direct.png")
     live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
+    hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")

@@ -7,7 +7,7 @@ import struct
 
 # At the end of each payload: a mark, and when it was sent (Unix nanoseconds, the kernel's receive stamps' clock).
 _TRAILER = struct.Struct("!8sQ")
-_MARK = b"lcbench1"
+MARK = b"lcbench1"
 TRAILER_BYTES = _TRAILER.size
 VIDEO_CLOCK_HZ = 90_000
 AUDIO_CLOCK_HZ = 48_000
@@ -19,7 +19,7 @@ _PPS = bytes.fromhex("68ce3c80")
 
 
 def sealed_time(sent_ns: int) -> bytes:
-    return _TRAILER.pack(_MARK, sent_ns)
+    return _TRAILER.pack(MARK, sent_ns)
 
 
 def sent_ns(packet: bytes) -> int | None:
@@ -27,7 +27,7 @@ def sent_ns(packet: bytes) -> int | None:
     if len(packet) < TRAILER_BYTES:
         return None
     mark, at_ns = _TRAILER.unpack_from(packet, len(packet) - TRAILER_BYTES)
-    return int(at_ns) if mark == _MARK else None
+    return int(at_ns) if mark == MARK else None
 
 
 class VideoSource:

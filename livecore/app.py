@@ -33,10 +33,13 @@ from livecore.lives.discovery import LiveDiscovery
 from livecore.lives.ice_servers import link_values
 from livecore.lives.meetings import PrivateLives
 from livecore.lives.moderation import Moderation
+from livecore.lives.playback import Playback
 from livecore.lives.service import Lives
 from livecore.lives.standing import Standing
 from livecore.media.client import MediaPlane
 from livecore.media.metrics import MediaCollector
+from livecore.media.origin import Origin
+from livecore.media.recorder_metrics import RecorderCollector
 from livecore.people.blocks import Blocks
 from livecore.people.contact_cards import ContactCards
 from livecore.people.contacts import Contacts
@@ -121,6 +124,7 @@ class App:
     signals: Signals
     authenticator: Authenticator
     account_parts: AccountParts
+    bus_signals: BusSignals
     relations: Relations
     directory: Directory
     activity: Activity
@@ -319,7 +323,7 @@ class App:
     async def _start_rooms(self) -> None:
         shared = bool(self.settings.redis_url)
         self.registry = make_registry(self.settings)
-        self.signals = self.neighbours.signals = signals = BusSignals(self.bus, self.registry, shared=shared)
+        self.signals = self.neighbours.signals = self.bus_signals = signals = BusSignals(self.bus, self.registry, shared=shared)
         await signals.start()
         self._stack.push_async_callback(signals.close)
         self.rooms = Rooms(
@@ -440,6 +444,11 @@ class App:
         self.neighbours.private_lives = PrivateLives(self.db, self.clock, self.lives)
         self.lives.departures += [self.meetings.departed, self.calls.departed]
         self.blocks.on_block = self._separate
+        settings = self.settings
+        self.origin = Origin(settings.hls_dir, settings.hls_waiting, settings.hls_cache_bytes)
+        self.playback = Playback(self.lives, self.links, self.clock)
+        self.bus_signals.on_cut.append(self.playback.forget_account)
+        self.bus_signals.on_audience_changed.append(self.playback.forget_live)
 
     async def _separate(self, one: str, other: str) -> None:
         await self.meetings.separate(one, other)
@@ -452,8 +461,11 @@ class App:
                 owner_id, live["id"], Path(recording["path"]), recording, live["visibility"], live["title"]
             )
 
-        course = Course(self.db, self.clock, self.lives, self.guarded_media, self.signals, keep, self.settings.media_resume_s)
-        plane = LivePlane(self.media, self.settings.recorder_socket)
+        course = Course(
+            self.db, self.clock, self.lives, self.guarded_media, self.signals, keep, self.settings.media_resume_s, self.settings.hls
+        )
+        plane = LivePlane(self.media, self.settings.recorder_socket, self.origin)
+        self.metrics.registry.register(RecorderCollector(lambda: plane.recorder_stats, self.origin))
         await plane.start(course)
         self._stack.push_async_callback(plane.close)
 

@@ -71,6 +71,18 @@ class Settings(BaseSettings):
     )
     turn_secret: str = setting("", "", "shared with the TURN server (coturn's static-auth-secret)", repr=False)
     turn_credential_s: int = setting(12 * 3600, "s", "a TURN credential outlives the longest live", ge=300)
+    hls: bool = setting(True, "", "lives can be watched by HLS too: rewind, bad networks, rooms beyond what one worker forwards")
+    hls_part_s: float = setting(0.2, "s", "three of them are the delay behind the newest; shorter ones mean more requests", ge=0.1, le=1)
+    hls_segment_s: float = setting(2.0, "s", "a key frame is asked for at each; more often costs the picture", ge=1, le=8)
+    hls_window_s: int = setting(1800, "s", "how far back a viewer may go; 1.5 Mb/s takes 340 MB for half an hour", ge=30, le=12 * 3600)
+    hls_ended_s: int = setting(300, "s", "an ended live can still be watched to its end by HLS", ge=10, le=6 * 3600)
+    hls_waiting: int = setting(5000, "requests", "that wait in one live and process: two a viewer, at twice what a core serves", ge=10)
+    hls_cache_bytes: int = setting(
+        64 << 20, "bytes", "parts and segments in memory, a process: what a hundred lives show at once", ge=1 << 20
+    )
+    hls_above_viewers: int = setting(
+        1000, "viewers", "newcomers to a larger live are told to watch by HLS: what one core forwards of 1.5 Mb/s", ge=1
+    )
     recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=60)
 
     # -- senders
@@ -187,6 +199,10 @@ class Settings(BaseSettings):
     @property
     def recordings_dir(self) -> Path:
         return self.data_dir / "recordings"
+
+    @property
+    def hls_dir(self) -> Path:
+        return self.data_dir / "hls"
 
     def worker_count(self) -> int:
         return self.media_workers or max(1, (os.cpu_count() or 2) - 1)

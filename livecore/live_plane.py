@@ -7,7 +7,8 @@ recorder at the next connect.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from livecore.media.control import (
     ViewerChanged,
     WorkerDown,
 )
+from livecore.media.origin import Origin
 from livecore.platform import ipc
 
 log = structlog.get_logger("live_plane")
@@ -36,13 +38,18 @@ RECONNECT_S = 0.5
 SWEEP_S = 5.0
 # Why a viewer's session ended that the room does not tell anyway.
 CLOSED_FOR_VIEWER = ("too_slow", "codec_changed")
+WAITING_SWEEP_S = 1.0
+# As often as the workers tell theirs.
+STATS_S = 5.0
 # Events that wait while the database is slow; more than a thousand lives do not change state at once here.
 EVENT_QUEUE = 4096
 
 
 class LivePlane:
-    def __init__(self, media: MediaPlane, recorder_socket: Path) -> None:
+    def __init__(self, media: MediaPlane, recorder_socket: Path, origin: Origin) -> None:
+        self.recorder_stats: dict[str, Any] = {}  # as the recorder last told; empty while it is away
         self._media = media
+        self._origin = origin
         self._recorder_socket = recorder_socket
         self._course: Course | None = None  # None until `start`
         self._tasks: list[asyncio.Task[None]] = []
@@ -53,7 +60,12 @@ class LivePlane:
         await self._guarded(course.all_away(), "begin")
         self._media.on_event = self._queue
         await self._media.start()
-        for work, name in ((self._dispatch(), "live events"), (self._hear_recorder(), "recorder"), (self._sweep(), "live sweep")):
+        for work, name in (
+            (self._dispatch(), "live events"),
+            (self._hear_recorder(), "recorder"),
+            (self._sweep(), "live sweep"),
+            (self._release_waiting(), "hls sweep"),
+        ):
             self._tasks.append(asyncio.create_task(work, name=name))
 
     def _queue(self, event: MediaEvent) -> None:
@@ -70,7 +82,7 @@ class LivePlane:
     async def _handle(self, event: MediaEvent) -> None:
         assert self._course is not None
         if isinstance(event, PublicationUp):
-            await self._course.publication_up(event.live_id, event.publication_id)
+            await self._course.publication_up(event.live_id, event.publication_id, event.video_codec)
         elif isinstance(event, PublicationDown):
             if event.reason == "away":
                 await self._course.publication_away(event.live_id, event.publication_id)
@@ -102,6 +114,18 @@ class LivePlane:
             await self._guarded(self._course.sweep(), "sweep")
             await asyncio.sleep(SWEEP_S)
 
+    async def _release_waiting(self) -> None:
+        """Who has waited for a part for too long is answered."""
+        while True:
+            await asyncio.sleep(WAITING_SWEEP_S)
+            self._origin.sweep(time.monotonic())
+
+    async def _ask_stats(self, connection: ipc.Connection) -> None:
+        while True:
+            with contextlib.suppress(ipc.IpcError, ipc.RemoteError):
+                self.recorder_stats = await connection.request({"t": "stats"})
+            await asyncio.sleep(STATS_S)
+
     async def _hear_recorder(self) -> None:
         """Stay connected to the recorder; a finished file is answered with `taken` once it is in the library."""
         while True:
@@ -109,7 +133,10 @@ class LivePlane:
             closed = asyncio.Event()
 
             def hear(_connection: ipc.Connection, message: ipc.Message, queue: asyncio.Queue[ipc.Message] = finished) -> None:
-                if message.get("t") == "finished":
+                kind = str(message.get("t"))
+                if kind.startswith("hls"):
+                    self._origin.on_message(message)
+                elif kind in ("finished", "failed"):
                     queue.put_nowait(message)
 
             def gone(_connection: ipc.Connection, event: asyncio.Event = closed) -> None:
@@ -121,6 +148,7 @@ class LivePlane:
                 await asyncio.sleep(RECONNECT_S)
                 continue
             end = asyncio.create_task(closed.wait())
+            stats = asyncio.create_task(self._ask_stats(connection))
             try:
                 while not closed.is_set():
                     get = asyncio.create_task(finished.get())
@@ -130,10 +158,14 @@ class LivePlane:
                         break
                     message = get.result()
                     assert self._course is not None
-                    if await self._guarded(self._course.recording_finished(message), "recording"):
+                    if message["t"] == "failed":
+                        await self._guarded(self._course.recording_failed(message), "recording")
+                    elif await self._guarded(self._course.recording_finished(message), "recording"):
                         connection.send({"t": "taken", "recording": message["recording"], "part": message.get("part", 0)})
             finally:
                 end.cancel()
+                stats.cancel()
+                self.recorder_stats = {}
                 connection.close()
 
     async def close(self) -> None:
@@ -158,8 +190,8 @@ class GuardedMedia:
     async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
         await self._ask(self._media.cut(account_id, live_id, reason))
 
-    async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None:
-        await self._ask(self._media.start_recording(live_id, publication_id, recording_id))
+    async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str]) -> None:
+        await self._ask(self._media.start_recording(live_id, publication_id, recording_id, outputs))
 
     async def _ask(self, request: Awaitable[Any]) -> None:
         try:

@@ -286,6 +286,9 @@ class Signals(Protocol):
     async def cut_account(self, account_id: str, reason: str, live_id: str | None = None) -> None:
         """All sockets of an account, or only its presence in one live (media included)."""
 
+    async def audience_changed(self, live_id: str) -> None:
+        """Who watches this live has to be looked at anew, by every process."""
+
 
 @dataclass(frozen=True)
 class Principal:
@@ -777,7 +780,8 @@ class MediaControl(Protocol):
     async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
         """Close an account's watching sessions, in one live or in all."""
 
-    async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None: ...
+    async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str]) -> None:
+        """Copy a publication to the recorder. `outputs`: "file", "hls"."""
 
 
 class LiveRooms(Protocol):

@@ -171,6 +171,7 @@ def run_media(settings: Settings, index: int) -> int:
 
 def run_recorder(settings: Settings) -> int:
     from livecore.media.recorder import RecorderSettings, run
+    from livecore.media.segmenter import SegmentSettings
 
     logs.configure(settings)
     return run(
@@ -179,5 +180,9 @@ def run_recorder(settings: Settings) -> int:
             directory=settings.recordings_dir,
             log_format=settings.log_format,
             part_limit_s=settings.recording_max_s,
+            segments_directory=settings.hls_dir if settings.hls else None,
+            segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s),
+            window_s=settings.hls_window_s,
+            keep_ended_s=settings.hls_ended_s,
         )
     )

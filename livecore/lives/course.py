@@ -31,6 +31,7 @@ class Course:
         signals: Signals,
         keep_recording: KeepRecording,
         resume_s: float,
+        segments: bool = True,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -38,10 +39,11 @@ class Course:
         self._media = media
         self._signals = signals
         self._keep_recording = keep_recording
+        self._segments = segments  # whether lives can be watched by HLS
         self._resume_ms = int(resume_s * 1000)
 
-    async def publication_up(self, live_id: str, publication_id: str) -> None:
-        """Pictures or sound arrive: the live is on the air, and recorded if its host wants."""
+    async def publication_up(self, live_id: str, publication_id: str, video_codec: str | None) -> None:
+        """Pictures or sound arrive: the live is on the air, cut into segments for HLS, and recorded if its host wants."""
         now_ms = self._clock.at_ms()
         async with self._db.write() as conn:
             row = (await conn.execute(select(live).where(live.c.id == live_id))).mappings().one_or_none()
@@ -60,8 +62,12 @@ class Course:
                 )
                 .values(up_ms=func.coalesce(live_publication.c.up_ms, now_ms), away_ms=None)
             )
+            kind = (await conn.execute(select(live_publication.c.kind).where(live_publication.c.id == publication_id))).scalar_one_or_none()
+            if kind == "host" and video_codec != row["codec"]:
+                await conn.execute(update(live).where(live.c.id == live_id).values(codec=video_codec, version=live.c.version + 1))
             recording_id = None
-            if row["record"]:
+            outputs = [name for name, is_wanted in (("file", row["record"]), ("hls", self._segments)) if is_wanted]
+            if outputs:
                 fresh = new_id()
                 began = await conn.execute(
                     update(live_publication)
@@ -74,7 +80,7 @@ class Course:
         # Who asks for the live from now on hears that it has begun.
         await self._lives.restated(live_id)
         if recording_id is not None:
-            await self._media.start_recording(live_id, publication_id, recording_id)
+            await self._media.start_recording(live_id, publication_id, recording_id, outputs)
         if changed.rowcount:
             await self._tell(live_id)
 
@@ -155,6 +161,15 @@ class Course:
                 )
             await self._signals.to_account(row["owner_id"], "live:ended", {"live": row["id"], "video_id": video_id})
         return True
+
+    async def recording_failed(self, failure: Mapping[str, Any]) -> None:
+        """The disk is full, or nothing came: the live goes on, and whoever published is told."""
+        async with self._db.read() as conn:
+            query = select(live_publication.c.account_id).where(live_publication.c.recording_id == failure["r"])
+            account_id = (await conn.execute(query)).scalar_one_or_none()
+        if account_id is not None:
+            data = {"live": str(failure["live"]), "publication": str(failure["publication"]), "reason": str(failure["reason"])}
+            await self._signals.to_account(account_id, "live:recording", data)
 
     async def sweep(self) -> None:
         """End what nobody will come back to: lives that never began, and publications that were away for too long."""

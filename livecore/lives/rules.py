@@ -11,6 +11,8 @@ State = Literal["waiting", "live", "ended"]
 WAITING_LIMIT_MS = 10 * 60 * 1000
 # The media plane tells of the end of a publication itself; only when it could not (it died too) does this margin pass.
 RESUME_MARGIN_MS = 5000
+# Segments of an ended live are gone after this, whatever the setting says.
+WATCHED_AFTER_END_MS = 6 * 3600 * 1000
 # Guests beside the host: what fits on a phone's screen, and what one worker's core carries for each viewer.
 GUEST_LIMIT = 8
 

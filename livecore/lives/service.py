@@ -211,6 +211,8 @@ class Lives:
             if changes:
                 await conn.execute(update(live).where(live.c.id == live_id).values(**changes, version=live.c.version + 1))
         await self._standing.changed(live_id)
+        if "visibility" in changes:
+            await self._signals.audience_changed(live_id)
         return await self.get(me, live_id)
 
     async def end(self, live_id: str, reason: str, by: Principal | None = None) -> Mapping[str, Any]:
@@ -237,7 +239,9 @@ class Lives:
     async def separate(self, one: str, other: str) -> None:
         """A block between two people: neither goes on watching the other's live, room included."""
         self._standing.forget(one, other)
-        query = select(live.c.id, live.c.owner_id).where(live.c.state == "live", live.c.owner_id.in_([one, other]))
+        # Who watches an ended one to its end by HLS is put out too.
+        is_watched = or_(live.c.state == "live", live.c.ended_ms > self._clock.at_ms() - rules.WATCHED_AFTER_END_MS)
+        query = select(live.c.id, live.c.owner_id).where(is_watched, live.c.owner_id.in_([one, other]))
         async with self._db.read() as conn:
             running = [(row.id, other if row.owner_id == one else one) for row in await conn.execute(query)]
         for live_id, viewer in running:
@@ -328,6 +332,21 @@ class Lives:
             if len(rows) < limit * 2:
                 break
         return found
+
+    # -- watching by HLS
+    async def to_watch(self, account_id: str, live_id: str) -> dict[str, Any]:
+        """The live, also one that is over. Raises NotFound (none, disabled, blocked either way, not in its audience, put out)."""
+        async with self._db.read() as conn:
+            row = await self._row(conn, live_id)
+        if await self._hidden(account_id, row):
+            raise errors.NotFound("There is no such live.")
+        return row
+
+    async def check_watch(self, account_id: str, live_id: str) -> None:
+        """Raises NotFound when `to_watch` would, or when the viewer's account is gone."""
+        if not await self._directory.is_active(account_id):
+            raise errors.NotFound("There is no such live.")
+        await self.to_watch(account_id, live_id)
 
     # -- the feed's cards (ports.FeedSource)
     async def newest(
@@ -471,6 +490,7 @@ class Lives:
     async def disabled_now(self, target: TakedownTarget) -> None:
         # `end` forgets who might speak there.
         await self.end(target.id, "taken_down")
+        await self._signals.audience_changed(target.id)
 
     # -- erasure (ports.Eraser)
     async def erase(self, account_id: str) -> None:

@@ -15,6 +15,7 @@ live = Table(
     # what becomes of the recording: kept as a video, or deleted when the live ends
     Column("keep_replay", Boolean, nullable=False),
     Column("prefer", String(8), nullable=False),
+    Column("codec", String(8)),  # of the host's picture; NULL until it is on the air, and for sound alone
     Column("slow_mode_s", Integer, nullable=False, default=0),
     Column("state", String(8), nullable=False),  # waiting, live, ended
     Column("end_reason", String(40)),  # NULL until it ended
@@ -46,7 +47,7 @@ live_publication = Table(
     Column("kind", String(8), nullable=False),  # host or guest
     Column("token_hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
-    # the recording that is being written of it; NULL when none was begun
+    # under which it is copied to the recorder, for a file or for HLS; NULL when it never was
     Column("recording_id", String(32), unique=True),
     Column("up_ms", BigInteger),  # NULL while nothing is published
     Column("away_ms", BigInteger),  # since when its connection is lost; NULL while it stands or after it is over

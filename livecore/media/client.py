@@ -185,12 +185,18 @@ class MediaPlane:
         remotes = [remote for remote in self._remotes if remote.connection is not None]
         await asyncio.gather(*(self._ask(remote, message) for remote in remotes))
 
-    async def start_recording(self, live_id: str, publication_id: str, recording_id: str) -> None:
-        """Copy the publication to the recorder from its next key frame on. Raises NoPublisher."""
+    async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str] = ("file",)) -> None:
+        """Copy the publication to the recorder from its next key frame on. `outputs`: "file", "hls". Raises NoPublisher."""
         remote = self._of_live(live_id)
         if remote is None:
             raise NoPublisher("nothing is published here yet")
-        message = {"t": "start_recording", "live": live_id, "publication": publication_id, "recording": recording_id}
+        message = {
+            "t": "start_recording",
+            "live": live_id,
+            "publication": publication_id,
+            "recording": recording_id,
+            "outputs": list(outputs),
+        }
         await self._ask(remote, message)
         self._recordings[recording_id] = remote.index
 

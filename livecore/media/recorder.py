@@ -1,38 +1,39 @@
-"""The recorder process: packets come over a Unix socket from the media workers, finished files are told to the main process.
+"""The recorder process: packets come over a Unix socket from the media workers; files and segments go out to the main processes.
 
 From a media worker (role `media-…`): `open`, `rtp`, `sr`, `close`; to it: `key` (a key frame is wanted) and `failed`.
 To a main process (role `main`): `finished` for each part, again at each connection until it answers `taken`, after which
-the file is deleted. docs/recording.md describes each message.
+the file is deleted; and `hls_state`, `hls`, `hls_gone` for streams. docs/recording.md and docs/hls.md describe each message.
 
 The process writes by itself, with no thread between: a slow disk slows the reading of its sockets, and the workers drop what
 they cannot send (`Connection.dropped`), so that no queue here grows.
 """
 
 import asyncio
-import json
+import resource
 import signal
-import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
 
+from livecore.media.file_parts import PartWriter
+from livecore.media.finishing import Finishing, at_ms
+from livecore.media.intake import Track
 from livecore.media.mux import ContainerWriter, Layout, WriteFailed
-from livecore.media.recording import PartWriter, Recording, Track
+from livecore.media.recording import Recording
 from livecore.media.recording_files import RECORDING_ID, Part, RecordingDirectory
 from livecore.media.reorder import Packet
-from livecore.media.repair import EXIT_NOTHING, Contents
+from livecore.media.segmenter import SegmentSettings
+from livecore.media.stream_desk import StreamDesk
 from livecore.platform import ipc
 
 log = structlog.get_logger("livecore.recorder")
 
 TICK_S = 0.1
-# A copy runs at hundreds of times the speed of play; a file that takes longer than this is led in circles.
-FINISH_TIMEOUT_S = 1200.0
 # Asking the file system for its free space is cheap, but not free.
 DISK_CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
@@ -54,6 +55,10 @@ class RecorderSettings:
         retell_s: a finished file that nobody took is told again this often.
         reserve_bytes: recordings end when the disk has less than this free, so that the rest of the platform lives on.
         part_limit_s: a longer recording rotates into a next part.
+        segments_directory: where segments for HLS are written; None: there is no HLS.
+        segments: how they are cut.
+        window_s: how far back a viewer of HLS may go.
+        keep_ended_s: how long an ended stream can still be watched.
     """
 
     socket_path: Path
@@ -65,11 +70,17 @@ class RecorderSettings:
     retell_s: float = RETELL_INTERVAL_S
     reserve_bytes: int = 256 << 20
     part_limit_s: float = 12 * 3600.0
+    segments_directory: Path | None = None
+    segments: SegmentSettings = field(default_factory=SegmentSettings)
+    window_s: float = 1800.0
+    keep_ended_s: float = 300.0
 
 
 @dataclass(slots=True)
 class _Running:
     id: str
+    live: str
+    publication: str
     recording: Recording
     worker: ipc.Connection | None  # None while its worker is away
     away_since: float = 0.0
@@ -97,26 +108,36 @@ class Recorder:
     def __init__(self, settings: RecorderSettings) -> None:
         self._settings = settings
         self._directory = RecordingDirectory(settings.directory)
+        self._finishing = Finishing(self._directory, self._tell_mains)
+        self._streams: StreamDesk | None = None
+        if settings.segments_directory is not None:
+            self._streams = StreamDesk(
+                settings.segments_directory,
+                settings.segments,
+                settings.window_s,
+                settings.keep_ended_s,
+                settings.resume_s,
+                self._tell_mains,
+            )
         self._connections: set[ipc.Connection] = set()
         self._running: dict[str, _Running] = {}
         self._parts: dict[str, Part] = {}  # open ones by name
-        self._finished: dict[str, Part] = {}  # by name, waiting to be taken
-        self._to_finish: asyncio.Queue[Part] = asyncio.Queue()  # bounded by what lies on the disk
         self._stopping = asyncio.Event()
         self._disk_checked_at = 0.0
         self._purged_at = 0.0
         self._told_at = 0.0  # when all that waits was last told
         self.drops: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()  # recordings by the reason of their end
 
     async def run(self) -> int:
         """Serve until stopped or left alone; every file is finished when this returns."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        self._scan()
+        self._finishing.scan()
         server = await ipc.serve(self._settings.socket_path, self._connection)
-        finishing = asyncio.create_task(self._finish_all())
-        log.info("recorder_ready", left_behind=self._to_finish.qsize(), finished=len(self._finished))
+        finishing = asyncio.create_task(self._finishing.run())
+        log.info("recorder_ready", left_behind=self._finishing.unfinished, finished=self._finishing.waiting)
         # The first connection may take as long as the other processes take to start.
         idle_since = loop.time() + self._settings.idle_exit_s
         while not self._stopping.is_set():
@@ -134,20 +155,13 @@ class Recorder:
         server.close()
         for running in list(self._running.values()):
             self._close(running, "shutdown")
-        await self._to_finish.join()
+        await self._finishing.join()
         finishing.cancel()
         for connection in list(self._connections):
             connection.close()
         self._settings.socket_path.unlink(missing_ok=True)
-        log.info("recorder_stopped", waiting=len(self._finished))
+        log.info("recorder_stopped", waiting=self._finishing.waiting)
         return 0
-
-    def _scan(self) -> None:
-        for part in self._directory.recover():
-            if part.state == "open":
-                self._to_finish.put_nowait(part)
-            elif part.state == "finished":
-                self._finished[part.name] = part
 
     # -- connections
 
@@ -157,8 +171,10 @@ class Recorder:
     def _on_ready(self, connection: ipc.Connection) -> None:
         self._connections.add(connection)
         if connection.peer_role == "main":
-            for part in self._finished.values():
-                connection.send(self._announcement(part))
+            for message in self._finishing.announcements():
+                connection.send(message)
+            if self._streams is not None:
+                self._streams.greet(connection)
 
     def _on_closed(self, connection: ipc.Connection) -> None:
         self._connections.discard(connection)
@@ -181,7 +197,7 @@ class Recorder:
                     if running is not None:
                         self._close(running, str(message.get("reason", "closed")))
                 case "taken":
-                    self._on_taken(message)
+                    self._finishing.taken(message)
                 case "stats":
                     connection.answer(message, self.stats())
                 case _:
@@ -199,11 +215,22 @@ class Recorder:
         drops = Counter(self.drops)
         for running in self._running.values():
             drops.update(running.recording.drops)
+            if running.recording.segmenter is not None:
+                drops.update(running.recording.segmenter.drops)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "running": len(self._running),
-            "finishing": self._to_finish.qsize(),
-            "waiting": len(self._finished),
+            "running": sum(running.recording.has_file for running in self._running.values()),
+            "finishing": self._finishing.unfinished,
+            "waiting": self._finishing.waiting,
             "drops": dict(drops),
+            "ended": dict(self.ended),
+            "cpu_s": round(time.process_time(), 3),
+            "memory_bytes": usage.ru_maxrss * 1024,
+            **(
+                self._streams.stats()
+                if self._streams is not None
+                else {"streams": 0, "streams_failed": 0, "segments": 0, "parts": 0, "segment_bytes": 0}
+            ),
         }
 
     # -- what workers send
@@ -228,20 +255,32 @@ class Recorder:
         self._ask_for_keys(now)
 
     def _start(self, worker: ipc.Connection, recording_id: str, message: ipc.Message, tracks: list[Track]) -> None:
-        if self._directory.free_bytes() < self._settings.reserve_bytes:
-            worker.send({"t": "failed", "r": recording_id, "reason": "disk_full"})
-            log.warning("recording_refused", recording=recording_id, why="disk_full")
-            return
+        """`outputs` of an opening: "file", "hls"; a file alone when it does not say."""
         live, publication = str(message["live"]), str(message["publication"])
+        outputs = message.get("outputs", ["file"])
+        wants_file = "file" in outputs
+        if wants_file and self._directory.free_bytes() < self._settings.reserve_bytes:
+            self._tell_failed(recording_id, live, publication, "disk_full")
+            log.warning("recording_refused", recording=recording_id, why="disk_full")
+            wants_file = False
+        segmenter = None
+        if "hls" in outputs and self._streams is not None:
+            segmenter = self._streams.segmenter(live, publication)
+        if not wants_file and segmenter is None:
+            worker.send({"t": "failed", "r": recording_id, "reason": "disk_full" if "file" in outputs else "no_output"})
+            return
         recording = Recording(
             tracks,
-            lambda number, layout, start_s: self._open_part(recording_id, live, publication, number, layout, start_s),
-            lambda number, reason: self._part_closed(f"{recording_id}.{number}", reason),
+            (lambda number, layout, start_s: self._open_part(recording_id, live, publication, number, layout, start_s))
+            if wants_file
+            else None,
+            (lambda number, reason: self._part_closed(f"{recording_id}.{number}", reason)) if wants_file else None,
             self._settings.reorder_wait_s,
             self._settings.part_limit_s,
             self._directory.next_part(recording_id),
+            segmenter,
         )
-        self._running[recording_id] = _Running(recording_id, recording, worker)
+        self._running[recording_id] = _Running(recording_id, live, publication, recording, worker)
         log.info("recording_started", recording=recording_id, live=live)
 
     def _on_rtp(self, message: ipc.Message) -> None:
@@ -250,12 +289,13 @@ class Recorder:
             self.drops["not_open"] += len(message["p"])
             return
         now = asyncio.get_running_loop().time()
-        try:
-            for track, number, timestamp, marker, payload, at in message["p"]:
+        for track, number, timestamp, marker, payload, at in message["p"]:
+            try:
                 running.recording.packet(track, Packet(number, timestamp, marker, payload, at), now)
-        except WriteFailed as failed:
-            self._fail(running.id, failed.reason)
-            return
+            except WriteFailed as failed:
+                self._fail(running.id, failed.reason)
+                if running.id not in self._running:
+                    return
         self._ask(running, now)
 
     def _on_report(self, message: ipc.Message) -> None:
@@ -278,15 +318,18 @@ class Recorder:
         if self._running and now - self._disk_checked_at > DISK_CHECK_INTERVAL_S:
             self._disk_checked_at = now
             if self._directory.free_bytes() < self._settings.reserve_bytes:
-                for recording_id in list(self._running):
-                    self._fail(recording_id, "disk_full")
+                for running in list(self._running.values()):
+                    if running.recording.has_file:
+                        self._fail(running.id, "disk_full")
         if now - self._told_at > self._settings.retell_s:
             self._told_at = now
-            for part in self._finished.values():
-                self._tell_mains(self._announcement(part))
+            for message in self._finishing.announcements():
+                self._tell_mains(message)
         if now - self._purged_at > PURGE_INTERVAL_S:
             self._purged_at = now
-            self._directory.purge(_at_ms())
+            self._directory.purge(at_ms())
+        if self._streams is not None:
+            self._streams.sweep(now)
 
     def _ask_for_keys(self, now: float) -> None:
         for running in self._running.values():
@@ -307,7 +350,7 @@ class Recorder:
             live=live,
             publication=publication,
             container=layout.container,
-            started_at_ms=_at_ms() - round(1000 * (time.monotonic() - start_s)),
+            started_at_ms=at_ms() - round(1000 * (time.monotonic() - start_s)),
             video_codec=layout.video,
             width=layout.width,
             height=layout.height,
@@ -329,129 +372,45 @@ class Recorder:
             self._directory.save(part)
         except OSError as refused:
             log.warning("recording_note_failed", recording=part.recording, error=refused.strerror)
-        self._to_finish.put_nowait(part)
+        self._finishing.add(part)
 
     def _close(self, running: _Running, reason: str) -> None:
         try:
             running.recording.close(asyncio.get_running_loop().time(), reason)
         except WriteFailed as failed:
             self._fail(running.id, failed.reason)
-            return
         self._forget(running)
+        self.ended[reason] += 1
         log.info("recording_closed", recording=running.id, reason=reason, drops=dict(running.recording.drops))
 
     def _fail(self, recording_id: str, reason: str) -> None:
-        """The recording ends with a reason; what was written stays, and the live goes on."""
+        """The file ends with a reason; what was written stays, and the live goes on, its segments too."""
         running = self._running.get(recording_id)
         if running is None:
             return
         running.recording.abandon(reason)
+        self.ended[reason] += 1
+        log.warning("recording_failed", recording=recording_id, reason=reason)
+        self._tell_failed(recording_id, running.live, running.publication, reason)
+        if running.recording.segmenter is not None:
+            return
         self._forget(running)
         if running.worker is not None:
             running.worker.send({"t": "failed", "r": recording_id, "reason": reason})
-        log.warning("recording_failed", recording=recording_id, reason=reason)
 
     def _forget(self, running: _Running) -> None:
-        self._running.pop(running.id, None)
-        self.drops.update(running.recording.drops)
+        if self._running.pop(running.id, None) is not None:
+            self.drops.update(running.recording.drops)
 
-    # -- finishing
+    # -- main processes
 
-    async def _finish_all(self) -> None:
-        while True:
-            part = await self._to_finish.get()
-            try:
-                await self._finish(part)
-            except OSError as refused:
-                # The file stays as it was written; the next start tries again.
-                log.error("recording_not_finished", recording=part.recording, error=refused.strerror)
-            finally:
-                self._to_finish.task_done()
-
-    async def _finish(self, part: Part) -> None:
-        source, target = self._directory.open_path(part), self._directory.temporary_path(part)
-        if not source.exists():
-            self._nothing_inside(part)
-            return
-        contents = await self._copy(source, target, part.container)
-        if contents == EXIT_NOTHING:
-            self._nothing_inside(part)
-            return
-        if isinstance(contents, Contents):
-            done = part.finished(contents, _at_ms())
-        else:
-            # No room for a copy, or the copy failed: the file as it was written plays too, it only seeks badly.
-            log.warning("recording_kept_as_written", recording=part.recording, status=contents)
-            target.unlink(missing_ok=True)
-            target = source
-            done = replace(part, state="finished", bytes=source.stat().st_size, changed_at_ms=_at_ms())
-        self._directory.publish(done, target)
-        self._finished[done.name] = done
-        log.info("recording_finished", recording=part.recording, part=part.part, duration_s=round(done.duration_s, 3))
-        self._tell_mains(self._announcement(done))
-
-    async def _copy(self, source: Path, target: Path, container: str) -> Contents | int:
-        """The contents of the finished copy, or the status with which the child ended."""
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "livecore.media.repair",
-            str(source),
-            str(target),
-            container,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            # A terminal's interrupt goes to the whole group; the copy is to end.
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(FINISH_TIMEOUT_S):
-                output, _ = await child.communicate()
-        except TimeoutError:
-            child.kill()
-            await child.wait()
-            return -signal.SIGKILL
-        if child.returncode == 0:
-            return Contents(**json.loads(output))
-        return child.returncode if child.returncode is not None else -1
-
-    def _nothing_inside(self, part: Part) -> None:
-        self._directory.discard(part)
-        log.info("recording_empty", recording=part.recording, part=part.part)
-        self._tell_mains({"t": "failed", "r": part.recording, "live": part.live, "publication": part.publication, "reason": "empty"})
+    def _tell_failed(self, recording_id: str, live: str, publication: str, reason: str) -> None:
+        self._tell_mains({"t": "failed", "r": recording_id, "live": live, "publication": publication, "reason": reason})
 
     def _tell_mains(self, message: ipc.Message) -> None:
         for connection in self._connections:
             if connection.peer_role == "main":
                 connection.send(message)
-
-    def _announcement(self, part: Part) -> ipc.Message:
-        video = {"codec": part.video_codec, "width": part.width, "height": part.height} if part.video_codec else None
-        return {
-            "t": "finished",
-            "recording": part.recording,
-            "part": part.part,
-            "live": part.live,
-            "publication": part.publication,
-            "path": str(self._directory.final_path(part)),
-            "duration_s": part.duration_s,
-            "bytes": part.bytes,
-            "video": video,
-            "audio": {"codec": part.audio_codec} if part.audio_codec else None,
-            "started_at_ms": part.started_at_ms,
-            "reason": part.reason,
-        }
-
-    def _on_taken(self, message: ipc.Message) -> None:
-        recording_id = str(message["recording"])
-        parts = sorted((part for part in self._finished.values() if part.recording == recording_id), key=lambda part: part.part)
-        if "part" in message:
-            parts = [part for part in parts if part.part == message["part"]]
-        # Without a number the oldest is meant: announcements are answered in their order.
-        for part in parts[:1]:
-            del self._finished[part.name]
-            self._directory.take(part, _at_ms())
 
 
 def _track(entry: dict[str, Any]) -> Track:
@@ -465,10 +424,6 @@ def _track(entry: dict[str, Any]) -> Track:
     )
     track.check()
     return track
-
-
-def _at_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def run(settings: RecorderSettings) -> int:

@@ -22,11 +22,11 @@ class Recordings:
 
     # -- what the main process asks
 
-    def start(self, recording_id: str, publication: Publication, connected: bool, now: float) -> None:
-        """Starting one that runs changes nothing."""
+    def start(self, recording_id: str, publication: Publication, outputs: list[str], connected: bool, now: float) -> None:
+        """Starting one that runs changes nothing. `outputs`: "file", "hls"."""
         if recording_id in self.taps:
             return
-        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, self._to_recorder, self._rng)
+        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, outputs, self._to_recorder, self._rng)
         if connected:
             tap.on_publisher(now)
 

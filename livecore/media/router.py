@@ -218,12 +218,12 @@ class Router:
         for live_id in list(self._by_live):
             self.end_live(live_id, now, reason)
 
-    def start_recording(self, live_id: str, publication_id: str, recording_id: str, now: float) -> None:
-        """Copy the best layer of a publication to the recorder, now or as soon as its publisher is connected."""
+    def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: list[str], now: float) -> None:
+        """Copy the best layer of a publication to the recorder, now or as soon as its publisher is connected; what it makes of it: `outputs`."""
         published = self.published.get((live_id, publication_id))
         if published is None:
             raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
-        self.recordings.start(recording_id, published.publication, published.connected, now)
+        self.recordings.start(recording_id, published.publication, outputs, published.connected, now)
 
     # -- what happens
 

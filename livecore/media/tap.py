@@ -69,11 +69,12 @@ class _TrackTap:
 class RecordingTap:
     """`batch`: packets of this drain, sent by `flush`."""
 
-    def __init__(self, recording_id: str, publication: Publication, send: ToRecorder, rng: random.Random) -> None:
+    def __init__(self, recording_id: str, publication: Publication, outputs: list[str], send: ToRecorder, rng: random.Random) -> None:
         self.recording_id = recording_id
         self.publication = publication
         self.batch: list[list[object]] = []
         self.drops: Counters = Counter()
+        self._outputs = outputs
         self._send = send
         self._rng = rng
         self._tracks: list[_TrackTap] = []
@@ -113,6 +114,7 @@ class RecordingTap:
                 "r": self.recording_id,
                 "live": self.publication.live_id,
                 "publication": self.publication.publication_id,
+                "outputs": self._outputs,
                 "tracks": [
                     {
                         "track": tap.index,

@@ -246,7 +246,7 @@ class Worker:
         if kind == "cut":
             return router.cut(m["account"], m["live"], m["reason"], now)
         if kind == "start_recording":
-            return router.start_recording(m["live"], m["publication"], m["recording"], now)
+            return router.start_recording(m["live"], m["publication"], m["recording"], m["outputs"], now)
         if kind == "stop_recording":
             return router.recordings.stop(m["recording"])
         if kind == "stats":

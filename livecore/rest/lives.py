@@ -41,7 +41,8 @@ class Live(Model):
     end_reason: str | None
     video_id: str | None
     whep: str
-    hls: str | None
+    hls: str | None = Field(description="A playlist, signed for this viewer; null while the codec cannot be carried (VP8).")
+    playback: Literal["webrtc", "hls"] = Field(description="How a newcomer had best watch: by HLS where very many do.")
 
 
 class LiveCreated(Live):
@@ -130,10 +131,19 @@ async def live_models(call: Call, rows: list[dict[str, Any]]) -> list[Live]:
                 end_reason=row["end_reason"],
                 video_id=row["video_id"],
                 whep=f"/whep/{row['id']}",
-                hls=None,
+                hls=_hls(call, row),
+                playback="hls" if row.get("viewers", 0) >= call.app.settings.hls_above_viewers and _hls(call, row) else "webrtc",
             )
         )
     return models
+
+
+def _hls(call: Call, row: dict[str, Any]) -> str | None:
+    """For this viewer; the codec is what the host prefers until it is known what comes."""
+    if not call.app.settings.hls or (row["codec"] or row["prefer"]) == "vp8":
+        return None
+    token = call.app.links.sign(f"live/{row['id']}", call.me.account_id)
+    return f"/live/{row['id']}/index.m3u8?token={token}"
 
 
 async def _one(call: Call, row: dict[str, Any]) -> Live:

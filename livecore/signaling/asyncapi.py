@@ -37,6 +37,7 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
         "To a viewer: its path carries sound only, or the picture again, or the session has ended and why",
     ),
     "live:ended": (models.LiveEnded, "The live is over"),
+    "live:recording": (models.LiveRecording, "What you publish is recorded no more, and why: `disk_full`, `too_large`, `empty`"),
     "friend:request": (models.Free, "Somebody asks to be your friend"),
     "friend:accepted": (models.Free, "Somebody is your friend now"),
     "call:ringing": (models.CallRinging, "Somebody calls you"),

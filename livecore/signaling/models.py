@@ -356,6 +356,12 @@ class LiveFriends(Told):
     users: list[str]
 
 
+class LiveRecording(Told):
+    live: str
+    publication: str
+    reason: str
+
+
 class LiveViewers(Told):
     live: str
     viewers: int

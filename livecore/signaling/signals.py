@@ -27,6 +27,9 @@ class BusSignals:
         self.members_of: Callable[[str], Awaitable[list[str]]] | None = None
         self.on_put_out: Callable[[Connection, str], None] | None = None
         # Media sessions end with the cut (set by the composition): (account, live, reason).
+        # What each process remembers of who may watch by HLS (set by the composition).
+        self.on_cut: list[Callable[[str, str | None], None]] = []
+        self.on_audience_changed: list[Callable[[str], None]] = []
         self.on_cut_media: list[Callable[[str, str | None, str], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -59,6 +62,11 @@ class BusSignals:
         for cut in self.on_cut_media:
             await cut(account_id, live_id, reason)
         await self._tell(["cut_account", account_id, reason, live_id])
+
+    async def audience_changed(self, live_id: str) -> None:
+        for changed in self.on_audience_changed:
+            changed(live_id)
+        await self._tell(["audience", live_id])
 
     # -- rooms.fanout.Outlet
 
@@ -97,12 +105,17 @@ class BusSignals:
             self._cut_session(args[0], args[1])
         elif what == "cut_account":
             self._cut_account(args[0], args[1], args[2])
+        elif what == "audience":
+            for changed in self.on_audience_changed:
+                changed(args[0])
 
     def _cut_session(self, session_id: str, reason: str) -> None:
         for connection in self._registry.of_session(session_id):
             connection.link.cut(reason)
 
     def _cut_account(self, account_id: str, reason: str, live_id: str | None) -> None:
+        for cut in self.on_cut:
+            cut(account_id, live_id)
         for connection in self._registry.of_account(account_id):
             if live_id is None:
                 connection.link.cut(reason)

@@ -113,7 +113,7 @@ def test_viewer_on_a_narrow_path_gets_the_layer_that_fits_and_the_best_again_whe
 def test_recording_takes_the_best_layer_and_goes_on_without_a_seam_when_it_stops() -> None:
     plane = VirtualPlane(seed=6)
     source = plane.publish(rids=["l", "h"])
-    plane.router.start_recording("live", "main", "rec", plane.now)
+    plane.router.start_recording("live", "main", "rec", ["file"], plane.now)
     cameras = [
         Camera(source, 1, 300, "l", ssrc=11, sequence=100, timestamp=5, picture_id=3),
         Camera(source, 5, 1000, "h", ssrc=13, sequence=65_000, timestamp=0xFFFFFF00, picture_id=900, sound=False),

@@ -335,7 +335,7 @@ async def test_a_message_that_is_not_understood_is_counted_and_the_others_go_on(
     stats = await worker.request({"t": "stats"})
     assert stats["running"] == 1
     assert stats["drops"].get("malformed_message", 0) + stats["drops"].get("unknown_message", 0) == 1
-    assert await worker.request({"t": "stats"}) == stats
+    assert (await worker.request({"t": "stats"}))["drops"] == stats["drops"]
 
 
 async def test_a_codec_that_cannot_be_recorded_is_refused(desk: Desk) -> None:

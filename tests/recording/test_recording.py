@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from livecore.media.intake import KEY_REQUEST_INTERVAL_S, Track
 from livecore.media.mux import ContainerWriter, Layout, WriteFailed
-from livecore.media.recording import KEY_REQUEST_INTERVAL_S, Recording, Track
+from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
 from livecore.media.repair import finish
 from tests.recording import packetise

@@ -22,7 +22,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from livecore.media.mux import ContainerWriter, Layout
-from livecore.media.recording import Recording, Track
+from livecore.media.intake import Track
+from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
 from tests.recording import packetise
 codec, path, kill_at = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])

@@ -273,6 +273,7 @@ export const en = {
     endedTitle: "The live has ended",
     endedText: (name) => `Thank you for being there with ${name}.`,
     replay: "Watch the replay",
+<<<<<<< HEAD
     guests: "Guests",
     guest: (name) => `${name} is a guest`,
     quality: "Picture quality",
@@ -288,6 +289,13 @@ export const en = {
     title: "Guest",
     join: "Join in",
     leave: "Leave the picture",
+=======
+    rewind: "Rewind",
+    back10: "Back 10 seconds",
+    position: "Position in the live",
+    behind: (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} behind`,
+    toLive: "To live",
+>>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
   },
 
   host: {

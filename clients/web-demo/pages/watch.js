@@ -6,12 +6,17 @@ import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { duration } from "../live/clock.js";
+<<<<<<< HEAD
 import { guests } from "../live/guests.js";
 import { chooseQuality } from "../live/quality.js";
 import { room } from "../live/room.js";
 import { on } from "../realtime/link.js";
+=======
+import { rewind } from "../live/rewind.js";
+import { room } from "../live/room.js";
+import { Ways } from "../live/ways.js";
+>>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
 import { play } from "../media/playback.js";
-import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { iconButton } from "../parts/head.js";
@@ -40,6 +45,7 @@ export default function watch({ params, life }) {
     if (life.aborted) return;
     if (live.state === "ended") return ended(live);
     if (live.owner.username === account()?.username) return go("/live", { replace: true });
+<<<<<<< HEAD
     const viewer = new Viewer(live.whep);
     head(live, viewer);
     life.addEventListener("abort", () => viewer.stop());
@@ -49,6 +55,14 @@ export default function watch({ params, life }) {
     const beside = guests(live, { life, speaks: mark });
     picture.append(beside.node);
     on("live:session", (data) => data.live === live.id && line(data), life);
+=======
+    head(live);
+    const ways = new Ways(live, video);
+    life.addEventListener("abort", () => ways.stop());
+    ways.addEventListener("state", ({ detail }) => say(detail, ways, live));
+    const control = rewind(ways);
+    if (control) picture.append(control);
+>>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
     node.append(
       room(live, {
         life,
@@ -58,13 +72,15 @@ export default function watch({ params, life }) {
         },
         onviewers: (count) => (top.querySelector(".viewers").lastChild.textContent = shortNumber(count)),
         onended: async () => {
-          viewer.stop();
+          // Who is back in the live sees it to its end.
+          if (ways.delayed && !ways.delayed.isLive) return video.addEventListener("ended", async () => ended(await lives.live(live.id).catch(() => live)), { once: true });
+          ways.stop();
+          control?.remove();
           ended(await lives.live(live.id).catch(() => live));
         },
       }),
     );
-    video.srcObject = viewer.stream;
-    viewer.start();
+    ways.start();
     video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
   }
 
@@ -104,14 +120,14 @@ export default function watch({ params, life }) {
     );
   }
 
-  function say(state, viewer, live) {
+  function say(state, ways, live) {
     const spinner = (text) => [h("div", { class: "spinner" }), h("p", { role: "status" }, text)];
     veil.hidden = state === "watching";
     veil.className = "veil light";
     if (state === "connecting") veil.replaceChildren(...spinner(t.live.connecting));
     if (state === "waiting") veil.replaceChildren(...spinner(t.live.waitingForHost));
     if (state === "lost") veil.replaceChildren(...spinner(t.live.comingBack));
-    if (state === "ended") lives.live(live.id).then((now) => (now.state === "ended" ? ended(now) : refused(viewer.error)), () => refused(viewer.error));
+    if (state === "ended") lives.live(live.id).then((now) => (now.state === "ended" ? ended(now) : refused(ways.error)), () => refused(ways.error));
   }
 
   function refused(error) {

@@ -1,5 +1,7 @@
 """AV1 (AOMedia "RTP Payload Format For AV1", 1.0): OBUs in and out of packets."""
 
+from dataclasses import dataclass
+
 from livecore.media.depacketise.assemble import PictureAssembler
 from livecore.media.depacketise.bits import BitReader, read_leb128, write_leb128
 from livecore.media.depacketise.frame import Frame, Malformed
@@ -10,21 +12,98 @@ _OBU_FRAME_HEADER = 3
 _OBU_FRAME = 6
 _OBU_TILE_LIST = 8
 _OBU_PADDING = 15
+# BT.709 primaries, sRGB transfer, identity matrix: 4:4:4 without saying so.
+_SRGB = (1, 13, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceFacts:
+    """What a sequence header says (AV1 specification, 5.5): the first operating point's level and tier, the largest size, the colours."""
+
+    profile: int
+    level: int
+    tier: int
+    width: int
+    height: int
+    high_depth: int
+    twelve_bit: int
+    monochrome: int
+    subsampling_x: int
+    subsampling_y: int
+    sample_position: int
 
 
 def sequence_size(body: bytes) -> tuple[int, int]:
-    """Largest width and height that a sequence header allows (AV1 specification, 5.5). Raises Malformed."""
+    """Largest width and height that a sequence header allows. Raises Malformed."""
+    _, _, _, width, height = _sequence_start(BitReader(body))
+    return width, height
+
+
+def sequence_facts(body: bytes) -> SequenceFacts:
+    """Raises Malformed."""
     reader = BitReader(body)
-    reader.bits(4)
+    profile, level, tier, width, height = _sequence_start(reader)
+    is_reduced = body[0] >> 3 & 1
+    if not is_reduced and reader.bits(1):
+        reader.bits(4 + 3)
+    # 128-pixel superblocks, filtered intra, intra edge filter.
+    reader.bits(3)
+    if not is_reduced:
+        _skip_tools(reader)
+    # Superresolution, directional enhancement, restoration.
+    reader.bits(3)
+    high_depth = reader.bits(1)
+    twelve_bit = reader.bits(1) if profile == 2 and high_depth else 0
+    monochrome = 0 if profile == 1 else reader.bits(1)
+    primaries = transfer = matrix = 2
     if reader.bits(1):
-        reader.bits(5)
+        primaries, transfer, matrix = reader.bits(8), reader.bits(8), reader.bits(8)
+    x = y = 1
+    position = 0
+    if not monochrome:
+        if (primaries, transfer, matrix) == _SRGB:
+            x = y = 0
+        else:
+            reader.bits(1)
+            if profile == 1:
+                x = y = 0
+            elif profile == 2 and twelve_bit:
+                x = reader.bits(1)
+                y = reader.bits(1) if x else 0
+            elif profile == 2:
+                y = 0
+            position = reader.bits(2) if x and y else 0
+    return SequenceFacts(profile, level, tier, width, height, high_depth, twelve_bit, monochrome, x, y, position)
+
+
+def _skip_tools(reader: BitReader) -> None:
+    # Inter-intra, masked, warped, dual filter.
+    reader.bits(4)
+    has_order_hint = reader.bits(1)
+    if has_order_hint:
+        reader.bits(2)
+    screen_content = 2 if reader.bits(1) else reader.bits(1)
+    if screen_content and not reader.bits(1):
+        reader.bits(1)
+    if has_order_hint:
+        reader.bits(3)
+
+
+def _sequence_start(reader: BitReader) -> tuple[int, int, int, int, int]:
+    """Profile, level, tier, width, height; the reader stands behind the size."""
+    profile = reader.bits(3)
+    reader.bits(1)
+    level = tier = 0
+    if reader.bits(1):
+        level = reader.bits(5)
     else:
-        _skip_operating_points(reader)
+        level, tier = _operating_points(reader)
     width_bits, height_bits = reader.bits(4) + 1, reader.bits(4) + 1
-    return reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
+    return profile, level, tier, reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
 
 
-def _skip_operating_points(reader: BitReader) -> None:
+def _operating_points(reader: BitReader) -> tuple[int, int]:
+    """Level and tier of the first operating point."""
     has_decoder_model = 0
     delay_bits = 0
     if reader.bits(1):
@@ -36,14 +115,19 @@ def _skip_operating_points(reader: BitReader) -> None:
             delay_bits = reader.bits(5) + 1
             reader.bits(42)
     has_initial_delay = reader.bits(1)
+    first: tuple[int, int] | None = None
     for _ in range(reader.bits(5) + 1):
         reader.bits(12)
-        if reader.bits(5) > 7:
-            reader.bits(1)
+        level = reader.bits(5)
+        tier = reader.bits(1) if level > 7 else 0
+        if first is None:
+            first = level, tier
         if has_decoder_model and reader.bits(1):
             reader.bits(2 * delay_bits + 1)
         if has_initial_delay and reader.bits(1):
             reader.bits(4)
+    assert first is not None
+    return first
 
 
 class Av1Depacketiser(PictureAssembler):

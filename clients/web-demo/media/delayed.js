@@ -1,0 +1,104 @@
+// Watching by low-latency HLS: a second behind, over plain HTTP, with the way back.
+import { vendor } from "../core/vendor.js";
+import { play } from "./playback.js";
+
+// What is asked anew after a fatal error: the address is signed and may have ended.
+const AGAIN_MS = 1500;
+// Nearer to the newest than this counts as live.
+const LIVE_S = 6;
+
+export class Delayed extends EventTarget {
+  /** `address()` answers the live's playlist, or null when it has none (any more). Events: "state" as `Viewer`, "time". */
+  constructor(element, address) {
+    super();
+    Object.assign(this, { element, address, player: null, back: 0, ended: false });
+    this.life = new AbortController();
+    const tell = () => this.dispatchEvent(new Event("time"));
+    element.addEventListener("timeupdate", tell, { signal: this.life.signal });
+    element.addEventListener("playing", () => this.#say("watching"), { signal: this.life.signal });
+  }
+
+  #say(state) {
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+
+  /** Begins `back` seconds before the newest. */
+  async start({ back = 0, sound = true } = {}) {
+    this.back = back;
+    this.#say("connecting");
+    const address = await this.address().catch(() => null);
+    if (this.life.signal.aborted) return;
+    if (!address) return this.#say("ended");
+    const { default: Hls } = await vendor("hls.js");
+    if (this.life.signal.aborted) return;
+    this.element.srcObject = null;
+    if (!Hls.isSupported()) {
+      // A browser that plays HLS by itself, and has no Media Source.
+      this.element.src = address;
+      return void play(this.element, { sound });
+    }
+    // Its worker comes from a blob, which the page's policy does not allow to run.
+    const player = new Hls({ enableWorker: false, lowLatencyMode: true, backBufferLength: 60, maxLiveSyncPlaybackRate: 1.1, startPosition: -1 });
+    this.player = player;
+    player.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      this.ended = !details.live;
+      if (!this.back) return;
+      const target = Math.max(details.fragmentStart ?? 0, details.edge - this.back);
+      this.back = 0;
+      this.#seekWhenPossible(target);
+    });
+    player.on(Hls.Events.ERROR, (_, { fatal, type }) => {
+      if (!fatal) return;
+      if (type === Hls.ErrorTypes.MEDIA_ERROR) return player.recoverMediaError();
+      this.#again(sound);
+    });
+    player.loadSource(address);
+    player.attachMedia(this.element);
+    play(this.element, { sound });
+  }
+
+  #seekWhenPossible(target) {
+    const seek = () => (this.element.currentTime = target);
+    if (this.element.readyState) seek();
+    else this.element.addEventListener("loadedmetadata", seek, { once: true, signal: this.life.signal });
+  }
+
+  #again(sound) {
+    this.#say("lost");
+    this.#drop();
+    setTimeout(() => this.life.signal.aborted || this.start({ sound }), AGAIN_MS);
+  }
+
+  /** Where one is, in seconds: `{ start, end, now, behind }`; `end` is the newest that can be shown. */
+  get place() {
+    const { element, player } = this;
+    const ranges = element.seekable;
+    if (!ranges.length) return null;
+    const start = ranges.start(0);
+    const end = player?.liveSyncPosition ?? ranges.end(ranges.length - 1);
+    return { start, end, now: element.currentTime, behind: Math.max(0, end - element.currentTime) };
+  }
+
+  get isLive() {
+    return (this.place?.behind ?? 0) < LIVE_S;
+  }
+
+  seek(seconds) {
+    const place = this.place;
+    if (!place) return;
+    this.element.currentTime = Math.min(Math.max(seconds, place.start + 0.5), place.end);
+    this.element.play().catch(() => null);
+  }
+
+  #drop() {
+    this.player?.destroy();
+    this.player = null;
+  }
+
+  stop() {
+    this.life.abort();
+    this.#drop();
+    this.element.removeAttribute("src");
+    this.element.load();
+  }
+}

@@ -1,0 +1,309 @@
+"""Placed frames into CMAF parts and segments for low-latency HLS (RFC 8216bis). No clock, no files.
+
+A part ends after `part_s`, a segment at the first key frame after `segment_s` (one is asked for), or without one when it would
+outgrow the announced target. Sound has no holes: what is missing is filled with silence, since players stop at a hole. A new
+size, codec or publisher, a picture that comes or goes, and a long pause begin a new initialisation segment with a discontinuity.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from livecore.media.cmaf import AUDIO_CLOCK, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment, opus_entry
+from livecore.media.depacketise import Frame, Malformed
+from livecore.media.intake import Track
+from livecore.media.sample_entries import SEGMENTED_CODECS, sample_data, video_entry
+
+# A part ends once it has this much of `part_s`: the frame that would fill it up would mostly exceed it.
+PART_FILLED = 0.95
+# What is announced leaves room for one frame of 33 ms, and no part is below 85 % of it (RFC 8216bis, 4.4.3.7).
+PART_TARGET = 1.12
+# A camera that shows nothing for so long is off, and a live that brings nothing for so long paused.
+PAUSE_S = 4.0
+# How long a picture's last frame is shown when nobody says.
+LAST_FRAME_TICKS = VIDEO_CLOCK // 30
+# Sound may be held back by its reordering; later than this it does not come.
+SOUND_LATE_S = 0.8
+# Rounding of two clocks: sounds this close follow one another.
+SOUND_SLACK = AUDIO_CLOCK // 100
+# 20 ms of Opus silence (RFC 6716): one frame, full band, stereo or mono.
+SILENCE_SAMPLES = 960
+_SILENCE = {1: b"\xf8\xff\xfe", 2: b"\xfc\xff\xfe"}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettings:
+    """`target_s`: what no segment exceeds, whole seconds; twice `segment_s` leaves time for a key frame to come."""
+
+    part_s: float = 0.2
+    segment_s: float = 2.0
+
+    @property
+    def target_s(self) -> int:
+        return max(1, -(-round(2000 * self.segment_s) // 1000))
+
+    @property
+    def part_target_s(self) -> float:
+        return round(self.part_s * PART_TARGET, 3)
+
+
+class SegmentSink(Protocol):
+    """Takes what a segmenter makes, in order. Never raises at it."""
+
+    def begin(self, init: bytes, codecs: str, width: int, height: int) -> None:
+        """What follows is described by this initialisation segment. `codecs` as RFC 6381 has it."""
+        ...
+
+    def open_segment(self, position_s: float, is_discontinuity: bool) -> None: ...
+
+    def part(self, data: bytes, duration_s: float, is_independent: bool) -> None: ...
+
+    def close_segment(self) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Segmenter:
+    """Give it the tracks, then each frame in order; call `tick` some ten times a second. `continues`: the stream has segments already."""
+
+    def __init__(self, settings: SegmentSettings, sink: SegmentSink, continues: bool = False) -> None:
+        self.drops: Counter[str] = Counter()
+        self.is_closed = False
+        self._settings = settings
+        self._sink = sink
+        self._picture: Track | None = None
+        self._sound: Track | None = None
+        self._base_s: float | None = None  # where tick 0 of both tracks lies; None before the first frame
+        self._entry: TrackEntry | None = None  # of the picture in what is being written; None for sound alone
+        self._has_sound = False  # in what is being written
+        self._is_open = False  # whether a segment is being written
+        self._needs_key = True
+        self._began = continues  # whether anything was written before
+        self._sequence = 0
+        self._held: Sample | None = None  # the last picture, whose length the next one tells
+        self._video: list[Sample] = []
+        self._audio: list[Sample] = []
+        self._sound_end = 0  # in samples
+        self._segment_start = 0  # in video ticks, as the next two
+        self._part_start = 0
+        self._last_picture = 0
+        self._last_sound_s: float | None = None  # position of the last sound seen while no picture came
+        self._sound_since: float | None = None
+
+    # -- what a recording calls
+
+    def take_tracks(self, picture: Track | None, sound: Track | None) -> None:
+        """What comes from here on; a publisher that comes back begins with a discontinuity."""
+        self._picture = picture if picture is not None and picture.codec in SEGMENTED_CODECS else None
+        self._sound = sound
+        if picture is not None and self._picture is None:
+            # Sound without its picture would be another live.
+            self._sound = None
+            self.drops["codec_not_carried"] += 1
+        self._interrupt()
+
+    @property
+    def carries(self) -> bool:
+        """Whether anything of the tracks can be carried."""
+        return self._picture is not None or self._sound is not None
+
+    def wants_key(self, now: float) -> bool:
+        """Whether a key frame is to be asked for. `now` is on the line of positions."""
+        if self._picture is None or self._base_s is None:
+            return False
+        if self._needs_key or self._entry is None:
+            return self._last_picture > 0
+        return now - self._base_s - self._segment_start / VIDEO_CLOCK >= self._settings.segment_s
+
+    def frame(self, track: Track, frame: Frame, position_s: float) -> None:
+        if track is self._picture:
+            self._take_picture(track, frame, position_s)
+        elif track is self._sound:
+            self._take_sound(track, frame, position_s)
+
+    def tick(self, now: float) -> None:
+        """Nothing came for a while: what is held goes out."""
+        if self._is_open and self._base_s is not None:
+            quiet_s = now - self._base_s - self._end_ticks() / VIDEO_CLOCK
+            if quiet_s > PAUSE_S:
+                self._interrupt()
+
+    def close(self, *, is_final: bool = True) -> None:
+        """What is held goes out; when it is final, viewers are told the end."""
+        self._interrupt()
+        self.is_closed = True
+        if is_final:
+            self._sink.end()
+
+    # -- pictures
+
+    def _take_picture(self, track: Track, frame: Frame, position_s: float) -> None:
+        if self._base_s is None:
+            if not frame.is_key:
+                self.drops["before_key_frame"] += 1
+                return
+            self._base_s = position_s
+        ticks = max(round((position_s - self._base_s) * VIDEO_CLOCK), self._last_picture + 1 if self._last_picture else 0)
+        self._last_picture = ticks
+        if self._held is not None and ticks - self._held.ticks > PAUSE_S * VIDEO_CLOCK:
+            self._interrupt()
+        if self._needs_key or self._entry is None:
+            if not frame.is_key:
+                self.drops["before_key_frame"] += 1
+                return
+            self._interrupt()
+        entry = self._entry
+        if frame.is_key:
+            try:
+                entry = video_entry(track.codec, frame)
+            except (Malformed, IndexError) as refused:
+                self.drops[getattr(refused, "reason", "truncated")] += 1
+                self._needs_key = True
+                return
+        if not self._is_open:
+            self._begin(entry, ticks)
+        elif self._held is not None:
+            self._held.duration = max(1, ticks - self._held.ticks)
+            self._video.append(self._held)
+            self._cut(ticks, frame.is_key, entry)
+        self._held = Sample(ticks, 0, sample_data(track.codec, frame), frame.is_key)
+
+    def _cut(self, ticks: int, is_key: bool, entry: TrackEntry | None) -> None:
+        """Decide at the start of a picture what ends here."""
+        length = ticks - self._segment_start
+        is_new = entry != self._entry
+        # The next frame could pass the target; a segment may begin without a key frame, it only cannot be joined at.
+        is_full = length + (ticks - self._video[-1].ticks) > self._settings.target_s * VIDEO_CLOCK
+        is_segment = is_new or is_full or (is_key and length >= PART_FILLED * self._settings.segment_s * VIDEO_CLOCK)
+        if is_segment or ticks - self._part_start >= PART_FILLED * self._settings.part_s * VIDEO_CLOCK:
+            self._end_part(ticks)
+        if is_segment:
+            self._sink.close_segment()
+            if is_new:
+                self._is_open = False
+                self._begin(entry, ticks)
+            else:
+                self._open_segment(ticks, is_discontinuity=False)
+
+    # -- sound
+
+    def _take_sound(self, track: Track, frame: Frame, position_s: float) -> None:
+        if self._picture is not None and self._picture_runs(position_s):
+            if self._base_s is None or not self._is_open or not self._has_sound:
+                self.drops["before_key_frame"] += 1
+                return
+        elif self._base_s is None:
+            self._base_s = position_s
+        assert self._base_s is not None
+        ticks = round((position_s - self._base_s) * AUDIO_CLOCK)
+        if self._is_open and self._entry is not None and not self._picture_runs(position_s):
+            # The camera is off: go on with sound alone.
+            self._interrupt()
+        if not self._is_open:
+            self._begin(None, max(0, ticks) * VIDEO_CLOCK // AUDIO_CLOCK)
+        if ticks < self._sound_end - frame.samples // 2:
+            self.drops["sound_overlaps"] += 1
+            return
+        if ticks - self._sound_end > PAUSE_S * AUDIO_CLOCK and self._entry is None:
+            self._interrupt()
+            self._begin(None, ticks * VIDEO_CLOCK // AUDIO_CLOCK)
+        if ticks - self._sound_end > SOUND_SLACK:
+            self._fill_silence(ticks)
+        self._audio.append(Sample(self._sound_end, frame.samples, frame.data))
+        self._sound_end += frame.samples
+        if self._entry is None:
+            self._cut_sound()
+
+    def _picture_runs(self, position_s: float) -> bool:
+        """Whether the picture has shown something lately, or may still come."""
+        if self._entry is not None and self._base_s is not None and self._is_open:
+            self._sound_since = None
+            return position_s - self._base_s - self._last_picture / VIDEO_CLOCK <= PAUSE_S
+        if self._is_open:
+            return False
+        if self._sound_since is None:
+            self._sound_since = position_s
+        return position_s - self._sound_since <= PAUSE_S
+
+    def _cut_sound(self) -> None:
+        ticks = self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
+        is_segment = ticks - self._segment_start >= self._settings.segment_s * VIDEO_CLOCK
+        if is_segment or ticks - self._part_start >= PART_FILLED * self._settings.part_s * VIDEO_CLOCK:
+            self._end_part(ticks)
+        if is_segment:
+            self._sink.close_segment()
+            self._open_segment(ticks, is_discontinuity=False)
+
+    def _fill_silence(self, until: int) -> None:
+        assert self._sound is not None
+        data = _SILENCE[self._channels()]
+        while until - self._sound_end > SOUND_SLACK:
+            # The last one is as long as what is left, so that no hole remains.
+            left = until - self._sound_end
+            samples = SILENCE_SAMPLES if left >= 2 * SILENCE_SAMPLES else min(left, 2 * SILENCE_SAMPLES)
+            self._audio.append(Sample(self._sound_end, samples, data))
+            self._sound_end += samples
+            self.drops["silence_filled"] += 1
+
+    def _channels(self) -> int:
+        channels = self._sound.channels if self._sound is not None else 0
+        return channels if channels in (1, 2) else 2
+
+    # -- parts and segments
+
+    def _begin(self, entry: TrackEntry | None, ticks: int) -> None:
+        """A new initialisation segment, and the first segment under it."""
+        self._entry = entry
+        self._has_sound = self._sound is not None
+        self._needs_key = False
+        tracks = [entry] if entry is not None else []
+        if self._has_sound:
+            tracks.append(opus_entry(self._channels()))
+        width, height = (entry.width, entry.height) if entry is not None else (0, 0)
+        self._sink.begin(init_segment(tracks), ",".join(track.codec for track in tracks), width, height)
+        self._sound_end = ticks * AUDIO_CLOCK // VIDEO_CLOCK
+        self._open_segment(ticks, is_discontinuity=self._began)
+        self._began = True
+
+    def _open_segment(self, ticks: int, is_discontinuity: bool) -> None:
+        assert self._base_s is not None
+        self._segment_start = self._part_start = ticks
+        self._is_open = True
+        self._sound_since = None
+        self._sink.open_segment(self._base_s + ticks / VIDEO_CLOCK, is_discontinuity)
+
+    def _end_part(self, ticks: int) -> None:
+        if self._has_sound and self._entry is not None:
+            late = ticks * AUDIO_CLOCK // VIDEO_CLOCK - round(SOUND_LATE_S * AUDIO_CLOCK)
+            if late > self._sound_end:
+                self._fill_silence(late)
+        video, audio = self._video, self._audio
+        self._video, self._audio = [], []
+        if not video and not audio:
+            return
+        self._sequence += 1
+        is_independent = self._entry is None or any(sample.is_key for sample in video)
+        self._sink.part(fragment(self._sequence, video, audio), max(1, ticks - self._part_start) / VIDEO_CLOCK, is_independent)
+        self._part_start = ticks
+
+    def _end_ticks(self) -> int:
+        """Where what has come so far ends, at the picture's clock."""
+        if self._entry is None:
+            return self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
+        if self._held is not None:
+            return self._held.ticks + LAST_FRAME_TICKS
+        return self._part_start
+
+    def _interrupt(self) -> None:
+        """End the segment as far as it came; what follows begins anew."""
+        if self._is_open:
+            end = self._end_ticks()
+            if self._held is not None:
+                self._held.duration = LAST_FRAME_TICKS
+                self._video.append(self._held)
+            self._end_part(end)
+            self._sink.close_segment()
+        self._held = None
+        self._video, self._audio = [], []
+        self._is_open = False
+        self._needs_key = True

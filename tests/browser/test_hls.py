@@ -1,0 +1,67 @@
+"""A viewer who goes back within a live, and one who watches by HLS from the start, in a real browser."""
+
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, PHONE
+from tests.conftest import StartProgram
+from tests.waiting import until
+
+# Generous: the promise is 1.2 s on a machine that has nothing else to do (docs/capacity.md).
+DELAY_LIMIT_S = 6.0
+# How far the picture on the screen lies behind the newest that the server has.
+BEHIND = """() => {
+  const video = document.querySelector('.live-page video');
+  const end = video.seekable.length ? video.seekable.end(video.seekable.length - 1) : 0;
+  return { way: video.dataset.way, now: video.currentTime, end, start: video.seekable.length ? video.seekable.start(0) : 0 };
+}"""
+
+
+async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgram, visitor: NewVisitor) -> None:
+    # Any room is a very large one here.
+    serving = await program(hls_above_viewers=1, hls_segment_s=1)
+    anna = await visitor(serving, "anna")
+    ben = await visitor(serving, "ben", size=PHONE)
+    await anna.arrive()
+    await ben.arrive()
+    await anna.go("/live")
+    await anna.page.get_by_label("Camera").select_option("clock")
+    await anna.page.get_by_role("button", name="Go live").click()
+    await expect(anna.page.get_by_role("button", name="End", exact=True)).to_be_visible()
+
+    await ben.go("/discover")
+    await ben.page.locator(".live-tile").click()
+    page = ben.page
+
+    async def place() -> dict[str, Any]:
+        return dict(await page.evaluate(BEHIND))
+
+    # The first to come finds an empty room, so WebRTC; the button leads to HLS.
+    await ben.video_advances(".live-page video")
+    assert (await place())["way"] == "webrtc"
+
+    async def long_enough() -> bool:
+        return bool(await page.evaluate("document.querySelector('.live-page video').currentTime > 6"))
+
+    await until(long_enough, "something to go back to")
+    await page.get_by_role("button", name="Back 10 seconds").click()
+    await ben.video_advances(".live-page video")
+    there = await place()
+    assert there["way"] == "hls"
+    assert there["end"] - there["now"] > 3
+    await ben.picture("rewind", also=DESKTOP)
+    await ben.fits()
+    await ben.accessible()
+
+    async def near() -> bool:
+        now = await place()
+        return bool(now["way"] == "hls" and 0 < now["end"] - now["now"] < DELAY_LIMIT_S)
+
+    # The room is full, so HLS it stays; and whoever comes to a full room begins with it.
+    await page.get_by_role("button", name="To live").click()
+    await until(near, "the newest by HLS")
+    await page.reload()
+    await ben.video_advances(".live-page video")
+    await until(near, "the picture by HLS near the newest")
