@@ -25,6 +25,7 @@ from livecore.insight.assembly import Insight
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
+from livecore.library.replays import Replays
 from livecore.library.shared_audience import SharedAudience
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
@@ -246,6 +247,8 @@ class App:
         self.minors = Minors(self.db, self.clock, self.directory, self.accounts, self.erasure, self.audit)
         self.retention = Retention(self.db, self.jobs, self.clock, data.metadata)
         self.retention.expiring += [self.claims.expire, self.exports.expire, self.uploads.expire, self.insight.telemetry.expire]
+        replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days)
+        self.retention.expiring.append(replays.expire)
         # Owners' own steps first, while the rows that they need are there; the account itself last.
         self.erasure.erasers += [
             self.lives,

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     )
     recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=60)
 
+    replay_days: int = setting(0, "days", "recordings of lives are deleted after so long, their owners told a week before; 0 = kept", ge=0)
+
     # -- senders
     smtp_url: str = setting("", "", "smtp://user:password@host:port (smtps:// for TLS); empty = data_dir/outbox.jsonl", repr=False)
     mail_from: str = setting("livecore <no-reply@localhost>", "", "the sender of mails")

@@ -278,6 +278,12 @@ class Videos:
             await self._drop(conn, [video_id])
             await self._jobs.enqueue(conn, REMOVE_JOB, {"owner": me.account_id, "video": video_id})
 
+    async def expire(self, video_id: str, owner_id: str) -> None:
+        """Delete one that is over its time. One that is gone changes nothing."""
+        async with self._db.write() as conn:
+            await self._drop(conn, [video_id])
+            await self._jobs.enqueue(conn, REMOVE_JOB, {"owner": owner_id, "video": video_id})
+
     async def _owned(self, me: Principal, video_id: str) -> Row:
         row = await self.get(me.account_id, video_id)
         if row["owner_id"] != me.account_id:

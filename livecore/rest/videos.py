@@ -69,6 +69,9 @@ class Video(Model):
     created_at: int
     published_at: int | None
     recorded_at: int | None
+    expires_at: int | None = Field(
+        description="When a replay is deleted, where the operator keeps none for ever; null until its owner was told."
+    )
     views: int
     likes: int
     comments: int
@@ -167,6 +170,7 @@ def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) ->
         created_at=row["created_ms"],
         published_at=row["published_ms"],
         recorded_at=row["recorded_ms"],
+        expires_at=row["expires_ms"],
         views=row["views"],
         likes=row["likes"],
         comments=row["comments"],
