@@ -81,7 +81,8 @@ def build(groups: Sequence[Routes], *, title: str = "livecore") -> dict[str, Any
             "description": "Real-time messaging and live streams. Socket.IO events are described at /asyncapi.json.",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": group.tag} for group in groups if any(not route.hidden for route in group.all)],
+        # Several files may speak of one resource.
+        "tags": [{"name": tag} for tag in dict.fromkeys(group.tag for group in groups if any(not route.hidden for route in group.all))],
         "paths": paths,
         "components": {
             "schemas": {**definitions.get("$defs", {}), "Problem": PROBLEM_SCHEMA},
