@@ -1,6 +1,6 @@
 """codec of a live
 
-Revises: 86e587887b43
+Revises: 7edee7607df8
 Made: 2026-11-25
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5c5e019a1b34"
-down_revision = "3cbe18244467"
+down_revision = "7edee7607df8"
 branch_labels = None
 depends_on = None
 
