@@ -1,6 +1,6 @@
 """codec of a live
 
-Revises: 7edee7607df8
+Revises: e98482190040
 Made: 2026-11-25
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5c5e019a1b34"
-down_revision = "7edee7607df8"
+down_revision = "e98482190040"
 branch_labels = None
 depends_on = None
 
