@@ -18,9 +18,8 @@ from livecore.accounts.consent_mail import ConsentMailer
 from livecore.calls.service import Calls
 from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
-from livecore.feed.posts import Posts
-from livecore.feed.service import Feed
-from livecore.feed.shares import Shares
+from livecore.feed.assembly import Engines as FeedEngines
+from livecore.feed.assembly import FeedParts
 from livecore.insight.assembly import Insight
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
@@ -31,6 +30,7 @@ from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
 from livecore.lives.course import Course
 from livecore.lives.discovery import LiveDiscovery
+from livecore.lives.feed_source import LiveFeed
 from livecore.lives.ice_servers import link_values
 from livecore.lives.meetings import PrivateLives
 from livecore.lives.moderation import Moderation
@@ -41,6 +41,7 @@ from livecore.media.client import MediaPlane
 from livecore.media.metrics import MediaCollector
 from livecore.media.origin import Origin
 from livecore.media.recorder_metrics import RecorderCollector
+from livecore.mentions import Mentions
 from livecore.people.blocks import Blocks
 from livecore.people.contact_cards import ContactCards
 from livecore.people.contacts import Contacts
@@ -72,7 +73,6 @@ from livecore.ports import (
     Authenticator,
     Clock,
     Directory,
-    FeedSource,
     Mailer,
     Neighbours,
     Principal,
@@ -214,7 +214,7 @@ class App:
             "image": self.images,
             "live": self.lives,
             "post": self.posts,
-            "comment": self.reactions,
+            "comment": self.comments,
         }
         takedowns |= dict.fromkeys(self.account_parts.takedowns.KINDS, self.account_parts.takedowns)
         self.takedowns = Takedowns(self.db, self.clock, self.directory, self.notices, self.audit, takedowns)
@@ -507,6 +507,7 @@ class App:
         return session_id, grant.account_id
 
     def _start_library(self) -> None:
+        mentions = Mentions(self.relations, self.directory, self.notices)
         library = LibraryParts(
             LibraryEngines(
                 db=self.db,
@@ -519,18 +520,34 @@ class App:
                 directory=self.directory,
                 signals=self.signals,
                 put_avatar=self.avatars.put,
+                limiter=self.limiter,
+                notifier=self.notices,
+                mentions=mentions,
             )
         )
         self.videos, self.reactions, self.images = library.videos, library.reactions, library.images
         self.uploads, self.copies = library.uploads, library.copies
-        self.shares = Shares(self.db, self.clock)
-        self.posts = Posts(self.db, self.clock, self.relations, self.directory)
+        self.comments, self.views = library.comments, library.views
+        feed = FeedParts(
+            FeedEngines(
+                db=self.db,
+                clock=self.clock,
+                relations=self.relations,
+                directory=self.directory,
+                followed=self.follows,
+                history=library.views,
+                mentions=mentions,
+                images=library.images,
+                videos=library.videos,
+                sources=[library.feed_source, LiveFeed(self.db)],
+                shared=bool(self.settings.redis_url),
+            )
+        )
+        self.shares, self.posts, self.choices, self.search = feed.shares, feed.posts, feed.choices, feed.search
+        self.feed, self.post_feed = feed.feed, feed.post_feed
         self.rooms.attachments.copier = ChildCopier()
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}
         self.rooms.contents.contacts = ContactCards(self.db, self.account_parts.phone_numbers, self.profiles)
-        self.feed_sources: list[FeedSource] = [self.videos, self.lives]
-        self.feed = Feed(self.relations, self.directory, self.feed_sources)
-        self.post_feed = Feed(self.relations, self.directory, [self.posts])
 
     def openapi(self) -> dict[str, Any]:
         if self._openapi is None:

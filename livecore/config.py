@@ -300,5 +300,8 @@ RATES: dict[str, Rate] = {
     "match_per_account": Rate(60, 600, "a new stranger every ten seconds is no meeting"),
     "telemetry_per_account": Rate(120, 600, "reports in a loop; a client batches"),
     "diagnostic_per_address": Rate(60, 600, "reports without an account, to fill the tables"),
+    "comment_per_account": Rate(60, 600, "a thread drowned"),
+    "post_per_account": Rate(120, 3600, "a feed drowned"),
+    "content_search_per_account": Rate(120, 60, "full-text queries run to keep a core busy"),
     "view_per_account": Rate(600, 60, "view counts inflated"),
 }

@@ -543,6 +543,9 @@ class Directory(Protocol):
     async def cards(self, viewer: str | None, account_ids: Iterable[str]) -> dict[str, PersonCard]:
         """Cards for those that exist; visibility settings applied for the viewer (None = nobody in particular)."""
 
+    async def active_cards(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        """As `cards`, of those alone whose content others may see (not suspended, not leaving). Cheap: on the path of each feed page."""
+
     async def is_active(self, account_id: str) -> bool: ...
 
     async def setting(self, account_id: str, key: str) -> Any:
@@ -815,28 +818,58 @@ class ContactGate(Protocol):
         and NotFound where nobody has that username."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time."""
+    """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time.
+
+    `row` is what its owner keeps of it, for drawing. The counters say how it does; `length_ms` is 0 for what has no length.
+    """
 
     kind: str
     id: str
     owner_id: str
     at_ms: int
     visibility: Audience
+    row: Mapping[str, Any] = field(default_factory=dict)
+    length_ms: int = 0
+    watched_ms: int = 0
+    views: int = 0
+    likes: int = 0
+    comments: int = 0
+    shares: int = 0
+    tags: tuple[str, ...] = ()
 
 
 class FeedSource(Protocol):
-    """Kept by the owner of each kind of item; `app` collects them for the feed."""
+    """Kept by the owner of each kind of item; `app` collects them for the feed. What is taken down or not ready is left out."""
 
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
-    ) -> Sequence[FeedEntry]:
-        """Up to `limit` entries, newest first by (at_ms, id), all below `before`; fewer only when there are no more.
+    kind: str
+
+    async def newest(self, owners: frozenset[str] | None, before: tuple[int, str], limit: int, *, after_ms: int = 0) -> Sequence[FeedEntry]:
+        """Up to `limit` entries, newest first by (at_ms, id), all below `before` and not older than `after_ms`; fewer only when
+        there are no more.
 
         `owners` None: items for everyone, whoever made them; else items of these accounts, whatever their audience (the feed
-        asks `Relations`). `hidden` accounts' items, taken-down ones and those not ready are left out.
+        asks `Relations`).
         """
+
+    async def entries(self, ids: Sequence[str]) -> Sequence[FeedEntry]:
+        """Those of these items that are there now, in any order."""
+
+
+class WatchHistory(Protocol):
+    """What a person watched, as numbers; kept by `library`, asked by the feed for who lets it."""
+
+    async def habits(self, account_id: str) -> tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]:
+        """Shares of the time watched lately by creator and by tag, and the share of each video that was watched."""
+
+    async def quality(self, owner_ids: Sequence[str]) -> Mapping[str, float]:
+        """Of creators whose videos were watched: watch time over length, on average, 0 to 1."""
+
+
+class Followed(Protocol):
+    async def followed_by(self, me: str) -> frozenset[str]:
+        """Whom `me` follows, without those blocked either way."""
 
 
 Hook = Callable[..., Awaitable[None]]

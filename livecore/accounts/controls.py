@@ -53,6 +53,8 @@ CONTROLS: dict[str, Control] = {
         _audience("who_can_request", "reach", "Who may ask to be my friend", "everyone"),
         _audience("who_can_add_to_groups", "reach", "Who may add me to groups", "friends"),
         _audience("who_can_invite", "reach", "Who may invite me to a live", "friends"),
+        _audience("who_can_comment", "reach", "Who may comment on my videos", "everyone"),
+        _audience("who_can_mention", "reach", "Who may mention me so that I am told", "everyone"),
         _audience("discoverable_by_phone", "reach", "Who finds me by my phone number", "everyone"),
         _audience("discoverable_by_name", "reach", "Who finds me by name and in suggestions", "everyone"),
         _switch("read_receipts", "reach", "Tell others what I have read", True),
@@ -63,6 +65,9 @@ CONTROLS: dict[str, Control] = {
         _switch("marketing", "data", "News about the service by mail", False),
         _switch("notify_messages", "notifications", "Messages", True),
         _switch("notify_friends", "notifications", "Friend requests", True),
+        _switch("notify_comments", "notifications", "Comments on my videos and answers to mine", True),
+        _switch("notify_likes", "notifications", "Likes of my videos and comments", True),
+        _switch("notify_mentions", "notifications", "Mentions of me", True),
         _switch("notify_lives", "notifications", "Friends who go live", True),
     )
 }

@@ -78,8 +78,12 @@ class Profiles:
     async def setting(self, account_id: str, key: str) -> Any:
         return await self._preferences.get(account_id, key)
 
+    async def active_cards(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
+        people = {key: person for key, person in (await self._records.shown(account_ids)).items() if person.is_active}
+        return await self._cards_of(viewer, people, await self._preferences.many(people))
+
     async def cards(self, viewer: str | None, account_ids: Iterable[str]) -> dict[str, PersonCard]:
-        people = await self._records.many(account_ids)
+        people = await self._records.shown(account_ids)
         return await self._cards_of(viewer, people, await self._preferences.many(people))
 
     async def _cards_of(self, viewer: str | None, people: dict[str, Person], settings: dict[str, dict[str, Any]]) -> dict[str, PersonCard]:

@@ -11,6 +11,7 @@ from sqlalchemy import Row, select
 from livecore.accounts import tables
 from livecore.accounts.contact import email_key
 from livecore.accounts.usernames import folded, skeleton
+from livecore.among import among, members
 from livecore.ports import Database, KeyDestroyed, Keys
 
 # Opened records kept in memory; an entry holds some 1 kB. Each belongs to one version of its row, so it is never stale.
@@ -68,6 +69,9 @@ class Records:
         self._db = db
         self._keys = keys
         self._opened: OrderedDict[tuple[str, int], dict[str, str | None]] = OrderedDict()
+        self._shown: OrderedDict[str, Person] = OrderedDict()
+        columns = tables.account.c
+        self._standing = select(columns.id, columns.version, columns.state).where(among(db.dialect, columns.id, "ids"))
 
     def email_index(self, email: str) -> bytes:
         return self._keys.blind("account.email", email_key(email))
@@ -84,6 +88,32 @@ class Records:
 
     async def by_id(self, account_id: str) -> Person | None:
         return (await self.many([account_id])).get(account_id)
+
+    async def shown(self, account_ids: Iterable[str]) -> dict[str, Person]:
+        """As `many` for what others see (names, picture): rows are read whole only when their version or state is a new one.
+
+        `seen_ms` and the marks of confirmation may be older than the row.
+        """
+        wanted = list(dict.fromkeys(account_ids))
+        if not wanted:
+            return {}
+        people: dict[str, Person] = {}
+        cold: list[str] = []
+        async with self._db.read() as conn:
+            rows = (await conn.execute(self._standing, {"ids": members(self._db.dialect, wanted)})).all()
+        for account_id, version, state in rows:
+            kept = self._shown.get(account_id)
+            if kept is not None and kept.version == version and kept.state == state:
+                people[account_id] = kept
+            else:
+                cold.append(account_id)
+        if cold:
+            read = await self.many(cold)
+            people |= read
+            self._shown |= read
+            while len(self._shown) > CACHE_RECORDS:
+                self._shown.popitem(last=False)
+        return people
 
     async def many(self, account_ids: Iterable[str]) -> dict[str, Person]:
         """Those that exist, in any state."""
@@ -144,6 +174,7 @@ class Records:
 
     def forget(self, account_id: str) -> None:
         """Drop what is opened in memory; the account is erased."""
+        self._shown.pop(account_id, None)
         for key in [key for key in self._opened if key[0] == account_id]:
             del self._opened[key]
 

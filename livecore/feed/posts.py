@@ -1,6 +1,7 @@
 """The service of posts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
@@ -8,42 +9,102 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
+from livecore.errors import FieldError, Invalid
 from livecore.feed.tables import post
 from livecore.ids import new_id
-from livecore.ports import Audience, Clock, Database, Directory, FeedEntry, Principal, Relations, TakedownTarget
+from livecore.mentions import Mentions
+from livecore.ports import Audience, Clock, Database, Directory, Principal, Relations, ShareGate, TakedownTarget
+from livecore.wording import tags_of
 
 TEXT_LIMIT = 2000
 
 Row = dict[str, Any]
 
 
-class Posts:
-    """Keeps the `TakedownPort` of kind "post" and a `FeedSource`."""
+@dataclass(frozen=True)
+class NewPost:
+    text: str
+    visibility: Audience = "everyone"
+    images: Sequence[str] = ()
+    video_id: str | None = None
 
-    def __init__(self, db: Database, clock: Clock, relations: Relations, directory: Directory) -> None:
+
+class Posts:
+    """Keeps the `TakedownPort` of kind "post"."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        relations: Relations,
+        directory: Directory,
+        mentions: Mentions,
+        images: ShareGate,
+        videos: ShareGate,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._relations = relations
         self._directory = directory
+        self._mentions = mentions
+        self._images = images
+        self._videos = videos
 
-    async def create(self, me: Principal, text: str, visibility: Audience, idempotency: str | None) -> Row:
-        """A new post; the same key again answers the first one."""
+    async def create(self, me: Principal, new: NewPost, idempotency: str | None) -> Row:
+        """A new post; the same key again answers the first one. Raises Invalid for a video or a picture that its author does not see."""
         post_id = new_id()
+        if new.video_id is not None:
+            await self._check(me, self._videos, "video", new.video_id)
+        for image_id in new.images:
+            await self._check(me, self._images, "images", image_id)
+        told = await self._mentions.of(me.account_id, new.text, me.account_id, new.visibility)
         try:
             async with self._db.write() as conn:
                 await conn.execute(
                     insert(post).values(
                         id=post_id,
                         author_id=me.account_id,
-                        text=text,
-                        visibility=visibility,
+                        text=new.text,
+                        tags=" ".join(tags_of(new.text)),
+                        images=" ".join(new.images),
+                        video_id=new.video_id,
+                        visibility=new.visibility,
                         created_ms=self._clock.at_ms(),
                         idempotency=idempotency,
                         version=1,
                     )
                 )
+                await self._mentions.tell(conn, told, {"post": post_id}, post_id)
         except IntegrityError:
             return await self._one(post.c.idempotency == idempotency)
+        return await self._one(post.c.id == post_id)
+
+    async def _check(self, me: Principal, gate: ShareGate, field: str, content_id: str) -> None:
+        try:
+            await gate.check_share(me, content_id)
+        except errors.Problem as problem:
+            raise Invalid([FieldError(field, "names what you do not see")]) from problem
+
+    async def change(self, me: Principal, post_id: str, version: int | None, values: Mapping[str, Any]) -> Row:
+        """Its text or audience. Raises NotFound, Forbidden (not the author), StaleTag."""
+        row = await self._owned(me, post_id)
+        changes: dict[str, Any] = dict(values)
+        told: frozenset[str] = frozenset()
+        text: str = changes["text"] if "text" in changes else row["text"]
+        if "text" in changes:
+            changes |= {"tags": " ".join(tags_of(text)), "edited_ms": self._clock.at_ms()}
+            told = await self._mentions.of(me.account_id, text, me.account_id, changes.get("visibility") or row["visibility"])
+        if not text and not row["images"] and row["video_id"] is None:
+            raise Invalid([FieldError("text", "may be empty only beside pictures or a video")])
+        async with self._db.write() as conn:
+            known = (await conn.execute(select(post.c.version).where(post.c.id == post_id))).scalar_one_or_none()
+            if known is None:
+                raise errors.NotFound("There is no such post.")
+            if version is not None and known != version:
+                raise errors.StaleTag()
+            if changes:
+                await conn.execute(update(post).where(post.c.id == post_id).values(**changes, version=post.c.version + 1))
+                await self._mentions.tell(conn, told, {"post": post_id}, post_id)
         return await self._one(post.c.id == post_id)
 
     async def _one(self, where: Any) -> Row:
@@ -71,11 +132,15 @@ class Posts:
             raise errors.LegallyUnavailable("This post was removed.", type="removed")
 
     async def delete(self, me: Principal, post_id: str) -> None:
+        await self._owned(me, post_id)
+        async with self._db.write() as conn:
+            await conn.execute(delete(post).where(post.c.id == post_id))
+
+    async def _owned(self, me: Principal, post_id: str) -> Row:
         row = await self.get(me.account_id, post_id)
         if row["author_id"] != me.account_id:
             raise errors.Forbidden("Only its author may do that.", type="not_the_owner")
-        async with self._db.write() as conn:
-            await conn.execute(delete(post).where(post.c.id == post_id))
+        return row
 
     async def of(self, viewer_id: str, author_id: str, limit: int, before: tuple[int, str] | None) -> list[Row]:
         """An account's posts, newest first, as far as the viewer may read them."""
@@ -97,20 +162,6 @@ class Posts:
         async with self._db.read() as conn:
             rows = (await conn.execute(select(post).where(post.c.id.in_(post_ids)))).mappings()
             return {row["id"]: dict(row) for row in rows}
-
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
-    ) -> Sequence[FeedEntry]:
-        """See `ports.FeedSource`."""
-        query = select(post.c.id, post.c.author_id, post.c.created_ms, post.c.visibility).where(post.c.disabled_reason.is_(None))
-        query = query.where(post.c.visibility == "everyone") if owners is None else query.where(post.c.author_id.in_(owners))
-        if hidden:
-            query = query.where(post.c.author_id.not_in(hidden))
-        if before is not None:
-            query = query.where(_before(before))
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query.order_by(post.c.created_ms.desc(), post.c.id.desc()).limit(limit))).all()
-        return [FeedEntry("post", row.id, row.author_id, row.created_ms, row.visibility) for row in rows]
 
     # -- takedown (ports.TakedownPort)
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from livecore.config import Settings
+from livecore.library.comments import Comments
 from livecore.library.copies import Copies
+from livecore.library.feed_source import VideoFeed
 from livecore.library.images import Images
 from livecore.library.intake import AvatarIntake, ImageIntake, PutAvatar, VideoIntake
 from livecore.library.processing import Processing
@@ -11,7 +13,9 @@ from livecore.library.reactions import Reactions
 from livecore.library.upload_rules import Sink
 from livecore.library.uploads import Uploads
 from livecore.library.videos import Videos
-from livecore.ports import Clock, Database, Directory, Growing, Jobs, Relations, Signals, Storage
+from livecore.library.views import Views
+from livecore.mentions import Mentions
+from livecore.ports import Clock, Database, Directory, Growing, Jobs, Limiter, Notifier, Relations, Signals, Storage
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,19 @@ class Engines:
     directory: Directory
     signals: Signals
     put_avatar: PutAvatar
+    limiter: Limiter
+    notifier: Notifier
+    mentions: Mentions
 
 
 class LibraryParts:
     def __init__(self, e: Engines) -> None:
         self.copies = Copies(e.db, e.clock)
         self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies)
-        self.reactions = Reactions(e.db, e.clock, self.videos, e.relations)
+        self.reactions = Reactions(e.db, e.clock, self.videos, e.directory, e.notifier)
+        self.comments = Comments(e.db, e.clock, self.videos, e.relations, e.directory, e.limiter, e.notifier, e.mentions)
+        self.views = Views(e.db, e.clock, self.videos, e.directory)
+        self.feed_source = VideoFeed(e.db)
         self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.settings.image_limit_pixels)
         sinks: dict[str, Sink] = {
             "video": VideoIntake(e.settings, e.growing, self.videos, self.copies),

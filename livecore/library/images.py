@@ -97,6 +97,10 @@ class Images:
             raise errors.LegallyUnavailable("This picture was removed.", type="removed")
         return row
 
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Keeps `ports.ShareGate`: whether it may stand in a post."""
+        await self.get(me.account_id, content_id)
+
     async def by_ids(self, image_ids: Sequence[str]) -> dict[str, Row]:
         """Rows as they are, whoever asks."""
         if not image_ids:

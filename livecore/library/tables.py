@@ -1,6 +1,6 @@
 """Videos and what people do with them. Counters on a video are kept in the transaction that changes their rows."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from livecore.data import declare_objects, impersonal, metadata, personal
 
@@ -46,7 +46,10 @@ video = Table(
     Column("stored_ms", BigInteger),  # NULL until the file is in the store
     Column("published_ms", BigInteger),  # NULL until it was ready for the first time; its place in the feed
     Column("disabled_reason", String(200)),  # NULL unless taken down
+    Column("tags", Text, nullable=False, server_default=text("''")),  # of the title, parted by spaces (livecore.wording)
+    Column("who_can_comment", String(16)),  # NULL: as its owner's setting says
     Column("views", Integer, nullable=False, default=0),
+    Column("watched_ms", BigInteger, nullable=False, server_default="0"),  # by all viewers together
     Column("likes", Integer, nullable=False, default=0),
     Column("comments", Integer, nullable=False, default=0),
     Column("shares", Integer, nullable=False, default=0),
@@ -133,9 +136,11 @@ video_view = Table(
     Column("video_id", String(32), primary_key=True),
     Column("account_id", String(32), primary_key=True, index=True),
     Column("views", Integer, nullable=False),
-    Column("watched_ms", BigInteger, nullable=False),
+    Column("watched_ms", BigInteger, nullable=False),  # never more than the video's length
     Column("first_ms", BigInteger, nullable=False),
-    Column("last_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),  # of the last report: what comes next was watched since
+    Column("counted_ms", BigInteger, nullable=False, server_default="0"),  # when the last view was counted
+    Index("ix_video_view_account_last", "account_id", "last_ms"),
     info=personal(
         subject="account_id",
         what="which videos a person watched, how often and for how long",
@@ -148,17 +153,39 @@ video_view = Table(
     ),
 )
 
+video_part = Table(
+    "video_part",
+    metadata,
+    Column("video_id", String(32), primary_key=True),
+    Column("part", Integer, primary_key=True),  # of PARTS equal ones
+    Column("watched_ms", BigInteger, nullable=False),
+    info=impersonal("how long each part of a video was watched by all viewers together"),
+)
+
+video_source = Table(
+    "video_source",
+    metadata,
+    Column("video_id", String(32), primary_key=True),
+    Column("source", String(12), primary_key=True),  # feed, profile, search, chat, link, other
+    Column("views", Integer, nullable=False),
+    info=impersonal("from which page a video was opened how often, by all viewers together"),
+)
+
 video_comment = Table(
     "video_comment",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("video_id", String(32), nullable=False),
     Column("author_id", String(32), nullable=False, index=True),
+    Column("parent_id", String(32)),  # the comment that this one answers, itself under the video; NULL for those
     Column("text", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("likes", Integer, nullable=False, server_default="0"),
+    Column("replies", Integer, nullable=False, server_default="0"),
     Column("disabled_reason", String(200)),  # NULL unless taken down
     Column("idempotency", String(64), unique=True),  # NULL when the client gave no key
     Index("ix_video_comment_video", "video_id", "id"),
+    Index("ix_video_comment_thread", "video_id", "parent_id", "id"),
     info=personal(
         subject="author_id",
         what="comments that a person wrote under videos",
@@ -166,6 +193,22 @@ video_comment = Table(
         keep_for="until the comment or its video is deleted, or the life of the account",
         category="comments",
         hidden=("idempotency",),
+    ),
+)
+
+comment_like = Table(
+    "comment_like",
+    metadata,
+    Column("comment_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("video_id", String(32), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="account_id",
+        what="which comments a person likes",
+        why=("provide",),
+        keep_for="until the person takes the like back, or the life of the account",
+        category="likes_of_comments",
     ),
 )
 

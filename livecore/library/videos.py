@@ -18,9 +18,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.ids import new_id
+from livecore.library.comment_rows import drop_comments
 from livecore.library.copies import Copies
-from livecore.library.tables import VIDEO_PREFIX, video, video_comment, video_like, video_share, video_view
-from livecore.ports import Audience, Clock, Database, Directory, FeedEntry, Jobs, Principal, Relations, Storage, TakedownTarget
+from livecore.library.tables import (
+    VIDEO_PREFIX,
+    comment_like,
+    video,
+    video_comment,
+    video_like,
+    video_part,
+    video_share,
+    video_source,
+    video_view,
+)
+from livecore.ports import Audience, Clock, Database, Directory, Jobs, Principal, Relations, Storage, TakedownTarget
+from livecore.wording import tags_of
 
 log = structlog.get_logger("library")
 
@@ -34,7 +46,7 @@ Row = dict[str, Any]
 
 
 class Videos:
-    """Keeps the `TakedownPort` of kind "video", a `FeedSource` and an `Eraser`."""
+    """Keeps the `TakedownPort` of kind "video" and an `Eraser`."""
 
     def __init__(
         self, db: Database, clock: Clock, storage: Storage, jobs: Jobs, relations: Relations, directory: Directory, copies: Copies
@@ -87,6 +99,7 @@ class Videos:
             "live_id": live_id,
             "source": source,
             "title": title[:TITLE_LIMIT],
+            "tags": " ".join(tags_of(title[:TITLE_LIMIT])),
             "visibility": visibility,
             "allow_download": True,
             "status": "processing",
@@ -219,26 +232,6 @@ class Videos:
             rows = (await conn.execute(select(video).where(video.c.id.in_(video_ids)))).mappings()
             return {row["id"]: dict(row) for row in rows}
 
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
-    ) -> Sequence[FeedEntry]:
-        """See `ports.FeedSource`."""
-        query = select(video.c.id, video.c.owner_id, video.c.published_ms, video.c.visibility).where(
-            video.c.published_ms.is_not(None), video.c.status == "ready", video.c.disabled_reason.is_(None)
-        )
-        if owners is None:
-            query = query.where(video.c.visibility == "everyone")
-        else:
-            query = query.where(video.c.owner_id.in_(owners))
-        if hidden:
-            query = query.where(video.c.owner_id.not_in(hidden))
-        if before is not None:
-            query = query.where(_before(video.c.published_ms, before))
-        query = query.order_by(video.c.published_ms.desc(), video.c.id.desc()).limit(limit)
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).all()
-        return [FeedEntry("video", row.id, row.owner_id, row.published_ms, row.visibility) for row in rows]
-
     # -- changing and going
 
     async def change(self, me: Principal, video_id: str, version: int | None, changes: Mapping[str, Any]) -> Row:
@@ -261,7 +254,8 @@ class Videos:
             if version is not None and known != version:
                 raise errors.StaleTag()
             if changes:
-                await conn.execute(update(video).where(video.c.id == video_id).values(**changes, version=video.c.version + 1))
+                tags = {"tags": " ".join(tags_of(changes["title"]))} if "title" in changes else {}
+                await conn.execute(update(video).where(video.c.id == video_id).values(**changes, **tags, version=video.c.version + 1))
             if moment is not None:
                 await self._jobs.enqueue(conn, POSTER_JOB, {"video": video_id, "at_s": moment})
         return await self.row(video_id)
@@ -291,7 +285,7 @@ class Videos:
         return row
 
     async def _drop(self, conn: AsyncConnection, video_ids: Sequence[str]) -> None:
-        for table in (video_like, video_view, video_comment, video_share):
+        for table in (video_like, video_view, video_part, video_source, comment_like, video_comment, video_share):
             await conn.execute(delete(table).where(table.c.video_id.in_(video_ids)))
         await conn.execute(delete(video).where(video.c.id.in_(video_ids)))
 
@@ -304,11 +298,16 @@ class Videos:
             owned = [row.id for row in await conn.execute(select(video.c.id).where(video.c.owner_id == account_id))]
             if owned:
                 await self._drop(conn, owned)
-            for table, who, counter in ((video_like, "account_id", video.c.likes), (video_comment, "author_id", video.c.comments)):
-                acts = [row.video_id for row in await conn.execute(select(table.c.video_id).where(table.c[who] == account_id))]
-                for video_id in acts:
-                    await conn.execute(update(video).where(video.c.id == video_id, counter > 0).values({counter: counter - 1}))
-                await conn.execute(delete(table).where(table.c[who] == account_id))
+            for table, of, target in ((video_like, "video_id", video), (comment_like, "comment_id", video_comment)):
+                mine = table.c.account_id == account_id
+                acts = (await conn.execute(select(table.c[of]).where(mine))).scalars().all()
+                for acted_on in acts:
+                    counted = (target.c.id == acted_on, target.c.likes > 0)
+                    await conn.execute(update(target).where(*counted).values({target.c.likes: target.c.likes - 1}))
+                await conn.execute(delete(table).where(mine))
+            written = (await conn.execute(select(video_comment.c.id).where(video_comment.c.author_id == account_id))).scalars().all()
+            for start in range(0, len(written), 200):
+                await drop_comments(conn, written[start : start + 200])
 
     # -- takedown (ports.TakedownPort)
 

@@ -20,7 +20,6 @@ from livecore.ports import (
     Clock,
     Database,
     Directory,
-    FeedEntry,
     Limiter,
     LiveFacts,
     LiveRooms,
@@ -349,25 +348,6 @@ class Lives:
         await self.to_watch(account_id, live_id)
 
     # -- the feed's cards (ports.FeedSource)
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
-    ) -> Sequence[FeedEntry]:
-        query = select(live.c.id, live.c.owner_id, live.c.started_ms, live.c.visibility).where(
-            live.c.state == "live", live.c.disabled_reason.is_(None)
-        )
-        if owners is None:
-            query = query.where(live.c.visibility == "everyone")
-        else:
-            query = query.where(live.c.owner_id.in_(owners))
-        if hidden:
-            query = query.where(live.c.owner_id.not_in(hidden))
-        if before is not None:
-            at_ms, live_id = before
-            query = query.where(or_(live.c.started_ms < at_ms, and_(live.c.started_ms == at_ms, live.c.id < live_id)))
-        async with self._db.read() as conn:
-            rows = await conn.execute(query.order_by(live.c.started_ms.desc(), live.c.id.desc()).limit(limit))
-            return [FeedEntry("live", row.id, row.owner_id, row.started_ms, row.visibility) for row in rows]
-
     async def of(self, me: Principal, owner_id: str, limit: int) -> list[dict[str, Any]]:
         """An account's own lives, newest first."""
         query = select(live).where(live.c.owner_id == owner_id).order_by(live.c.created_ms.desc()).limit(limit)

@@ -101,9 +101,11 @@ class Raw:
 
 
 class Reply:
+    """`content`: a model, or on a hot path what `model_dump` of the declared one would give (tests compare the two)."""
+
     def __init__(
         self,
-        content: BaseModel | None = None,
+        content: BaseModel | Mapping[str, Any] | None = None,
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
@@ -451,9 +453,11 @@ class Endpoint:
                 return web.Response(status=304, headers=headers)
         if reply.content is None:
             return web.Response(status=204 if status == 200 else status, headers=headers)
-        return web.Response(
-            body=reply.content.model_dump_json(by_alias=True).encode(), status=status, headers=headers, content_type="application/json"
-        )
+        if isinstance(reply.content, BaseModel):
+            body = reply.content.model_dump_json(by_alias=True).encode()
+        else:
+            body = orjson.dumps(reply.content)
+        return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 def _none_match(header: str | None, etag: str) -> bool:

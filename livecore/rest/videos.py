@@ -5,7 +5,7 @@ is asked anew at each request all the same.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -66,6 +66,8 @@ class Video(Model):
     height: int
     size_bytes: int
     sha256: str | None
+    tags: list[str] = Field(description="Hashtags of the title, without the sign.")
+    who_can_comment: Audience | None = Field(description="Null: as the owner's setting says.")
     created_at: int
     published_at: int | None
     recorded_at: int | None
@@ -90,23 +92,8 @@ class VideoChange(Body):
     title: Title | None = None
     visibility: Audience | None = None
     allow_download: bool | None = None
+    who_can_comment: Audience | None = None
     poster_at_s: float | None = Field(default=None, ge=0, le=86_400, description="Take the poster from this moment.")
-
-
-class Comment(Model):
-    id: str
-    video: str
-    author: Author
-    text: str
-    created_at: int
-
-
-class CommentNew(Body):
-    text: str = Field(min_length=1, max_length=500)
-
-
-class ViewNew(Body):
-    seconds: float = Field(ge=0, le=86_400, description="Watched since the last report of this viewer.")
 
 
 class Counters(Model):
@@ -133,6 +120,10 @@ def author(card: PersonCard) -> Author:
     return Author(id=card.id, username=card.username, name=card.name, avatar=card.avatar)
 
 
+def author_fields(card: PersonCard) -> dict[str, Any]:
+    return {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
+
+
 async def video_models(call: Call, rows: Sequence[dict[str, Any]]) -> list[Video]:
     """Rows as their viewer sees them; those whose owner has no card any more are left out."""
     viewer = call.me.account_id
@@ -141,7 +132,12 @@ async def video_models(call: Call, rows: Sequence[dict[str, Any]]) -> list[Video
     return [_model(call, row, cards[row["owner_id"]], row["id"] in liked) for row in rows if row["owner_id"] in cards]
 
 
-def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) -> Video:
+def _model(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked: bool) -> Video:
+    return Video(**video_fields(call, row, card, is_liked))
+
+
+def video_fields(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked: bool) -> dict[str, Any]:
+    """What a `Video` says, as plain values: the feed draws many at once."""
     viewer = call.me.account_id
     path = f"/api/v1/videos/{row['id']}"
     is_owner = row["owner_id"] == viewer
@@ -150,40 +146,43 @@ def _model(call: Call, row: dict[str, Any], card: PersonCard, is_liked: bool) ->
     done = made.read(row)
     has_stills = bool(token and done.get("look", {}).get("sprites"))
     is_played = token and ("play" in done or "look" not in done or not done.get("renditions") or _plays_as_it_is(done))
-    return Video(
-        id=row["id"],
-        owner=author(card),
-        title=row["title"],
-        visibility=row["visibility"],
-        allow_download=row["allow_download"],
-        status="removed" if row["disabled_reason"] is not None else row["status"],
-        progress=row["progress"],
-        failure=row["failure"],
-        removed_reason=row["disabled_reason"] if is_owner else None,
-        live_id=row["live_id"],
-        media_type=row["media_type"],
-        duration_s=row["duration_ms"] / 1000,
-        width=row["width"],
-        height=row["height"],
-        size_bytes=row["size_bytes"],
-        sha256=row["sha256"],
-        created_at=row["created_ms"],
-        published_at=row["published_ms"],
-        recorded_at=row["recorded_ms"],
-        expires_at=row["expires_ms"],
-        views=row["views"],
-        likes=row["likes"],
-        comments=row["comments"],
-        shares=row["shares"],
-        liked=is_liked,
-        loudness_lufs=done.get("sound", {}).get("integrated_lufs"),
-        file=f"{path}/stream{token}" if is_played else None,
-        hls=f"{path}/index.m3u8{token}" if token and done.get("renditions") and row["status"] == "ready" else None,
-        poster=f"{path}/poster.jpg{token}" if token and row["poster_key"] else None,
-        preview=f"{path}/preview.webp{token}" if has_stills else None,
-        sprites=f"{path}/sprites.vtt{token}" if has_stills else None,
-        download=f"{path}/download{token}" if token and (row["allow_download"] or is_owner) else None,
-    )
+    return {
+        "kind": "video",
+        "id": row["id"],
+        "owner": author_fields(card),
+        "title": row["title"],
+        "visibility": row["visibility"],
+        "allow_download": row["allow_download"],
+        "status": "removed" if row["disabled_reason"] is not None else row["status"],
+        "progress": row["progress"],
+        "failure": row["failure"],
+        "removed_reason": row["disabled_reason"] if is_owner else None,
+        "live_id": row["live_id"],
+        "media_type": row["media_type"],
+        "duration_s": row["duration_ms"] / 1000,
+        "width": row["width"],
+        "height": row["height"],
+        "size_bytes": row["size_bytes"],
+        "sha256": row["sha256"],
+        "tags": row["tags"].split(),
+        "who_can_comment": row["who_can_comment"],
+        "created_at": row["created_ms"],
+        "published_at": row["published_ms"],
+        "recorded_at": row["recorded_ms"],
+        "expires_at": row["expires_ms"],
+        "views": row["views"],
+        "likes": row["likes"],
+        "comments": row["comments"],
+        "shares": row["shares"],
+        "liked": is_liked,
+        "loudness_lufs": done.get("sound", {}).get("integrated_lufs"),
+        "file": f"{path}/stream{token}" if is_played else None,
+        "hls": f"{path}/index.m3u8{token}" if token and done.get("renditions") and row["status"] == "ready" else None,
+        "poster": f"{path}/poster.jpg{token}" if token and row["poster_key"] else None,
+        "preview": f"{path}/preview.webp{token}" if has_stills else None,
+        "sprites": f"{path}/sprites.vtt{token}" if has_stills else None,
+        "download": f"{path}/download{token}" if token and (row["allow_download"] or is_owner) else None,
+    }
 
 
 def _plays_as_it_is(done: made.Made) -> bool:
@@ -348,60 +347,17 @@ async def poster(call: Call) -> web.StreamResponse:
 # -- what people do with it
 
 
-def _counters(row: dict[str, Any]) -> Counters:
+def counters(row: dict[str, Any]) -> Counters:
     return Counters(views=row["views"], likes=row["likes"], comments=row["comments"], shares=row["shares"])
-
-
-@routes.post("/api/v1/videos/{id}/views", body=ViewNew, ok=(201, Counters), errors=(451,), rate="view_per_account", idempotent=True)
-async def view(call: Call, body: ViewNew) -> Reply:
-    """Tell that a part was watched."""
-    return Reply(_counters(await call.app.reactions.view(call.me, call.path["id"], body.seconds)), status=201)
 
 
 @routes.put("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
 async def like(call: Call) -> Reply:
     """Like a video; again changes nothing."""
-    return Reply(_counters(await call.app.reactions.like(call.me, call.path["id"])))
+    return Reply(counters(await call.app.reactions.like(call.me, call.path["id"])))
 
 
 @routes.delete("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
 async def unlike(call: Call) -> Reply:
     """Take a like back; again changes nothing."""
-    return Reply(_counters(await call.app.reactions.unlike(call.me, call.path["id"])))
-
-
-async def _comments(call: Call, rows: Sequence[dict[str, Any]]) -> list[Comment]:
-    cards = await call.app.directory.cards(call.me.account_id, {row["author_id"] for row in rows})
-    return [
-        Comment(id=row["id"], video=row["video_id"], author=author(cards[row["author_id"]]), text=row["text"], created_at=row["created_ms"])
-        for row in rows
-        if row["author_id"] in cards
-    ]
-
-
-@routes.get("/api/v1/videos/{id}/comments", params=ListParams, ok=(200, Page[Comment]), errors=(451,))
-async def list_comments(call: Call) -> Reply:
-    """Comments, newest first."""
-    video_id, limit = call.path["id"], call.params.limit
-    kind = f"comments:{video_id}"
-    before = None if call.params.cursor is None else str(cursors.decode_cursor(call.app.keys, kind, call.params.cursor)[0])
-    rows = await call.app.reactions.comments(call.me, video_id, limit, before)
-    cursor = cursors.encode_cursor(call.app.keys, kind, [rows[-1]["id"]]) if len(rows) == limit else None
-    return Reply(Page[Comment](items=await _comments(call, rows), next_cursor=cursor))
-
-
-@routes.post("/api/v1/videos/{id}/comments", body=CommentNew, ok=(201, Comment), errors=(451,), idempotent=True)
-async def comment(call: Call, body: CommentNew) -> Reply:
-    """Write a comment."""
-    row = await call.app.reactions.comment(call.me, call.path["id"], body.text, call.idempotency_key)
-    models = await _comments(call, [row])
-    if not models:
-        raise errors.NotFound("There is no such comment.")
-    return Reply(models[0], status=201)
-
-
-@routes.delete("/api/v1/videos/{id}/comments/{comment_id}", ok=(204, None), errors=(403, 451))
-async def uncomment(call: Call) -> Reply:
-    """Delete a comment: its author, or the video's owner."""
-    await call.app.reactions.uncomment(call.me, call.path["id"], call.path["comment_id"])
-    return Reply(None, status=204)
+    return Reply(counters(await call.app.reactions.unlike(call.me, call.path["id"])))

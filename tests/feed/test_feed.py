@@ -1,5 +1,6 @@
 """The feed and posts over HTTP."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import insert
 
 from livecore.feed.service import Feed
 from livecore.ids import new_id
+from livecore.library.feed_source import VideoFeed
 from livecore.library.tables import video
 from livecore.ports import FeedEntry, Principal, TakedownTarget
 from tests.library.recorded import keep
@@ -117,28 +119,33 @@ class Lives:
     """A source of items that were not stored: the port's promise in a few lines."""
 
     def __init__(self, entries: list[tuple[int, str, str]]) -> None:
-        self.entries = [FeedEntry("live", i, owner, at, "everyone") for at, i, owner in sorted(entries, reverse=True)]
+        self.there = [FeedEntry("live", i, owner, at, "everyone") for at, i, owner in sorted(entries, reverse=True)]
 
-    async def newest(
-        self, viewer: Principal, owners: frozenset[str] | None, hidden: frozenset[str], before: tuple[int, str] | None, limit: int
-    ) -> list[FeedEntry]:
-        return [entry for entry in self.entries if before is None or (entry.at_ms, entry.id) < before][:limit]
+    kind = "live"
+
+    async def newest(self, owners: frozenset[str] | None, before: tuple[int, str], limit: int, *, after_ms: int = 0) -> list[FeedEntry]:
+        return [entry for entry in self.there if (entry.at_ms, entry.id) < before and entry.at_ms >= after_ms][:limit]
+
+    async def entries(self, ids: Sequence[str]) -> list[FeedEntry]:
+        return [entry for entry in self.there if entry.id in ids]
 
 
 async def test_lives_and_videos_come_in_one_order_of_time(server: Server) -> None:
     anna, ben = await server.person("anna"), await server.person("ben")
     videos = await seed(server, anna, 9)
     now_ms = server.app.clock.at_ms()
-    lives = [(now_ms + 50, "f" * 32, anna.id), (now_ms - 8, "a" * 32, ben.id), (now_ms - 90_000, "0" * 32, anna.id)]
-    feed = Feed(server.app.relations, server.app.directory, [server.app.videos, Lives(lives)])
+    lives = [(now_ms - 5, "f" * 32, anna.id), (now_ms - 8, "a" * 32, ben.id), (now_ms - 90_000, "0" * 32, anna.id)]
+    app = server.app
+    sources = [VideoFeed(app.db), Lives(lives)]
+    feed = Feed(app.relations, app.directory, app.follows, app.choices, app.views, app.clock, sources, ranked=False)
     me = Principal(ben.id, "ben", "s", "d")
     seen: list[FeedEntry] = []
-    before = None
+    place = None
     while True:
-        page = await feed.page(me, "discover", 2, before)
+        page = await feed.page(me, "discover", 2, place)
         seen += page.entries
-        before = page.next
-        if before is None:
+        place = page.next
+        if place is None:
             break
     assert [(entry.at_ms, entry.id) for entry in seen] == sorted(((entry.at_ms, entry.id) for entry in seen), reverse=True)
     assert sorted(entry.id for entry in seen) == sorted(videos + [live[1] for live in lives])

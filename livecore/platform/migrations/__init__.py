@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.errors import ConfigError
 from livecore.platform.database import SqlDatabase
+from livecore.platform.migrations import full_text
 
 log = structlog.get_logger("migrations")
 
@@ -72,9 +73,15 @@ def _migrate(connection: Connection, metadata: MetaData) -> None:
         command.upgrade(config, "head")
 
 
+def is_described(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether the metadata speak of it: the parts of the full-text index are the database's own."""
+    return not (name is not None and kind in ("table", "index") and name.startswith(full_text.NAMES))
+
+
 def difference(connection: Connection, metadata: MetaData) -> list[object]:
     """What a new migration would change: empty when the database is as the metadata say."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    options = {"compare_type": True, "compare_server_default": True, "include_name": is_described}
+    context = MigrationContext.configure(connection, opts=options)
     return list(compare_metadata(context, metadata))
 
 

@@ -3,6 +3,8 @@
 from alembic import context
 from alembic.operations.ops import CreateTableOp, DropTableOp, MigrationScript, OpContainer
 
+from livecore.platform.migrations import is_described
+
 
 def _forget_info(container: OpContainer) -> None:
     """The data map's declarations belong to the tables of today, not to the steps that led there."""
@@ -29,6 +31,7 @@ context.configure(
     target_metadata=config.attributes["metadata"],
     compare_type=True,
     compare_server_default=True,
+    include_name=is_described,
     # SQLite alters a table by copying it.
     render_as_batch=connection.dialect.name == "sqlite",
     process_revision_directives=_process,

@@ -1,0 +1,145 @@
+"""Finding posts and videos by their words, and tags by their beginnings: SQLite FTS5 or PostgreSQL's full text.
+
+Newest first, by the number that an entry got when it came: a word that a million posts hold costs no more than a rare one. The
+query leaves out what is not for the viewer; what it finds is checked again as an item of the feed, from what is stored now.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Integer, String, bindparam, text
+
+from livecore.among import members
+from livecore.feed.service import Feed, FeedPage
+from livecore.ports import Database, Principal, Relations
+from livecore.wording import normal_tag
+
+Kind = Literal["all", "post", "video"]
+
+WORDS_LIMIT = 8
+# Entries looked at for one page when most of them are not for the viewer; the page is then short, not the search.
+ROUNDS_LIMIT = 4
+TAG_ENTRIES = 300
+TAGS_LIMIT = 20
+
+_OPEN = """
+    entry.is_open AND (entry.visibility = 'everyone' OR entry.owner_id = :me OR entry.owner_id IN ({near}))
+    AND entry.owner_id NOT IN ({hidden}) AND (:kind = 'all' OR entry.kind = :kind) AND entry.n < :below
+"""
+_SQLITE = """
+SELECT entry.n, entry.kind, entry.content_id, entry.tags FROM search_fts JOIN search_entry AS entry ON entry.n = search_fts.rowid
+WHERE search_fts MATCH :query AND search_fts.rowid < :below AND {open} ORDER BY search_fts.rowid DESC LIMIT :limit
+"""
+_POSTGRESQL = """
+SELECT entry.n, entry.kind, entry.content_id, entry.tags FROM search_entry AS entry
+WHERE (setweight(to_tsvector('simple', tags), 'A') || setweight(to_tsvector('simple', text), 'B')) @@ CAST(:query AS tsquery)
+AND {open} ORDER BY entry.n DESC LIMIT :limit
+"""
+_JSON_SET = "SELECT value FROM json_each(:{name})"
+_ARRAY_SET = "SELECT unnest(CAST(:{name} AS text[]))"
+TOP = 1 << 60
+
+
+@dataclass(frozen=True)
+class Found:
+    """`page.next` is not used; `below` continues the search, None at the end."""
+
+    page: FeedPage
+    below: int | None
+
+
+def words_of(query: str) -> list[str]:
+    """What is looked for: letters and digits of the query in words, the whole query's last one as a beginning."""
+    folded = unicodedata.normalize("NFKC", query).casefold()
+    parts = "".join(letter if letter.isalnum() else " " for letter in folded).split()
+    return parts[:WORDS_LIMIT]
+
+
+def fts5_query(words: Sequence[str], *, tags: bool = False) -> str:
+    """Every word, the last one as a beginning. Quoted, so that nothing of a query is read as an operator."""
+    quoted = [f'"{word}"' for word in words]
+    quoted[-1] += "*"
+    joined = " AND ".join(quoted)
+    return f"tags : ({joined})" if tags else joined
+
+
+def tsquery(words: Sequence[str], *, tags: bool = False) -> str:
+    weight = "A" if tags else ""
+    parts = [f"'{word}':{weight}" if weight else f"'{word}'" for word in words]
+    parts[-1] = f"'{words[-1]}':*{weight}"
+    return " & ".join(parts)
+
+
+class Search:
+    def __init__(self, db: Database, relations: Relations, feed: Feed) -> None:
+        self._db = db
+        self._relations = relations
+        self._feed = feed
+        is_sqlite = db.dialect == "sqlite"
+        a_set = _JSON_SET if is_sqlite else _ARRAY_SET
+        condition = _OPEN.format(near=a_set.format(name="near"), hidden=a_set.format(name="hidden"))
+        query = (_SQLITE if is_sqlite else _POSTGRESQL).format(open=condition)
+        plain = [bindparam(name, type_=String) for name in ("query", "me", "kind")] + [
+            bindparam(name, type_=Integer if is_sqlite else None) for name in ("below", "limit")
+        ]
+        self._query = text(query).bindparams(*plain)
+
+    async def _entries(self, me: str, query: str, kind: Kind, below: int, limit: int) -> Sequence[Any]:
+        hidden = await self._relations.blocked_either_way(me)
+        friends = await self._relations.friends_of(me)
+        given = {
+            "query": query,
+            "me": me,
+            "kind": kind,
+            "below": below,
+            "limit": limit,
+            "near": members(self._db.dialect, friends),
+            "hidden": members(self._db.dialect, hidden),
+        }
+        # One step of a full-text query may be long, and cannot be stopped: never on the loop.
+        async with self._db.read(slow=True) as conn:
+            return (await conn.execute(self._query, given)).all()
+
+    async def content(self, viewer: Principal, text: str, kind: Kind, limit: int, below: int | None) -> Found:
+        """Posts and videos that hold every word of `text`, newest first. `#tag` alone finds what carries that very tag."""
+        words = words_of(text)
+        tag = normal_tag(text.strip()) if text.strip().startswith("#") else None
+        if not words:
+            return Found(FeedPage([], {}, None), None)
+        if tag is not None:
+            query = fts5_query(words, tags=True) if self._db.dialect == "sqlite" else tsquery(words, tags=True)
+        else:
+            query = fts5_query(words) if self._db.dialect == "sqlite" else tsquery(words)
+        position = TOP if below is None else below
+        found: list[Any] = []
+        cards: dict[str, Any] = {}
+        for _ in range(ROUNDS_LIMIT):
+            rows = await self._entries(viewer.account_id, query, kind, position, limit)
+            fitting = [row for row in rows if tag is None or tag in row.tags.split()]
+            page = await self._feed.seen_now(viewer, [(row.kind, row.content_id) for row in fitting])
+            cards |= page.cards
+            room = limit - len(found)
+            found += page.entries[:room]
+            if len(page.entries) > room or (len(page.entries) == room and len(rows) == limit):
+                last = found[-1].id
+                return Found(FeedPage(found, cards, None), next(row.n for row in rows if row.content_id == last))
+            if len(rows) < limit:
+                return Found(FeedPage(found, cards, None), None)
+            position = rows[-1].n
+        return Found(FeedPage(found, cards, None), position)
+
+    async def tags(self, viewer: Principal, beginning: str, limit: int) -> list[tuple[str, int]]:
+        """Tags that begin so, in what the viewer may see lately, with how often; most often first."""
+        tag = normal_tag(beginning.strip())
+        if tag is None:
+            return []
+        words = words_of(tag)
+        query = fts5_query(words, tags=True) if self._db.dialect == "sqlite" else tsquery(words, tags=True)
+        counts: dict[str, int] = {}
+        for row in await self._entries(viewer.account_id, query, "all", TOP, TAG_ENTRIES):
+            for each in row.tags.split():
+                if each.startswith(tag):
+                    counts[each] = counts.get(each, 0) + 1
+        return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:limit]
