@@ -148,6 +148,7 @@ def test_the_store(tmp_path: Path) -> None:
         (("chat", "--scenario", "plain", "--url", "http://127.0.0.1:9", "--members", "2"), 1, "connection 1 of 2"),
         (("chat", "--members", "1000000"), 2, "members"),
         (("chat", "--rate", "a,b"), 2, "rate"),
+        (("chat", "--versus-node", "--scenario", "direct"), 2, "--versus-node"),
         (("live", "--whip", "http://127.0.0.1:9/whip"), 2, "belong"),
         (("live", "--viewers", "0"), 2, "viewers"),
     ],

@@ -162,3 +162,36 @@ async def test_a_process_without_readers_reads_nothing(two: Callable[[], Corouti
     assert bodies((await synced(b, talk))["messages"]) == [f"m{number}" for number in range(5)]
     await say(a, talk, "now")
     await hears(b, "now")
+
+
+async def test_a_live_is_one_room_on_both_processes(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+    first, second = await two()
+    host, ben, carl = await friends(first, "host", "ben", "carl")
+    live = (await host.post("/api/v1/lives", {"title": "Evening", "visibility": "everyone", "record": False})).json["id"]
+    h, b, c = await host.connect(), await on(second, ben).connect(), await on(second, carl).connect()
+    for listener in (h, b, c):
+        assert (await listener.call("live:join", {"live": live}))["ok"]
+
+    async def say_line(listener: Any, body: str) -> None:
+        assert (await listener.call("live:say", {"live": live, "body": body}))["ok"]
+
+    def lines(listener: Any) -> list[str]:
+        return [line["body"] for line in listener.heard("live:message")]
+
+    for number in range(5):
+        await say_line(h, f"h{number}")
+    await until(lambda: lines(b) == [f"h{number}" for number in range(5)] == lines(c), "the host's lines, in order")
+    assert (await h.call("live:friends", {"live": live}))["data"] == {"users": ["ben", "carl"]}
+    await until(lambda: h.heard("live:viewers") and h.heard("live:viewers")[-1]["viewers"] == 2, "both viewers to be counted")
+    # What is kept in memory on one process falls with the change on the other.
+    on(first, host)
+    assert (await host.post(f"/api/v1/lives/{live}/restrictions", {"username": "ben", "kind": "muted", "on": True})).status == 204
+
+    async def is_muted() -> bool:
+        answer = await b.call("live:say", {"live": live, "body": "psst"})
+        return not answer["ok"] and answer["error"]["type"] == "/problems/muted"
+
+    await until(is_muted, "the mute to hold on the other process", patience_s=2.0)
+    assert (await on(first, carl).put("/api/v1/blocks/ben")).status < 300
+    await say_line(h, "to both")
+    await until(lambda: lines(b)[-1] == "to both" == lines(c)[-1], "a line for both")

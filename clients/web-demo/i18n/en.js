@@ -264,7 +264,7 @@ export const en = {
     say: "Say something",
     send: "Send",
     react: "Send a reaction",
-    watching: (count) => `${count} watching`,
+    watching: (count, friends = [], more = 0) => `${count} watching${friends.length ? `, with ${friends.join(", ")}` : ""}${more > 0 ? ` and ${many(more, "friend", "friends")} more` : ""}`,
     connecting: "Connecting",
     waitingForHost: "Waiting for the host",
     comingBack: "The connection was lost. Coming back",

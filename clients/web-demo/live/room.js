@@ -10,6 +10,9 @@ import { floats } from "./floats.js";
 
 // Older lines leave the page: nobody scrolls back an hour, and the page stays light.
 const LINES_KEPT = 200;
+// Who of one's friends watches is asked when the count moves, no more often than this, and this many are named.
+const FRIENDS_EVERY_MS = 10_000;
+const FRIENDS_NAMED = 3;
 const REACTIONS = ["❤️", "👏", "😂", "🔥"];
 
 /**
@@ -36,9 +39,23 @@ export function room(live, { life, onviewers, onended, onpublications, extra = [
     while (lines.children.length > LINES_KEPT) lines.firstElementChild.remove();
     if (low) lines.scrollTop = lines.scrollHeight;
   };
+  let watching = 0;
+  let friends = [];
+  let asked = -Infinity;
+  const showCount = () => {
+    count.textContent = t.live.watching(shortNumber(watching), friends.slice(0, FRIENDS_NAMED), friends.length - FRIENDS_NAMED);
+  };
+  const askFriends = async () => {
+    if (performance.now() - asked < FRIENDS_EVERY_MS) return;
+    asked = performance.now();
+    friends = (await emit("live:friends", { live: live.id })).users;
+    showCount();
+  };
   const viewers = (number) => {
-    count.textContent = t.live.watching(shortNumber(number));
+    watching = number;
+    showCount();
     onviewers?.(number);
+    askFriends().catch(() => null);
   };
 
   async function join() {

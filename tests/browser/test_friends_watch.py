@@ -1,0 +1,26 @@
+"""Who of one's friends watches the same live stands beside the count."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, PHONE, Size
+from tests.conftest import StartProgram
+from tests.flows.broadcast import Broadcast
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (DESKTOP, True)], ids=["phone light", "desktop dark"])
+async def test_friends_who_watch_are_named(program: StartProgram, visitor: NewVisitor, size: Size, dark: bool) -> None:
+    serving = await program()
+    host, ben = await serving.person("host"), await serving.person("ben")
+    anna = await visitor(serving, "anna", size=size, dark=dark)
+    await serving.befriend(await anna.arrive(), ben)
+    broadcast = await Broadcast(host).start()
+    friend = await ben.connect()
+    assert (await friend.call("live:join", {"live": broadcast.id}))["ok"]
+    await anna.go(f"/watch/{broadcast.id}")
+    await expect(anna.page.get_by_text("watching, with ben")).to_be_attached()
+    await anna.picture("watch-with-a-friend")
+    await friend.close()
+    await anna.go("/")
+    await broadcast.end()
