@@ -621,8 +621,9 @@ class Notifier(Protocol):
 
 
 class MissedNotices(Protocol):
-    async def missed(self, account_id: str) -> Sequence[Mapping[str, Any]]:
-        """Notices that must reach the person and are unread, oldest first, as the event `notice` tells them."""
+    async def missed(self, account_ids: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """By account, for those that have any: notices that must reach the person and are unread, oldest first, as the event `notice`
+        tells them."""
 
 
 class Audit(Protocol):

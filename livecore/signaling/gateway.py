@@ -36,6 +36,9 @@ EVENTS: dict[str, ClientEvent] = (
 INBOX_LIMIT = 512
 # Seldom against the days after which a device counts as idle.
 SEEN_EVERY_S = 600.0
+# Those who connect within this are asked for in the store together: a storm of reconnects is some queries, not thousands.
+MISSED_AFTER_S = 0.05
+MISSED_CHUNK = 500
 # The words of the transport for an end that nobody meant.
 _CUT_OFF = ("transport close", "transport error", "ping timeout")
 # A frame holds one event: a message with its attachments, or the places of a large sync.
@@ -76,6 +79,7 @@ class Gateway:
         self.draining = False
         self._seen_at: dict[str, float] = {}  # device → loop time at which the store was last told
         self._keeping: asyncio.Task[None] | None = None
+        self._arrived: list[Connection] = []  # for whom the store is yet to be asked what they missed
         self._waiting: dict[str, Connection] = {}  # admitted, CONNECT not yet answered
         self._comeback = Comeback(services, self._registry.recovery) if self._registry.recovery is not None else None
         self._counters: dict[tuple[str, str], Any] = {}
@@ -164,15 +168,23 @@ class Gateway:
         await self._services.presence.came(link.sid, connection.principal)
         for one in await self._services.presence.subscribe(link.sid, connection.principal, watched) if watched else ():
             self._registry.to_connection(link.sid, "presence:update", one)
-        self._spawn(self._tell_missed(connection))
+        self._arrived.append(connection)
+        if len(self._arrived) == 1:
+            asyncio.get_running_loop().call_later(MISSED_AFTER_S, lambda: self._spawn(self._tell_missed()))
 
-    async def _tell_missed(self, connection: Connection) -> None:
+    async def _tell_missed(self) -> None:
         """What must reach a person, and came while they were away; again at each connect until it is read."""
-        try:
-            for notice in await self._services.missed.missed(connection.principal.account_id):
-                connection.link.send(Encoded("notice", notice))
-        except errors.Unavailable:
-            log.warning("the store was away at a connect")
+        arrived, self._arrived = self._arrived, []
+        for start in range(0, len(arrived), MISSED_CHUNK):
+            part = arrived[start : start + MISSED_CHUNK]
+            try:
+                missed = await self._services.missed.missed(sorted({one.principal.account_id for one in part}))
+            except errors.Unavailable:
+                log.warning("the store was away at a connect")
+                return
+            for connection in part:
+                for notice in missed.get(connection.principal.account_id, ()):
+                    connection.link.send(Encoded("notice", notice))
 
     async def gone(self, sid: str, reason: str) -> None:
         if self._waiting.pop(sid, None) is not None and self._comeback is not None:

@@ -61,12 +61,17 @@ class Notices:
             rows = (await conn.execute(query.order_by(notice.c.id.desc()).limit(limit))).all()
         return [Notice(row.id, row.kind, row.data, row.created_ms, row.read_ms) for row in rows]
 
-    async def missed(self, account_id: str) -> Sequence[Mapping[str, Any]]:
+    async def missed(self, account_ids: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Keeps `ports.MissedNotices`."""
-        query = select(notice).where(notice.c.account_id == account_id, notice.c.read_ms.is_(None), notice.c.kind.in_(INSISTENT))
+        mine = notice.c.account_id.in_(account_ids)
+        query = select(notice).where(mine, notice.c.read_ms.is_(None), notice.c.kind.in_(INSISTENT)).order_by(notice.c.id.desc())
+        found: dict[str, list[Mapping[str, Any]]] = {}
         async with self._db.read() as conn:
-            rows = (await conn.execute(query.order_by(notice.c.id.desc()).limit(MISSED_LIMIT))).all()
-        return [event_of(Notice(row.id, row.kind, row.data, row.created_ms, None)) for row in reversed(rows)]
+            for row in await conn.execute(query.limit(MISSED_LIMIT * len(account_ids))):
+                told = found.setdefault(row.account_id, [])
+                if len(told) < MISSED_LIMIT:
+                    told.append(event_of(Notice(row.id, row.kind, row.data, row.created_ms, None)))
+        return {account_id: told[::-1] for account_id, told in found.items()}
 
     async def unread_count(self, account_id: str) -> int:
         async with self._db.read() as conn:
