@@ -9,7 +9,7 @@ ARGS ?=
 # Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
 JOBS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: setup setup-dev run test test-deep check bench bench-peers pictures migration clean
+.PHONY: setup setup-dev run test test-deep check bench bench-peers bench-peers-chat bench-peers-live pictures migration clean
 
 setup: $(VENV)/.run-done $(VENV)/.native-done $(DEMO)/node_modules/.done
 
@@ -70,8 +70,16 @@ bench: setup-dev
 
 # livecore and Node's Socket.IO server by turns, with one tool in one run.
 PEER_SOCKETIO := bench/peers/socketio
-bench-peers: setup-dev $(PEER_SOCKETIO)/node_modules/.done
+bench-peers: bench-peers-chat bench-peers-live
+
+bench-peers-chat: setup-dev $(PEER_SOCKETIO)/node_modules/.done
 	@$(BIN)/livecore bench chat --versus-node --members 2,100,1000,10000 --rate 20 --json bench/results/chat-peers.json $(ARGS)
+
+# Janus from the distribution's package, which stands in for the media servers that are built from source.
+bench-peers-live: setup-dev
+	@command -v janus >/dev/null 2>&1 || { echo "Installing janus …"; apt-get install -y -q janus >/dev/null 2>&1; } || \
+	  { echo "It needs Janus: apt-get install janus"; exit 1; }
+	@$(BIN)/livecore bench peers --json bench/results/live-peers.json $(ARGS)
 
 $(PEER_SOCKETIO)/node_modules/.done: $(PEER_SOCKETIO)/package-lock.json | $(BIN)/python
 	@cd $(PEER_SOCKETIO) && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts

@@ -193,6 +193,32 @@ def live_command(
     _measure(lambda screen: live.run(options, screen), live.COLUMNS, json, plot, live.PLOT)
 
 
+@bench.command("peers")
+def peers_command(
+    viewers: Annotated[str, typer.Option(help="viewers of each point, comma-separated")] = "100",
+    packets: Annotated[int, typer.Option(min=1, max=64, help="packets a picture")] = 5,
+    audio: Annotated[bool, typer.Option(help="Opus beside the pictures, 50 packets a second")] = True,
+    seconds: Seconds = 5.0,
+    joins_at_once: Annotated[int, typer.Option(min=1, max=256, help="viewers that join at the same time")] = 4,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Live media: livecore, livecore in pure Python, and Janus, one after the other by the same tool."""
+    _needed()
+    from bench import live, live_peers
+
+    options = live.LiveOptions(
+        viewers=[int(count) for count in numbers(viewers, 1, VIEWERS_LIMIT, "viewers")],
+        packets_per_picture=packets,
+        audio=audio,
+        seconds=seconds,
+        joins_at_once=joins_at_once,
+        pin=pin,
+    )
+    _measure(lambda screen: live_peers.run(options, screen), live.COLUMNS, json, plot, live.PLOT)
+
+
 @bench.command("store")
 def store_command(
     database: Annotated[str, typer.Option(help="postgresql://… of an empty database; empty is SQLite in a temporary directory")] = "",

@@ -25,6 +25,7 @@ JOIN_TIMEOUT_S = 0.5
 # Packets of the joining's key pictures are let pass before counting.
 SETTLE_S = 0.5
 COLUMNS: list[Column] = [
+    ("server", "server", 0),
     ("viewers", "viewers", 0),
     ("codec", "codec", 0),
     ("packets_per_picture", "packets a picture", 0),
@@ -37,10 +38,11 @@ COLUMNS: list[Column] = [
     ("delay.p95_ms", "forwarding p95 ms", 2),
     ("delay.p99_ms", "forwarding p99 ms", 2),
     ("join.p50_ms", "join p50 ms", 1),
-    ("join.p95_ms", "join p95 ms", 1),
+    ("join.p99_ms", "join p99 ms", 1),
     ("request.p50_ms", "of it the request p50 ms", 1),
     ("connect.p50_ms", "of it ICE and DTLS p50 ms", 1),
     ("joins_per_cpu_s", "joins per CPU-s", 0),
+    ("joins_per_media_cpu_s", "of it the media worker's", 0),
     ("kb_per_viewer", "KB/viewer", 1),
     ("load_share", "load's CPU", 2),
 ]
@@ -53,7 +55,10 @@ PLOT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """`whip`, `whep`: addresses of another server's, with `token` if it asks for one; empty starts a livecore."""
+    """`whip`, `whep`: addresses of another server's, with `token` if it asks for one; empty starts a livecore.
+
+    `rtp`: (host, audio port, video port) of one that takes plain RTP in place of WHIP.
+    """
 
     whip: str = ""
     whep: str = ""
@@ -70,6 +75,8 @@ class LiveOptions:
     loads: int = 1
     pin: bool = True
     native: str = "auto"
+    rtp: tuple[str, int, int] | None = None
+    name: str = "livecore"
 
 
 @dataclass
@@ -86,8 +93,8 @@ class _Live:
 
 @contextlib.asynccontextmanager
 async def _live(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncIterator[_Live]:
-    if options.whip:
-        for url in (options.whip, options.whep):
+    if options.whep:
+        for url in filter(None, (options.whip, options.whep)):
             loopback.check_url(url)
         server = Server(options.whep, [options.pid] if options.pid else [])
         yield _Live(server, options.whip, options.whep, options.token, [options.token], "")
@@ -120,6 +127,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
             "audio": options.audio,
             "packet_bytes": options.packet_bytes,
             "rate": options.rate,
+            "rtp": options.rtp,
         }
         with screen.stage("publishing", 1) as advance:
             await publishers[0].do("publish", publish, 30.0)
@@ -136,10 +144,11 @@ async def _point(
     options: LiveOptions, live: _Live, publisher: LoadProcess, loads: list[LoadProcess], viewers: int, screen: Screen
 ) -> dict[str, Any]:
     result: dict[str, Any] = {
+        "server": options.name,
         "viewers": viewers,
         "codec": options.codec,
         "packets_per_picture": options.packets_per_picture,
-        "label": f"{viewers} viewers\n{options.packets_per_picture} a picture",
+        "label": f"{options.name}\n{viewers} viewers\n{options.packets_per_picture} a picture",
     }
     result |= await _join(options, live, loads, viewers, screen)
     jobs = [{"seconds": options.seconds}] * len(loads)
@@ -192,6 +201,7 @@ async def _join(options: LiveOptions, live: _Live, loads: list[LoadProcess], vie
     if live.server.pids:
         # Forwarding to those who already joined is in it: the more viewers, the lower this figure reads.
         result["joins_per_cpu_s"] = ratio(viewers, after.cpu_s() - before.cpu_s())
+        result["joins_per_media_cpu_s"] = ratio(viewers, after.cpu_s(live.media) - before.cpu_s(live.media))
         result["kb_per_viewer"] = round((after.rss_bytes(live.media) - before.rss_bytes(live.media)) / 1024 / viewers, 1)
     return result
 

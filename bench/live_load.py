@@ -11,11 +11,12 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from bench import rtp_source
+from bench import janus, rtp_source
 from bench.latency import Latencies
 from bench.load import Handler, LoadFailed, Progress
 from bench.rtcpeer import RtcPeer
 from livecore.media import rtcp, stun
+from livecore.media.packet import HEADER
 from livecore.media.transport import Certificate, generate_certificate
 
 JOIN_TIMEOUT_S = 15.0
@@ -24,6 +25,7 @@ RETRY_S = 0.1
 REPORT_S = 1.0
 # At the most this often a key picture, whatever is asked: an encoder would not do more either.
 KEY_INTERVAL_S = 0.05
+PLAIN_KEY_INTERVAL_S = 1.0
 _SO_TIMESTAMPNS = 35
 _TIMESTAMP = struct.Struct("qq")
 _DRAIN_LIMIT = 128
@@ -54,7 +56,7 @@ class Viewer(Peer):
     """
 
     def __init__(self, certificate: Certificate, delays: Latencies | None) -> None:
-        super().__init__(open_packets=False, certificate=certificate)
+        super().__init__(open_packets=False, certificate=certificate, local=("0.0.0.0", 0))
         self.first_at = 0.0
         self.first = asyncio.Event()
         self.expected = 0
@@ -286,12 +288,35 @@ class LiveLoad:
         return {}
 
 
+class PlainPeer:
+    """Sends RTP as it is to a server that takes it so (an encoder's output): one port for sound, one for pictures."""
+
+    def __init__(self, host: str, audio_port: int, video_port: int) -> None:
+        self.closed = asyncio.Event()
+        self.ssrcs = {"audio": 1, "video": 2}
+        self._types = {"audio": janus.AUDIO_TYPE, "video": janus.VIDEO_TYPE}
+        self._targets = {"audio": (host, audio_port), "video": (host, video_port)}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send_rtp(
+        self, kind: str, sequence: int, timestamp: int, payload: bytes, *, marker: bool = False, transport_sequence: int | None = None
+    ) -> None:
+        header = HEADER.pack(0x80, self._types[kind] | marker << 7, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, self.ssrcs[kind])
+        self._socket.sendto(header + payload, self._targets[kind])
+
+    def send_rtcp(self, _packet: bytes) -> None:
+        """Such a server has no port for it here."""
+
+    def close(self) -> None:
+        self.closed.set()
+        self._socket.close()
+
+
 class Publisher:
     """Sends pictures and sound at their times until it is stopped, and a key picture when one is asked for."""
 
     def __init__(self, given: dict[str, Any], certificate: Certificate) -> None:
-        self.peer = Peer(certificate=certificate)
-        self.peer.on_rtcp = self._on_rtcp
+        self.peer: Peer | PlainPeer = PlainPeer(*given["rtp"]) if given["rtp"] else Peer(certificate=certificate)
         self.packets = 0
         self.key_requests = 0
         self.late = 0
@@ -307,16 +332,21 @@ class Publisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        offer = self.peer.offer_to_publish(self._given["codec"], audio=self._given["audio"])
-        async with aiohttp.ClientSession() as http:
-            answer, _session = await exchange(http, self._given["url"], offer, self._given["token"])
-        self.peer.accept(answer)
-        if self.peer.answered is None or self.peer.answered.address is None or "video" not in self.peer.answered.payload_types:
-            raise LoadFailed("the answer to the publisher has no candidate or refuses the video")
-        await self.peer.connect(JOIN_TIMEOUT_S)
+        if isinstance(self.peer, Peer):
+            await self._connect(self.peer)
         self._tasks = [asyncio.create_task(work) for work in (self._pictures(), self._reports())]
         if self._given["audio"]:
             self._tasks.append(asyncio.create_task(self._sounds()))
+
+    async def _connect(self, peer: Peer) -> None:
+        peer.on_rtcp = self._on_rtcp
+        offer = peer.offer_to_publish(self._given["codec"], audio=self._given["audio"])
+        async with aiohttp.ClientSession() as http:
+            answer, _session = await exchange(http, self._given["url"], offer, self._given["token"])
+        peer.accept(answer)
+        if peer.answered is None or peer.answered.address is None or "video" not in peer.answered.payload_types:
+            raise LoadFailed("the answer to the publisher has no candidate or refuses the video")
+        await peer.connect(JOIN_TIMEOUT_S)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -342,7 +372,9 @@ class Publisher:
         started, number, rate = loop.time(), 0, self._given["rate"]
         while not self.peer.closed.is_set():
             now = loop.time()
-            key = self._key_wanted and now - self._key_at > KEY_INTERVAL_S
+            # Who cannot be asked sends one a second, as encoders for such servers are set.
+            wanted = self._key_wanted or (isinstance(self.peer, PlainPeer) and now - self._key_at >= PLAIN_KEY_INTERVAL_S)
+            key = wanted and now - self._key_at > KEY_INTERVAL_S
             if key:
                 self._key_wanted, self._key_at = False, now
             payloads = self._source.picture(key, time.time_ns())

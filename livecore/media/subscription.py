@@ -38,7 +38,7 @@ class Subscription:
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report
         self._codec = section.codec
-        self._section = section
+        self._section: AnswerSection | None = section  # None once it has started: a description holds six kilobytes
         self._cname = section.stream
         self._pacer = pacer
         self._packets = self._octets = 0
@@ -50,13 +50,15 @@ class Subscription:
 
     def start(self, layer: Layer, now: float) -> bool:
         """The viewer can be sent to: want a layer. True when it has been sent a first picture already (or needs none)."""
-        extensions = self._section.extensions
+        section, self._section = self._section, None
+        assert section is not None
+        extensions = section.extensions
         self._shape = self.track.shapes.get(
             ShapeKey(
                 payload_type=self._codec.payload_type,
                 extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON),
                 mid_id=extensions.get(Extension.MID, 0),
-                mid=self._section.offered.mid,
+                mid=section.offered.mid,
                 transport_sequence_id=extensions.get(Extension.TRANSPORT_SEQUENCE, 0),
                 pads=bool(self.rtx_ssrc),
                 tag_bytes=self.transport.tag_bytes,
