@@ -1,7 +1,10 @@
 """Two real Chromium pages, one publishing its fake camera, one watching, through a real worker."""
 
 import asyncio
+import re
 import shutil
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from livecore.lives.ice_servers import link_values
 from livecore.media.control import PublicationUp
 from tests.media.relay import Relay
 from tests.media.whip_server import whip_server
@@ -251,3 +255,82 @@ async def test_browser_watches_over_tcp_where_there_is_no_udp(tmp_path: Path) ->
         assert (await viewer.evaluate("watch('live', null, 0, { tcp: true })"))["status"] == 201
         stats = await playing(viewer, 30)
         assert stats["path"]["protocol"] == "tcp"
+
+
+async def test_end_to_end_encrypted_frames_pass_untouched(tmp_path: Path) -> None:
+    """Frames are scrambled in the publisher's page and unscrambled in the viewer's; without the key nothing is to be decoded."""
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer, without = [await page(browser, address) for _ in range(3)]
+        await on_air(media, publisher, "live", codec="vp8", encrypted=True)
+        assert (await viewer.evaluate("watch('live', null, 0, { encrypted: true })"))["status"] == 201
+        stats = await playing(viewer, 45)
+        assert stats["video"]["plis"] <= 2
+        assert stats["audio"]["concealed"] < 0.3 * stats["audio"]["samples"]
+        # The test pattern is green; whoever has no key sees noise, or nothing.
+        await without.evaluate("void watch('live')")
+
+        async def packets() -> bool:
+            return bool((await without.evaluate("stats()")).get("video", {}).get("packets", 0) > 60)
+
+        await until(packets, "encrypted packets")
+        seen, blind = [await one.evaluate("average()") for one in (viewer, without)]
+        assert seen["green"] > 60, seen
+        assert blind is None or abs(blind["green"] - seen["green"]) > 20, (seen, blind)
+
+
+COTURN = shutil.which("turnserver")
+
+
+@pytest.mark.skipif(COTURN is None, reason="needs coturn: apt-get install coturn")
+async def test_browser_publishes_and_watches_through_coturn_with_our_credentials(tmp_path: Path) -> None:
+    async with turn_server(tmp_path) as port, stage(tmp_path) as (media, browser, address):
+        (link,) = link_values([f"turn:127.0.0.1:{port}?transport=udp"], TURN_SECRET, "somebody", int(time.time()), 600)
+        username, credential = re.findall(r'(?:username|credential)="([^"]*)"', link)
+        server = {"urls": f"turn:127.0.0.1:{port}?transport=udp", "username": username, "credential": credential}
+        configuration = {"iceServers": [server], "iceTransportPolicy": "relay"}
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await on_air(media, publisher, "live", codec="vp8", configuration=configuration)
+        result = await viewer.evaluate("(configuration) => watch('live', null, 0, { configuration })", configuration)
+        assert result["status"] == 201
+        stats = await playing(viewer, 30)
+        assert stats["path"]["local"] == "relay"
+        # A credential of another secret, or one that has expired, is worth nothing.
+        stranger = await page(browser, address)
+        await stranger.evaluate(
+            "(configuration) => void watch('live', null, 0, { configuration })",
+            {**configuration, "iceServers": [{**server, "credential": "bm90IHRoaXMgb25l"}]},
+        )
+
+        async def failed() -> bool:
+            return bool((await stranger.evaluate("connection_()"))["gathered"] == 0)
+
+        await until(failed, "no relay for a stranger")
+
+
+TURN_SECRET = "north of the border"
+
+
+@asynccontextmanager
+async def turn_server(directory: Path) -> AsyncIterator[int]:
+    """coturn on the loopback, as docs/operations.md sets it up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    assert COTURN
+    process = await asyncio.create_subprocess_exec(
+        COTURN, "-n", "--use-auth-secret", f"--static-auth-secret={TURN_SECRET}", "--realm=livecore", "--listening-ip=127.0.0.1",
+        "--relay-ip=127.0.0.1", f"--listening-port={port}", "--no-tls", "--no-dtls", "--allow-loopback-peers", "--no-cli",
+        "--log-file=stdout", f"--pidfile={directory / 'turn.pid'}", f"--userdb={directory / 'turn.db'}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+
+        def listens() -> bool:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+                return sock.connect_ex(("127.0.0.1", port)) == 0
+
+        await until(listens, "coturn")
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()

@@ -165,3 +165,34 @@ def test_handshake_survives_loss() -> None:
         began = plane.now
         plane.until(lambda s=source, p=plane: s.connected and bool(p.router.ups()))  # type: ignore[misc]
         assert plane.now - began < 4
+
+
+@pytest.mark.deep
+def test_ten_minutes_across_every_wrap() -> None:
+    """Sequence (twice, and with it the roll-over counter), timestamp, picture id, TL0PICIDX and transport-wide numbers, at both ends."""
+    plane = VirtualPlane(seed=15)
+    source = plane.publish(rids=["l", "h"])
+    cameras = [
+        Camera(source, 1, 60, "l", ssrc=11, sequence=65_000, timestamp=0xFFFFFF00, picture_id=0x7F00),
+        Camera(source, 7, 60, "h", ssrc=13, sequence=64_000, timestamp=0xFFFF0000, picture_id=0x7FF0, sound=False),
+    ]
+    plane.run(2.5, lambda now: [camera.on_time(now) for camera in cameras])
+    viewer = plane.subscribe(up=WIFI, down=Conditions(loss=0.01, delay_s=0.02))
+    screen = Screen(viewer)
+
+    def each(now: float) -> None:
+        for camera in cameras:
+            camera.on_time(now)
+        screen.on_time(now)
+
+    plane.run(600, each)
+    session = plane.router.sessions[viewer.session_id]
+    assert session.transport.transport_sequence > 65_536 + 32_768
+    assert cameras[1].sequence > 64_000 + 65_536
+    assert len(screen.shown) > 0.99 * 600 * 30
+    assert screen.longest_freeze_s() < 0.8
+    assert viewer.drops["srtp_authentication"] == viewer.drops["srtp_replay"] == 0
+    assert len(screen.sounds) > 0.99 * 600 * 50 - 50
+    steps = [(b - a) % (1 << 32) for (_, _, a), (_, _, b) in pairwise(screen.shown)]
+    assert min(steps) > 0
+    assert max(steps) < 90_000

@@ -19,7 +19,8 @@ export const pause = (ms, signal) =>
 
 /**
  * Sends the peer's offer to `endpoint` and sets the answer. 409 and 503 with Retry-After are tried again while `signal` lives;
- * `onwait(problem)` hears of each. Answers the session's address, for `leave`.
+ * `onwait(problem)` hears of each. Answers the session's address, for `leave`, and the relays that the server names: they cost time, so
+ * a connection is tried without them first.
  */
 export async function negotiate(peer, endpoint, { bearer, signal, onwait = () => {} }) {
   await peer.setLocalDescription(await peer.createOffer());
@@ -43,13 +44,24 @@ export async function negotiate(peer, endpoint, { bearer, signal, onwait = () =>
         throw new DOMException("left", "AbortError");
       }
       await peer.setRemoteDescription({ type: "answer", sdp: answer });
-      return place;
+      return { place, servers: serversOf(response.headers.get("Link") ?? "") };
     }
     const problem = await problemOf(response);
     if (!problem.retryAfter || ![409, 503].includes(response.status)) throw problem;
     onwait(problem);
     await pause(problem.retryAfter * 1000, signal);
   }
+}
+
+/** ICE servers from `Link` values (RFC 9725, section 4.6). */
+function serversOf(link) {
+  const found = [];
+  for (const [, urls, rest] of link.matchAll(/<([^>]+)>\s*;\s*([^<]*)/g)) {
+    if (!/rel="?ice-server"?/.test(rest)) continue;
+    const of = (name) => rest.match(new RegExp(`${name}="([^"]*)"`))?.[1];
+    found.push({ urls, ...(of("username") && { username: of("username"), credential: of("credential") }) });
+  }
+  return found;
 }
 
 /** Tells the server that we are gone; also while the page is closing (`keepalive`). */

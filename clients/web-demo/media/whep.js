@@ -10,7 +10,7 @@ export class Viewer extends EventTarget {
   /** Events: "state" with detail "connecting" | "waiting" (for the host) | "watching" | "lost" | "ended". */
   constructor(endpoint) {
     super();
-    Object.assign(this, { endpoint, stream: new MediaStream(), peer: null, place: null, state: "idle", error: null });
+    Object.assign(this, { endpoint, stream: new MediaStream(), peer: null, place: null, servers: [], state: "idle", error: null });
     this.life = new AbortController();
   }
 
@@ -39,18 +39,22 @@ export class Viewer extends EventTarget {
   }
 
   async #connect() {
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.servers });
     this.peer = peer;
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
     peer.addEventListener("track", ({ track }) => this.stream.addTrack(track));
     peer.addTransceiver("video", { direction: "recvonly" });
     peer.addTransceiver("audio", { direction: "recvonly" });
-    this.place = await negotiate(peer, this.endpoint, {
+    const { place, servers } = await negotiate(peer, this.endpoint, {
       bearer: token,
       signal: this.life.signal,
       onwait: () => this.state !== "waiting" && this.#say("waiting"),
     });
-    if (!(await settled(peer))) throw new Error("no connection for sound and picture");
+    this.place = place;
+    if (!(await settled(peer))) {
+      this.servers = servers;
+      throw new Error("no connection for sound and picture");
+    }
     this.#say("watching");
   }
 

@@ -13,7 +13,7 @@ export class Publisher extends EventTarget {
   /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". `sizes`: send the picture in three. */
   constructor({ endpoint, token, stream, sizes = false }) {
     super();
-    Object.assign(this, { endpoint, token, stream, sizes, peer: null, place: null, state: "idle" });
+    Object.assign(this, { endpoint, token, stream, sizes, peer: null, place: null, servers: [], state: "idle" });
     this.life = new AbortController();
   }
 
@@ -31,16 +31,22 @@ export class Publisher extends EventTarget {
   }
 
   async #connect() {
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.servers });
     this.peer = peer;
     for (const track of this.stream.getTracks()) {
       if (track.kind === "video") track.contentHint ||= "motion";
       const sendEncodings = track.kind === "video" && this.sizes ? SIZES.map((one) => ({ ...one })) : undefined;
       peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream], ...(sendEncodings && { sendEncodings }) });
     }
-    this.place = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
+    const { place, servers } = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
+    this.place = place;
     if (!(await settled(peer))) {
       peer.close();
+      // Once more, through the server's relays, where it names some.
+      if (servers.length && !this.servers.length) {
+        this.servers = servers;
+        return this.#connect();
+      }
       throw new Error("the connection for sound and picture could not be made");
     }
     this.#say("live");

@@ -1,0 +1,58 @@
+"""What the media plane notices reaches those whom it concerns, over Socket.IO; figures are the host's alone."""
+
+from livecore.media.control import LayersWanted, SessionClosed, SpeakerChanged, ViewerChanged
+from tests.conftest import StartServer
+from tests.flows.broadcast import Broadcast, watch
+from tests.serving import Server
+from tests.waiting import until
+
+
+async def test_publisher_room_and_viewer_are_told_what_concerns_them(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    live = (await anna.post("/api/v1/lives", {"title": "Told"})).json["id"]
+    anna_id, ben_id = [(await one.get("/api/v1/me")).json["id"] for one in (anna, ben)]
+    host, viewer = await anna.connect(), await ben.connect()
+    try:
+        assert (await viewer.call("live:join", {"live": live}))["ok"]
+        tell = server.app.media.on_event
+        tell(LayersWanted(live, "p1", anna_id, ["l", "h"]))
+        tell(SpeakerChanged(live, "p1"))
+        tell(ViewerChanged(live, "p1", ben_id, "sound_only"))
+        tell(SessionClosed("0-ab", "watch", "too_slow", live, "p1", ben_id))
+        tell(SessionClosed("0-ac", "watch", "left", live, "p1", ben_id))
+        await until(lambda: len(viewer.heard("live:session")) == 2 and viewer.heard("live:speaker"), "what concerns the viewer")
+        assert viewer.heard("live:speaker") == [{"live": live, "publication": "p1"}]
+        assert [(one["state"], one["reason"]) for one in viewer.heard("live:session")] == [("sound_only", None), ("closed", "too_slow")]
+        await until(lambda: host.heard("live:layers"), "what concerns the publisher")
+        assert host.heard("live:layers") == [{"live": live, "publication": "p1", "rids": ["l", "h"]}]
+        assert not viewer.heard("live:layers")
+        assert not host.heard("live:session")
+        assert not host.heard("live:speaker"), "not in the room"
+    finally:
+        await host.close()
+        await viewer.close()
+
+
+async def test_figures_tell_the_host_of_publication_and_viewers(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna).start()
+    peer = await watch(ben, broadcast.id)
+    try:
+        await until(lambda: peer.received > 200, "pictures")
+
+        async def measured() -> dict[str, object] | None:
+            told = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]["publications"]
+            (publication,) = told.values()
+            video = next(s for viewer in publication["viewers"] for s in viewer["subscriptions"] if s["kind"] == "video")
+            layer = next(t for t in publication["tracks"] if t["kind"] == "video")["layers"][0]
+            return {**video, "in": layer, "publication": publication} if video["bitrate_bps"] and layer["bitrate_bps"] else None
+
+        told = await until(measured, "rates of both sides")
+        assert {"fraction_lost", "jitter_ms", "round_trip_ms", "layer", "drops", "packets", "resent", "paused"} <= set(told)
+        assert {"lost", "fraction_lost", "jitter_ms", "recovered", "height", "watchers", "counts"} <= set(told["in"])  # type: ignore[call-overload]
+        assert {"round_trip_ms", "level_dbov", "speaks", "drops", "transport_drops", "connected"} <= set(told["publication"])  # type: ignore[call-overload]
+        assert (await ben.get(f"/api/v1/lives/{broadcast.id}/stats")).status == 403
+    finally:
+        peer.close()
+        await broadcast.end()
