@@ -12,6 +12,8 @@ from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
 from tests.media.virtual import VirtualPeer, VirtualPlane
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def stage(seed: int = 1, **camera: int) -> tuple[VirtualPlane, Camera]:
     plane = VirtualPlane(seed)

@@ -3,11 +3,15 @@
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from livecore.media.layers import Wish
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
 from tests.media.virtual import VirtualPeer, VirtualPlane
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 
 def stage(seed: int, down: Conditions = Conditions(delay_s=0.02)) -> tuple[VirtualPlane, list[Camera], VirtualPeer, Screen]:

@@ -32,6 +32,7 @@ from tests.media.worker_process import RealClock, media_process
 from tests.waiting import until
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_viewer_gets_what_the_publisher_sends_in_one_unbroken_sequence(tmp_path: Path) -> None:
     async with media_process(tmp_path) as media:
         source, _ = await publisher(media)
@@ -48,6 +49,7 @@ async def test_viewer_gets_what_the_publisher_sends_in_one_unbroken_sequence(tmp
         assert [s[0] for s in sounds] == list(range(sounds[0][0], sounds[0][0] + len(sounds)))
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_viewer_is_told_the_publishers_clock(tmp_path: Path) -> None:
     async with media_process(tmp_path) as media:
         source, _ = await publisher(media)
@@ -64,6 +66,7 @@ async def test_viewer_is_told_the_publishers_clock(tmp_path: Path) -> None:
         assert abs(report.timestamp - timestamp(last) - 3000 - (report.ntp - ntp) * 90_000 // (1 << 32)) <= 90
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_lost_packet_is_sent_again_over_rtx(tmp_path: Path) -> None:
     async with media_process(tmp_path) as media:
         source, _ = await publisher(media)
@@ -79,6 +82,7 @@ async def test_lost_packet_is_sent_again_over_rtx(tmp_path: Path) -> None:
         assert timestamp(resent) == timestamp(wanted)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_without_rtx_the_very_same_datagram_is_sent_again(tmp_path: Path) -> None:
     """Other bytes under the same number would use a GCM nonce twice; the viewer's replay check shows that they are equal."""
     async with media_process(tmp_path) as media:
@@ -263,6 +267,7 @@ async def test_cutting_an_account_closes_what_it_watches_and_nothing_else(tmp_pa
         await show(Sender(source), carl)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_viewer_that_changes_its_network_goes_on(tmp_path: Path) -> None:
     async with media_process(tmp_path) as media:
         source, _ = await publisher(media)

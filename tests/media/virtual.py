@@ -1,5 +1,6 @@
 """A worker's media plane and its peers in virtual time: real descriptions, checks, DTLS and SRTP, an emulated network."""
 
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -129,7 +130,7 @@ class VirtualPlane:
     offload = True
     holds = False
 
-    def __init__(self, seed: int = 1, native: str = "auto", **settings: Any) -> None:
+    def __init__(self, seed: int = 1, native: str | None = None, **settings: Any) -> None:
         from pathlib import Path
 
         self.datagrams_sent = 0
@@ -148,7 +149,7 @@ class VirtualPlane:
             self.events.append,
             lambda message: self.to_recorder.append(message) is None,
             random.Random(seed),
-            make_sender(load(native), self),
+            make_sender(load(native or os.environ.get("LIVECORE_TEST_NATIVE", "auto")), self),
         )
         self._tick_at = 0.0
 

@@ -70,7 +70,15 @@ def start_process(settings: WorkerSettings) -> subprocess.Popen[bytes]:
 @contextlib.asynccontextmanager
 async def media_process(directory: Path, **settings: Any) -> AsyncIterator[MediaProcess]:
     """A worker on a free UDP port of the loopback, and a plane connected to it."""
-    told = WorkerSettings(**{"index": 0, "socket_path": directory / "media-0.sock", "udp_host": "127.0.0.1", **settings})
+    told = WorkerSettings(
+        **{
+            "index": 0,
+            "socket_path": directory / "media-0.sock",
+            "udp_host": "127.0.0.1",
+            "native": os.environ.get("LIVECORE_TEST_NATIVE", "auto"),
+            **settings,
+        }
+    )
     process = start_process(told)
     plane = MediaPlane([told.socket_path], RealClock())
     media = MediaProcess(plane, told, process)
