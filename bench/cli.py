@@ -282,6 +282,25 @@ def hls_command(
     _measure(lambda screen: hls.run(options, screen), hls.COLUMNS, json, plot, hls.PLOT)
 
 
+@bench.command("upload")
+def upload_command(
+    mib: Annotated[str, typer.Option(help="sizes of a file [MiB], comma-separated")] = "64,256",
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="files that are sent at the same time")] = 1,
+    part_mib: Annotated[int, typer.Option(min=0, max=10_240, help="size of one request [MiB]; 0 sends a file in one")] = 0,
+    checksum: Annotated[bool, typer.Option(help="each request with a checksum")] = False,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """Throughput of uploads, CPU and memory of the server while large files come in."""
+    _needed()
+    from bench import upload
+
+    sizes = [int(size) for size in numbers(mib, 1, 16_000, "mib")]
+    options = upload.UploadOptions(mib=sizes, at_once=at_once, part_mib=part_mib, checksum=checksum, pin=pin)
+    _measure(lambda screen: upload.run(options, screen), upload.COLUMNS, json, plot, upload.PLOT)
+
+
 @bench.command("all")
 def all_command(
     seconds: Seconds = 2.0,
@@ -294,3 +313,4 @@ def all_command(
     live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
     hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")
+    upload_command(pin=pin, json=out / "upload.json", plot=out / "upload.png")

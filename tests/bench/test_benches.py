@@ -166,3 +166,15 @@ def test_without_its_extra_the_bench_says_which_one_to_install(monkeypatch: pyte
     result = CliRunner().invoke(bench, ["store"])
     assert result.exit_code == 2
     assert "livecore[bench]" in result.output
+
+
+def test_uploads_come_in_at_a_pace_and_in_constant_memory(tmp_path: Path) -> None:
+    ran = run(tmp_path, "upload", "--mib", "8,64", "--no-pin")
+    assert ran.status == 0, ran.said
+    small, large = ran.report["results"]
+    assert (small["mib"], large["mib"]) == (8, 64)
+    for point in (small, large):
+        assert point["mib_per_s"] > 0
+        assert point["mib_per_cpu_s"] > 0
+    # Eight times the bytes take no eight times the memory: what a request holds is bounded.
+    assert large["rss_most_mib"] - small["rss_before_mib"] < 40
