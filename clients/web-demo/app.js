@@ -25,6 +25,7 @@ route("/video/{video}", page("video"), { bare: true });
 route("/messages", page("messages"), { nav: "messages" });
 route("/messages/{conversation}", page("messages"), { nav: "messages", bare: true });
 route("/call/{call}", page("call"), { nav: "messages", bare: true });
+route("/join/{token}", page("join"), { nav: "messages" });
 route("/people", page("people"), { nav: "me" });
 route("/u/{username}", page("user"), { nav: "discover" });
 route("/me", page("me/index"), { nav: "me" });

@@ -1,5 +1,5 @@
 // Lives: making one, finding one, ending one. Sound and picture go through media/whip.js and media/whep.js.
-import { get, patch, post } from "../core/http.js";
+import { get, onceKey, patch, post, put, remove } from "../core/http.js";
 
 /** As pages use it: `owner` is the host, and the kind tells it from a video in the feed. */
 export const asLive = (live) => ({ ...live, kind: "live", owner: live.host, started_ms: live.started_at ?? live.created_at });
@@ -12,3 +12,7 @@ export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).th
 export const stats = (id) => get(`lives/${id}/stats`);
 export const invite = (id, username) => post(`lives/${id}/guests`, { username });
 export const end = (id) => post(`lives/${id}/end`, undefined, { keepalive: true }).then(asLive);
+export const share = (id, how) => post(`lives/${id}/shares`, how, { once: onceKey() });
+export const restrict = (id, username, kind, more = {}) => post(`lives/${id}/restrictions`, { username, kind, ...more });
+export const appoint = (id, username, on) => (on ? put : remove)(`lives/${id}/moderators/${username}`);
+export const order = (id) => get(`lives/${id}/order`);

@@ -1,5 +1,5 @@
 // IndexedDB with promises: one database for each account that has signed in on this browser.
-const VERSION = 1;
+const VERSION = 2;
 let opened = { name: null, database: null };
 
 const done = (request) =>
@@ -8,7 +8,10 @@ const done = (request) =>
     request.onerror = () => reject(request.error);
   });
 
-function make({ target: { result: database } }) {
+function make({ target: { result: database }, oldVersion }) {
+  // Images, voice and videos that came with messages: the server forgets them once every device has them.
+  if (oldVersion < 2) database.createObjectStore("media", { keyPath: "id" }).createIndex("conversation", "conversation");
+  if (oldVersion >= 1) return;
   database.createObjectStore("conversations", { keyPath: "id" });
   const messages = database.createObjectStore("messages", { keyPath: ["conversation", "key"] });
   messages.createIndex("order", ["conversation", "order"]);

@@ -8,7 +8,8 @@ const LAST = 2 ** 52;
 const NEW = { epoch: null, seq: 0, unread: 0, last: null, marks: {}, read: 0 };
 
 const run = (mode, names, work) => transaction(account(), mode, names, work);
-const previewOf = (message) => ({ body: message.body, sender: message.sender, sent_at: message.sent_at, mine: message.mine });
+const previewOf = ({ body, sender, sent_at, mine, attachments }) => ({ body, sender, sent_at, mine, kind: attachments?.[0]?.kind ?? null });
+const endOf = (message) => (message.timer ? message.sent_at + message.timer * 1000 : null);
 
 export const conversation = (id) => run("readonly", ["conversations"], ({ conversations: all }) => done(all.get(id)));
 export const conversations = () => run("readonly", ["conversations"], ({ conversations: all }) => done(all.getAll()));
@@ -37,7 +38,7 @@ export function messages(id, { before = Infinity, limit = 60 } = {}) {
 // What came after a message about it; these take a number in the same order as messages do.
 const CHANGES = {
   edited: (target, { body, sent_at }) => ({ ...target, body, edited_at: sent_at }),
-  deleted: (target, { sent_at }) => ({ ...target, body: null, deleted_at: sent_at }),
+  deleted: (target, { sent_at }) => ({ ...target, body: null, attachments: [], deleted_at: sent_at }),
   reaction: (target, { sender, emoji, active }) => {
     const reactions = { ...target.reactions };
     if (active) reactions[sender] = emoji;
@@ -54,9 +55,10 @@ export function keepConversations(list) {
 }
 
 export function dropConversation(id) {
-  return run("readwrite", ["conversations", "messages"], ({ conversations: all, messages: kept }) => {
+  return run("readwrite", ["conversations", "messages", "media"], async ({ conversations: all, messages: kept, media: pictures }) => {
     all.delete(id);
     kept.delete(IDBKeyRange.bound([id], [id, []]));
+    for (const key of await done(pictures.index("conversation").getAllKeys(id))) pictures.delete(key);
   });
 }
 
@@ -74,7 +76,7 @@ export function keepIncoming(id, incoming, { epoch, upto, reset = false }) {
       }
       const key = message.client_id ?? message.id;
       const known = await done(kept.get([id, key]));
-      const value = { ...message, conversation: id, key, order: message.seq, mine: message.sender === me.username, pending: 0 };
+      const value = { ...message, conversation: id, key, order: message.seq, mine: message.sender === me.username, pending: 0, ends_at: endOf(message) };
       kept.put(value);
       if (!known && !value.mine) fresh.push(value);
       if (message.seq >= (held.last_seq ?? 0)) Object.assign(held, { last: previewOf(value), last_seq: message.seq });
@@ -90,9 +92,9 @@ export function keepIncoming(id, incoming, { epoch, upto, reset = false }) {
 /** A message of one's own, before it is sent. `pending`: 1 while it waits, 2 when it was refused, 0 once it has a number. */
 export function keepOutgoing(id, message) {
   return run("readwrite", ["conversations", "messages"], async ({ conversations: all, messages: kept }) => {
-    const value = { ...message, conversation: id, key: message.client_id, order: LAST + message.sent_at, mine: true, pending: 1 };
-    kept.put(value);
     const held = await done(all.get(id));
+    const value = { ...message, conversation: id, key: message.client_id, order: LAST + message.sent_at, mine: true, pending: 1, timer: held?.timer ?? null };
+    kept.put({ ...value, ends_at: endOf(value) });
     if (held) all.put({ ...held, last: previewOf(value) });
   });
 }
@@ -106,6 +108,40 @@ export function keepSent(id, clientId, { id: messageId, seq, sent_at }) {
     if (held && seq > (held.last_seq ?? 0)) all.put({ ...held, last_seq: seq, last: previewOf({ ...message, sent_at }) });
   });
 }
+
+/** What an upload was given on the server, so that a try after a reload does not send it again. */
+export function keepAttachments(id, clientId, attachments) {
+  return run("readwrite", ["messages"], async ({ messages: kept }) => {
+    const message = await done(kept.get([id, clientId]));
+    if (message) kept.put({ ...message, attachments });
+  });
+}
+
+export const message = (id, messageId) => run("readonly", ["messages"], ({ messages: kept }) => done(kept.index("id").get([id, messageId])));
+
+/** Deletes what has disappeared by its timer; answers when the next one does, or null. */
+export function purge(id, now = Date.now()) {
+  return run("readwrite", ["messages", "media", "conversations"], async ({ messages: kept, media, conversations: all }) => {
+    let next = null;
+    let newest = null;
+    const everything = await done(kept.getAll(IDBKeyRange.bound([id], [id, []])));
+    for (const one of everything) {
+      if (one.ends_at && one.ends_at <= now) {
+        kept.delete([id, one.key]);
+        for (const attachment of one.attachments ?? []) if (attachment.id) media.delete(attachment.id);
+        continue;
+      }
+      if (one.ends_at) next = Math.min(next ?? Infinity, one.ends_at);
+      if (!newest || one.order > newest.order) newest = one;
+    }
+    const held = await done(all.get(id));
+    if (held?.last && !newest) all.put({ ...held, last: null });
+    return next;
+  });
+}
+
+export const media = (id) => run("readonly", ["media"], ({ media: all }) => done(all.get(id)));
+export const keepMedia = (one) => run("readwrite", ["media"], ({ media: all }) => void all.put(one));
 
 export function keepRefused(id, clientId, reason) {
   return run("readwrite", ["messages"], async ({ messages: kept }) => {

@@ -5,21 +5,22 @@ import { icon } from "../core/icons.js";
 import { ring } from "../calls/now.js";
 import { back } from "../core/router.js";
 import { t } from "../core/text.js";
-import { clockTime, dayName } from "../core/times.js";
+import { dayName } from "../core/times.js";
 import { complain } from "../core/toast.js";
-import { emit, linkState, on } from "../realtime/link.js";
-import { avatar, nameOf } from "../parts/avatar.js";
+import { linkState, on } from "../realtime/link.js";
+import { nameOf } from "../parts/avatar.js";
 import { iconButton } from "../parts/head.js";
 import { act } from "../parts/person.js";
-import { menu } from "../parts/sheet.js";
-import { report } from "../parts/report.js";
+import { actsOf } from "./acts.js";
+import { bubble } from "./bubble.js";
+import { writer } from "./compose.js";
+import { about, lasting } from "./about.js";
 import * as history from "./history.js";
-import { otherOf } from "./list.js";
-import { dropMessage } from "./history.js";
-import { markRead, retry, send } from "./outbox.js";
+import { otherOf, pictureOf } from "./list.js";
+import { markRead } from "./outbox.js";
+import { stateOf, watch } from "./presence.js";
 
-// "Typing" is said again while it goes on, and taken back when nothing came for longer than that.
-const TYPING_AGAIN_MS = 3000;
+// "Typing" is taken back when nothing came for this long.
 const TYPING_ENDS_MS = 5000;
 const PAGE = 60;
 
@@ -33,16 +34,12 @@ export function thread(id, { life }) {
   const dots = h("div", { class: "typing", role: "status", "aria-label": t.messages.typing, hidden: true }, h("i", {}), h("i", {}), h("i", {}));
   const offline = h("div", { class: "offline-line", role: "status", hidden: true }, t.messages.offline);
   const asked = h("div", { class: "asked", hidden: true });
-  const { node: compose, focus } = writer(id, life);
+  const place = writer(id, life);
+  const { node: compose, focus } = place;
+  let expiry = 0;
   flow.append(list, dots);
   const calling = h("span", { class: "line-up", hidden: true }, [["phone", t.calls.voice, false], ["camera", t.calls.video, true]].map(([name, label, video]) => iconButton(name, label, () => ring(otherOf(conversation), video))));
-  const actions = iconButton("more", t.more, () => {
-    const other = otherOf(conversation);
-    menu(nameOf(other), [
-      { icon: "me", label: t.messages.profile, href: `/u/${other.username}` },
-      { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", username: other.username }, { person: other.username, life }) },
-    ], life);
-  });
+  const actions = iconButton("more", t.more, () => about(conversation, (now) => drawHead(now ?? conversation), life));
   const node = h(
     "section",
     { class: "talk-chat" },
@@ -54,7 +51,7 @@ export function thread(id, { life }) {
   );
 
   const atEnd = () => flow.scrollHeight - flow.scrollTop - flow.clientHeight < 80;
-  const draw = keyedList(list, (row) => row.key, (row, before) => drawRow(row, before, conversation));
+  const draw = keyedList(list, (row) => row.key, (row, before) => drawRow(row, before, conversation, (message) => actsOf(message, place, life)));
 
   async function refresh({ stay = false } = {}) {
     const follow = !stay && (atEnd() || !list.children.length);
@@ -62,6 +59,10 @@ export function thread(id, { life }) {
     calling.hidden = conversation?.kind !== "direct" || Boolean(conversation.request);
     const found = await history.messages(id, { limit });
     if (life.aborted) return;
+    clearTimeout(expiry);
+    const next = await history.purge(id);
+    if (next) expiry = setTimeout(() => refresh({ stay: true }).catch(complain), Math.min(next - Date.now() + 50, 2 ** 31 - 1));
+    if (next && found.some((one) => one.ends_at && one.ends_at <= Date.now())) return refresh({ stay });
     draw(rowsOf(found, conversation));
     if (!found.length) fill(list, h("p", { class: "day" }, t.messages.first));
     if (follow) flow.scrollTop = flow.scrollHeight;
@@ -72,7 +73,11 @@ export function thread(id, { life }) {
   function drawRequest() {
     const state = conversation.request;
     asked.hidden = !state;
-    compose.hidden = state === "asked";
+    compose.hidden = state === "asked" || conversation.silenced;
+    if (conversation.silenced) {
+      asked.hidden = false;
+      return fill(asked, h("p", {}, t.messages.silenced));
+    }
     const answer = (word, options) => act(t.messages.requests[word], async () => {
       await api.answer(id, word);
       if (word === "decline") return back("/messages");
@@ -90,12 +95,30 @@ export function thread(id, { life }) {
     flow.scrollTop += flow.scrollHeight - height;
   });
 
+  const link = h("a", { class: "with" });
+  function drawHead(now) {
+    conversation = now;
+    const other = otherOf(conversation);
+    const direct = conversation.kind === "direct";
+    const state = direct ? stateOf(other.username) : "offline";
+    const under = direct ? (state === "offline" ? other.username && `@${other.username}` : t.messages.presence[state]) : t.messages.kindOf[conversation.kind](conversation.members?.length ?? 0);
+    if (direct && other.username) link.href = `/u/${other.username}`;
+    fill(link, pictureOf(conversation), h("div", { class: "clip" }, h("h1", { class: "clip" }, nameOf(other)), under && h("div", { class: "soft small clip" }, under)), conversation.timer && h("span", { class: "tag" }, icon("timer", 16), lasting(conversation.timer)));
+    if (direct) watch([other.username], showState, life);
+    drawRequest();
+  }
+  const showState = () => conversation && drawHead(conversation);
+  on("conversation:changed", ({ conversation: where }) => where === id && api.one(id).then((now) => drawHead({ ...conversation, ...now }), () => null), life);
+  on("conversation:left", ({ conversation: where }) => where === id && back("/messages"), life);
+  life.addEventListener("abort", () => clearTimeout(expiry));
+
   let quiet = 0;
   on("history", ({ conversation: changed }) => changed === id && refresh().catch(complain), life);
   on(
     "typing",
-    ({ conversation: where, active }) => {
+    ({ conversation: where, active, user }) => {
       if (where !== id) return;
+      if (conversation?.kind === "group") dots.dataset.who = user;
       const follow = atEnd();
       dots.hidden = !active;
       clearTimeout(quiet);
@@ -111,13 +134,12 @@ export function thread(id, { life }) {
   const ready = (async () => {
     conversation = await history.conversation(id);
     if (!conversation?.kind) conversation = await api.one(id);
-    const other = otherOf(conversation);
-    const link = h("a", { class: "with", href: other.username ? `/u/${other.username}` : null }, avatar(other), h("div", { class: "clip" }, h("h1", { class: "clip" }, nameOf(other)), other.username && h("div", { class: "soft small clip" }, `@${other.username}`)));
     title.replaceWith(link);
+    drawHead(conversation);
     await refresh();
     drawRequest();
     // What is kept may be old: the other one may have answered meanwhile.
-    api.one(id).then((now) => ((conversation = { ...conversation, ...now }), drawRequest()), () => null);
+    api.one(id).then((now) => drawHead({ ...conversation, ...now }), () => null);
     if (matchMedia("(min-width: 60rem)").matches) focus();
     offline.hidden = linkState() === "on";
   })();
@@ -130,6 +152,7 @@ function rowsOf(found, conversation) {
   let day = null;
   let before = null;
   let lost = conversation?.lost_after;
+  const byId = new Map(found.map((one) => [one.id, one]));
   for (const message of found) {
     const name = dayName(message.sent_at);
     if (lost !== undefined && message.order > lost) {
@@ -137,81 +160,16 @@ function rowsOf(found, conversation) {
       lost = undefined;
     }
     if (name !== day) rows.push({ key: `day.${name}`, day: name });
-    rows.push({ key: message.key, message, turn: before !== message.mine || name !== day });
-    [day, before] = [name, message.mine];
+    rows.push({ key: message.key, message, turn: before !== message.sender || name !== day, quoted: byId.get(message.reply_to) ?? null });
+    [day, before] = [name, message.sender];
   }
+  // What was lost came after all that is here.
+  if (lost !== undefined && found.length) rows.push({ key: `lost.${lost}`, lost: true });
   return rows;
 }
 
-function drawRow(row, before, conversation) {
+function drawRow(row, before, conversation, onact) {
   if (row.day) return before ?? h("p", { class: "day" }, row.day);
   if (row.lost) return before ?? h("p", { class: "lost" }, t.messages.lost);
-  const { message, turn } = row;
-  const mark = message.mine ? markOf(message, conversation) : null;
-  const reactions = Object.values(message.reactions ?? {}).join(" ");
-  const state = `${mark} ${turn} ${message.pending} ${message.edited_at ?? ""} ${message.deleted_at ?? ""} ${reactions}`;
-  if (before?.dataset.state === state) return before;
-  return h(
-    "div",
-    { class: ["bubble", message.mine && "mine", turn && "turn", message.pending === 2 && "refused"], data: { state, key: message.key } },
-    message.deleted_at ? h("em", { class: "soft" }, t.messages.deleted) : message.body,
-    h("span", { class: "meta" }, message.edited_at && t.messages.edited, clockTime(message.sent_at), mark && markIcon(mark)),
-    reactions && h("span", { class: "reactions", role: "img", "aria-label": t.messages.reactions(reactions) }, reactions),
-    message.pending === 2 &&
-      h(
-        "span",
-        { class: "refusal" },
-        message.refused,
-        h("button", { type: "button", onclick: () => retry(message) }, t.tryAgain),
-        h("button", { type: "button", onclick: (event) => dropMessage(message.conversation, message.key).then(() => event.target.closest(".bubble").remove()) }, t.remove),
-      ),
-  );
-}
-
-/** "waiting" → "sent" → "delivered" → "read", by the slowest of the other members. */
-function markOf(message, conversation) {
-  if (message.pending) return "waiting";
-  const marks = Object.values(conversation?.marks ?? {});
-  const least = (kind) => Math.min(...marks.map((one) => one[kind] ?? 0));
-  if (!marks.length) return "sent";
-  if (least("read") >= message.seq) return "read";
-  return Math.max(least("received"), least("read")) >= message.seq ? "delivered" : "sent";
-}
-
-function markIcon(mark) {
-  const picture = icon({ waiting: "clock", sent: "check", delivered: "checks", read: "checks" }[mark]);
-  return h("span", { class: mark, role: "img", "aria-label": t.messages.marks[mark] }, picture);
-}
-
-function writer(id, life) {
-  const input = h("textarea", { rows: 1, maxlength: 4000, placeholder: t.messages.write, "aria-label": t.messages.write, enterkeyhint: "send" });
-  const button = h("button", { class: "icon-button", type: "submit", "aria-label": t.messages.send, disabled: true }, icon("send"));
-  const node = h("form", { class: "compose" }, input, button);
-  let told = 0;
-  const tell = (active) => {
-    if (active && Date.now() - told < TYPING_AGAIN_MS) return;
-    if (!active && !told) return;
-    told = active ? Date.now() : 0;
-    if (linkState() === "on") emit("typing", { conversation: id, active }).catch(() => null);
-  };
-  input.addEventListener("input", () => {
-    button.disabled = !input.value.trim();
-    tell(!button.disabled);
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    node.requestSubmit();
-  });
-  node.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const body = input.value.trim();
-    if (!body) return;
-    input.value = "";
-    button.disabled = true;
-    tell(false);
-    send(id, body).catch(complain);
-  });
-  life.addEventListener("abort", () => tell(false));
-  return { node, focus: () => input.focus() };
+  return bubble(row, before, conversation, onact);
 }

@@ -100,8 +100,12 @@ export default function watch({ params, life }) {
       menu(
         live.title || t.live.of(nameOf(live.owner)),
         [
+<<<<<<< HEAD
           { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(viewer, life) },
           { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, life }) },
+=======
+          { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life }) },
+>>>>>>> 9b0a3a0 (Show in the demo what conversations can do)
           { icon: "flag", label: t.report.title, onclick: () => report({ kind: "live", id: live.id }, { person: live.owner.username, life }) },
         ],
         life,

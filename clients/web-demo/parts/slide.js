@@ -59,7 +59,7 @@ export class Slide {
     const target = { kind: item.kind, id: item.id };
     const mine = item.owner.username === account()?.username;
     const path = item.kind === "live" ? `/watch/${item.id}` : `/video/${item.id}`;
-    const sharing = button("share", t.share.title, t.share.short, () => share({ path, title: item.title, video: item.kind === "video" ? item.id : null, life }));
+    const sharing = button("share", t.share.title, t.share.short, () => share({ path, title: item.title, [item.kind === "live" ? "live" : "video"]: item.id, life }));
     this.soundButton = button("mute", t.feed.soundOn, t.feed.sound, () => this.setSound(!sound.on));
     const more = button("more", t.more, "", () =>
       menu(
