@@ -50,11 +50,8 @@ PAGES = (
     "/video/{video}",
     "/messages",
     "/messages/{conversation}",
-<<<<<<< HEAD
     "/call/{call}",
-=======
     "/join/{token}",
->>>>>>> 9b0a3a0 (Show in the demo what conversations can do)
     "/people",
     "/u/{username}",
     "/me",

@@ -286,7 +286,6 @@ export const en = {
     endedTitle: "The live has ended",
     endedText: (name) => `Thank you for being there with ${name}.`,
     replay: "Watch the replay",
-<<<<<<< HEAD
     guests: "Guests",
     guest: (name) => `${name} is a guest`,
     quality: "Picture quality",
@@ -296,19 +295,17 @@ export const en = {
     soundOnly: "sound only",
     noPicture: "Your line carries sound only at the moment. The picture is tried again by itself.",
     closed: { too_slow: "Your line is too slow for this live. We try again.", codec_changed: "The host changed the kind of picture. Coming back.", other: "The connection was closed. Coming back." },
+    rewind: "Rewind",
+    back10: "Back 10 seconds",
+    position: "Position in the live",
+    behind: (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} behind`,
+    toLive: "To live",
   },
 
   guest: {
     title: "Guest",
     join: "Join in",
     leave: "Leave the picture",
-=======
-    rewind: "Rewind",
-    back10: "Back 10 seconds",
-    position: "Position in the live",
-    behind: (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} behind`,
-    toLive: "To live",
->>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
   },
 
   host: {

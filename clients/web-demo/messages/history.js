@@ -79,6 +79,7 @@ export function keepIncoming(id, incoming, { epoch, upto, reset = false }) {
       const value = { ...message, conversation: id, key, order: message.seq, mine: message.sender === me.username, pending: 0, ends_at: endOf(message) };
       kept.put(value);
       if (!known && !value.mine) fresh.push(value);
+      if (value.ends_at) held.timed = true;
       if (message.seq >= (held.last_seq ?? 0)) Object.assign(held, { last: previewOf(value), last_seq: message.seq });
     }
     // Where the server lost count with this device, the chat says so at the place where it happened.

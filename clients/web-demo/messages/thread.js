@@ -57,12 +57,12 @@ export function thread(id, { life }) {
     const follow = !stay && (atEnd() || !list.children.length);
     conversation = (await history.conversation(id)) ?? conversation;
     calling.hidden = conversation?.kind !== "direct" || Boolean(conversation.request);
+    // What disappears by a timer is gone before anything is drawn.
+    const next = conversation?.timer || conversation?.timed ? await history.purge(id) : null;
     const found = await history.messages(id, { limit });
     if (life.aborted) return;
     clearTimeout(expiry);
-    const next = await history.purge(id);
     if (next) expiry = setTimeout(() => refresh({ stay: true }).catch(complain), Math.min(next - Date.now() + 50, 2 ** 31 - 1));
-    if (next && found.some((one) => one.ends_at && one.ends_at <= Date.now())) return refresh({ stay });
     draw(rowsOf(found, conversation));
     if (!found.length) fill(list, h("p", { class: "day" }, t.messages.first));
     if (follow) flow.scrollTop = flow.scrollHeight;

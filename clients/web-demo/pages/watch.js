@@ -6,16 +6,12 @@ import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { duration } from "../live/clock.js";
-<<<<<<< HEAD
 import { guests } from "../live/guests.js";
 import { chooseQuality } from "../live/quality.js";
-import { room } from "../live/room.js";
-import { on } from "../realtime/link.js";
-=======
 import { rewind } from "../live/rewind.js";
 import { room } from "../live/room.js";
 import { Ways } from "../live/ways.js";
->>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
+import { on } from "../realtime/link.js";
 import { play } from "../media/playback.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
@@ -45,24 +41,17 @@ export default function watch({ params, life }) {
     if (life.aborted) return;
     if (live.state === "ended") return ended(live);
     if (live.owner.username === account()?.username) return go("/live", { replace: true });
-<<<<<<< HEAD
-    const viewer = new Viewer(live.whep);
-    head(live, viewer);
-    life.addEventListener("abort", () => viewer.stop());
-    viewer.addEventListener("state", ({ detail }) => say(detail, viewer, live));
+    const ways = new Ways(live, video);
+    head(live, ways);
+    life.addEventListener("abort", () => ways.stop());
+    ways.addEventListener("state", ({ detail }) => say(detail, ways, live));
     const mark = (speaker) => picture.classList.toggle("host-speaks", speaker !== null && speaker === host);
     let host = null;
     const beside = guests(live, { life, speaks: mark });
     picture.append(beside.node);
     on("live:session", (data) => data.live === live.id && line(data), life);
-=======
-    head(live);
-    const ways = new Ways(live, video);
-    life.addEventListener("abort", () => ways.stop());
-    ways.addEventListener("state", ({ detail }) => say(detail, ways, live));
     const control = rewind(ways);
     if (control) picture.append(control);
->>>>>>> 028ce9e (Cut lives into segments and serve them by low-latency HLS; rewind in the demo)
     node.append(
       room(live, {
         life,
@@ -93,19 +82,15 @@ export default function watch({ params, life }) {
     carried.textContent = state === "closed" ? (t.live.closed[reason] ?? t.live.closed.other) : t.live.noPicture;
   }
 
-  function head(live, viewer) {
+  function head(live, ways) {
     const time = h("span", { class: "tag tabular" }, icon("clock"), h("span", {}));
     duration(time.lastChild, live.started_ms, life);
     const more = () =>
       menu(
         live.title || t.live.of(nameOf(live.owner)),
         [
-<<<<<<< HEAD
-          { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(viewer, life) },
-          { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, life }) },
-=======
+    ways.viewer && { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(ways.viewer, life) },
           { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life }) },
->>>>>>> 9b0a3a0 (Show in the demo what conversations can do)
           { icon: "flag", label: t.report.title, onclick: () => report({ kind: "live", id: live.id }, { person: live.owner.username, life }) },
         ],
         life,
