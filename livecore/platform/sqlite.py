@@ -53,8 +53,15 @@ class _Cursor(sqlite3.Cursor):
     _rows: deque[Any] = deque()
 
     def execute(self, sql: str, parameters: Any = ()) -> "_Cursor":
-        super().execute(sql, parameters)
-        self._rows = deque(super().fetchall()) if self.description is not None else deque()
+        driver = self.connection
+        assert isinstance(driver, _Driver)
+        # From here: what SQLAlchemy does before (building a statement, `BEGIN`) is not the query's time.
+        driver.deadline = time.perf_counter() + driver.limit_s
+        try:
+            super().execute(sql, parameters)
+            self._rows = deque(super().fetchall()) if self.description is not None else deque()
+        finally:
+            driver.deadline = float("inf")
         return self
 
     def fetchone(self) -> Any:
@@ -70,8 +77,9 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Driver(sqlite3.Connection):
-    """`deadline`: monotonic seconds at which the running query is stopped."""
+    """`limit_s`: how long a query may run before it is stopped. `deadline`: of the one that runs, in monotonic seconds."""
 
+    limit_s = float("inf")
     deadline = float("inf")
 
     def cursor(self, factory: Any = _Cursor) -> Any:
@@ -121,14 +129,14 @@ class SqliteConnection:
         if not (self._is_reader or getattr(statement, "is_select", False)):
             # Stopping a change would undo the whole transaction.
             return self._execute(statement, parameters, execution_options)
-        self.driver.deadline = time.perf_counter() + INLINE_S
+        self.driver.limit_s = INLINE_S
         try:
             return self._execute(statement, parameters, execution_options)
         except OperationalError as exc:
             if getattr(exc.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
                 raise
         finally:
-            self.driver.deadline = float("inf")
+            self.driver.limit_s = float("inf")
         return await hop(self._executor, self._execute, statement, parameters, execution_options)
 
     def _execute(self, statement: Any, parameters: Any, execution_options: Any) -> CursorResult[Any]:

@@ -324,6 +324,18 @@ async def test_a_long_query_does_not_hold_the_loop_and_answers(sqlite: SqlDataba
     assert held_s < took / 2
 
 
+async def test_only_the_query_itself_counts_and_never_what_comes_before_it(sqlite: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building a statement, or beginning, may take long on a busy machine: nothing of that is stopped."""
+    monkeypatch.setattr("livecore.platform.sqlite.INLINE_S", 0.0)
+    monkeypatch.setattr("livecore.platform.sqlite.STEPS", 1)
+    async with sqlite.write() as conn:
+        await conn.execute(insert(note), [{"id": number, "text": "x"} for number in range(20)])
+    for _ in range(3):
+        assert len(await texts(sqlite)) == 20
+    async with sqlite.write() as conn:
+        assert len((await conn.execute(select(note))).all()) == 20
+
+
 async def test_what_was_written_before_a_long_query_is_kept(sqlite: SqlDatabase) -> None:
     async with sqlite.write() as conn:
         await conn.execute(insert(note).values(id=1, text="before"))
