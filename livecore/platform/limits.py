@@ -28,6 +28,8 @@ log = structlog.get_logger("limits")
 
 # A limit is asked before every request: a Redis that takes longer than this is as good as away.
 REDIS_TIMEOUT_S = 0.5
+# Keyed names in memory: making one takes longer than the rest of a hit.
+NAMES_LIMIT = 20_000
 # How long the own windows stand in before Redis is asked again.
 REDIS_PAUSE_S = 2.0
 
@@ -44,6 +46,7 @@ class RateLimiter:
         self._shared: MovingWindowRateLimiter | None = None
         self._pool: ConnectionPool | None = None
         self._items: dict[str, RateLimitItemPerSecond] = {}
+        self._names: dict[str, str] = {}  # by who is counted: under what Redis knows them
         if settings.redis_url:
             pool: Any = ConnectionPool.from_url(
                 settings.redis_url,
@@ -65,7 +68,12 @@ class RateLimiter:
         return rate, max(1, int(rate.count * self._scale))
 
     def _key(self, rule: str, who: str) -> str:
-        return f"{rule}:{self._keys.blind('limits', who).hex()[:32]}"
+        name = self._names.get(who)
+        if name is None:
+            if len(self._names) >= NAMES_LIMIT:
+                self._names.clear()
+            name = self._names[who] = self._keys.blind("limits", who).hex()[:32]
+        return f"{rule}:{name}"
 
     def _item(self, rule: str) -> RateLimitItemPerSecond:
         item = self._items.get(rule)
