@@ -20,6 +20,7 @@ async def test_friends_who_watch_are_named(program: StartProgram, visitor: NewVi
     assert (await friend.call("live:join", {"live": broadcast.id}))["ok"]
     await anna.go(f"/watch/{broadcast.id}")
     await expect(anna.page.get_by_text("watching, with ben")).to_be_attached()
+    await expect(anna.page.locator(".viewers")).to_contain_text("· ben")
     await anna.picture("watch-with-a-friend")
     await friend.close()
     await anna.go("/")

@@ -278,6 +278,7 @@ export const en = {
     send: "Send",
     react: "Send a reaction",
     watching: (count, friends = [], more = 0) => `${count} watching${friends.length ? `, with ${friends.join(", ")}` : ""}${more > 0 ? ` and ${many(more, "friend", "friends")} more` : ""}`,
+    withFriends: (count, friends) => (friends.length ? `${count} · ${friends[0]}${friends.length > 1 ? ` +${friends.length - 1}` : ""}` : `${count}`),
     connecting: "Connecting",
     waitingForHost: "Waiting for the host",
     comingBack: "The connection was lost. Coming back",

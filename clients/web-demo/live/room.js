@@ -22,7 +22,7 @@ const MUTE_S = 600;
 const REACTIONS = ["❤️", "👏", "😂", "🔥"];
 
 /**
- * Joins the live's room until `life` ends. `onviewers(count)`, `onpublications(list)` and `onended(data)` tell the page around it.
+ * Joins the live's room until `life` ends. `onviewers(count, friends)`, `onpublications(list)` and `onended(data)` tell the page around it.
  * Answers the element of the room.
  */
 export function room(live, { life, onviewers, onended, onpublications, extra = [] }) {
@@ -53,6 +53,7 @@ export function room(live, { life, onviewers, onended, onpublications, extra = [
   let asked = -Infinity;
   const showCount = () => {
     count.textContent = t.live.watching(shortNumber(watching), friends.slice(0, FRIENDS_NAMED), friends.length - FRIENDS_NAMED);
+    onviewers?.(watching, friends);
   };
   const askFriends = async () => {
     if (performance.now() - asked < FRIENDS_EVERY_MS) return;
@@ -93,7 +94,6 @@ export function room(live, { life, onviewers, onended, onpublications, extra = [
   const viewers = (number) => {
     watching = number;
     showCount();
-    onviewers?.(number);
     askFriends().catch(() => null);
   };
 

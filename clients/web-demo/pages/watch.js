@@ -59,7 +59,7 @@ export default function watch({ params, life }) {
           host = publications.find((one) => one.kind === "host")?.id ?? null;
           beside.update(publications);
         },
-        onviewers: (count) => (top.querySelector(".viewers").lastChild.textContent = shortNumber(count)),
+        onviewers: (count, friends) => (top.querySelector(".viewers").lastChild.textContent = t.live.withFriends(shortNumber(count), friends)),
         onended: async () => {
           // Who is back in the live sees it to its end.
           if (ways.delayed && !ways.delayed.isLive) return video.addEventListener("ended", async () => ended(await lives.live(live.id).catch(() => live)), { once: true });
