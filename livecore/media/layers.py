@@ -50,9 +50,10 @@ def allowed(layers: Sequence[Offered], wish: Wish = NO_WISH) -> list[Offered]:
         # All are higher than wished: the lowest there is.
         least = min((layer.height for layer in alive if layer.height is not None), default=0)
         alive = low or [layer for layer in alive if layer.height == least]
-    if wish.rid is not None:
-        limit = next((index for index, layer in enumerate(alive) if layer.rid == wish.rid), len(alive) - 1)
-        alive = alive[: limit + 1]
+    wished = next((layer for layer in layers if layer.rid == wish.rid), None)
+    if wished is not None:
+        # Also one that does not send just now says how much is wished for.
+        alive = [layer for layer in alive if layer.bitrate_bps <= wished.bitrate_bps] or alive[:1]
     return alive[: max(1, len(alive) - wish.shed)]
 
 

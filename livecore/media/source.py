@@ -189,7 +189,11 @@ class Layer:
         """Measure the bitrate since the last call, smoothed; call about once a second."""
         octets = self.receiver.octets
         # A layer that is paused has the rate that it would have.
-        if self._rated_at is not None and now > self._rated_at and (now >= self.paused_until or self.alive(now)):
+        if (
+            self._rated_at is not None
+            and now > self._rated_at
+            and (now >= self.paused_until or (self.paused_until < float("inf") and self.alive(now)))
+        ):
             measured = (octets - self._octets_before) * 8 / (now - self._rated_at)
             self.bitrate_bps = int(measured if not self.bitrate_bps else 0.5 * (self.bitrate_bps + measured))
         self._octets_before, self._rated_at = octets, now

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from livecore.media import statistics
+from livecore.media.control import LayersWanted
 from livecore.media.layers import Wish
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
@@ -174,3 +176,69 @@ def test_viewer_whose_path_carries_no_picture_gets_sound_alone_and_the_picture_b
         watch(plane, cameras, screen, 0.1)
         assert plane.now - widened < 60
     assert len(screen.shown) > shown
+
+
+def test_layers_that_nobody_watches_are_paused_and_back_when_a_viewer_needs_them() -> None:
+    """The publisher does as it is told, a quarter of a second later, as a browser would."""
+    plane, cameras, viewer, screen = stage(8)
+    told: list[tuple[float, list[str]]] = []
+    obeyed = 0
+
+    def play(seconds: float) -> None:
+        nonlocal obeyed
+        end = plane.now + seconds
+        while plane.now < end:
+            watch(plane, cameras, screen, 0.05)
+            events = [event for event in plane.events if isinstance(event, LayersWanted)]
+            told.extend((plane.now, event.rids) for event in events[len(told) :])
+            while obeyed < len(told) and plane.now - told[obeyed][0] > 0.25:
+                for camera in cameras:
+                    camera.key_wanted |= camera.rid in told[obeyed][1] and not camera.running
+                    camera.running = camera.rid in told[obeyed][1]
+                obeyed += 1
+
+    play(12)
+    assert [rids for _, rids in told] == [["l", "h"]]
+    assert not cameras[1].running
+    stats = statistics.of_live(plane.router, "live", plane.now)
+    video = next(t for t in stats["publications"]["main"]["tracks"] if t["kind"] == "video")
+    assert [(one["rid"], one["paused"], one["alive"]) for one in video["layers"]] == [
+        ("l", False, True),
+        ("m", True, False),
+        ("h", False, True),
+    ]
+    assert video["layers"][1]["bitrate_bps"] > 300_000, "what it would take is still known"
+    wished = plane.now
+    wish(plane, viewer, "m")
+    play(1.5)
+    assert told[-1][1] == ["l", "m", "h"]
+    assert layer(plane, viewer) == "m"
+    assert next(when for when, _, _ in screen.shown if when > wished) - wished < 0.1, "the layer before flowed on meanwhile"
+    assert screen.longest_freeze_s() < 0.3
+    play(12)
+    assert told[-1][1] == ["l", "m"]
+    assert not cameras[2].running
+
+
+def test_publisher_that_does_not_resume_a_layer_is_not_waited_for() -> None:
+    plane, cameras, viewer, screen = stage(9)
+    watch(plane, cameras, screen, 12)
+    cameras[1].running = False
+    wish(plane, viewer, "m")
+    watch(plane, cameras, screen, 8)
+    assert layer(plane, viewer) == "l", "what is left below the wish"
+    assert screen.longest_freeze_s() < 0.5
+
+
+def test_load_of_the_server_takes_the_best_layer_from_everybody() -> None:
+    plane, cameras, viewer, screen = stage(10)
+    watch(plane, cameras, screen, 1)
+    assert layer(plane, viewer) == "h"
+    for _ in range(3):
+        plane.router.pressure.on_load(0.95)
+    watch(plane, cameras, screen, 1)
+    assert layer(plane, viewer) == "m"
+    for _ in range(15):
+        plane.router.pressure.on_load(0.2)
+    watch(plane, cameras, screen, 1)
+    assert layer(plane, viewer) == "h"
