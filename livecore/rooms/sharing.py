@@ -1,6 +1,7 @@
 """Handing on what can be seen here: a card to a friend, a group or a broadcast list, once for each key."""
 
 import hashlib
+from dataclasses import replace
 from typing import Literal
 
 from livecore import errors
@@ -35,7 +36,8 @@ class Sharing:
         card = next(name for name, what in CARDS.items() if what == kind)
         client_id = "share." + hashlib.sha256(f"{kind}:{content_id}:{key or new_id()}".encode()).hexdigest()[:48]
         content = {"body": text, "attachments": [{"kind": card, "id": content_id}]}
-        await self._messages.send(me, conversation_id, client_id, content)
+        # From no device: the one that asked over HTTP keeps no copy of its own, so it is given the card like the person's others.
+        await self._messages.send(replace(me, device_id=""), conversation_id, client_id, content)
         return conversation_id
 
     async def _target(self, me: Principal, channel: Channel, to: str | None) -> str:

@@ -13,7 +13,7 @@ async def test_05_a_video_is_shared_to_friend_group_list_and_link_once_per_key(s
     video = await keep(server, anna, tmp_path)
     team = await group(anna, ben)
     everybody = (await anna.post("/api/v1/conversations", {"kind": "broadcast", "members": ["ben", "carl"]})).json["id"]
-    b, c = await ben.connect(), await carl.connect()
+    a, b, c = [await person.connect() for person in (anna, ben, carl)]
     path = f"/api/v1/videos/{video}/shares"
     ways = (("friend", "carl"), ("group", team), ("broadcast", everybody), ("link", None))
     for shares, (channel, to) in enumerate(ways, start=1):
@@ -28,6 +28,8 @@ async def test_05_a_video_is_shared_to_friend_group_list_and_link_once_per_key(s
     for one in (*heard, *b.heard("message:new")):
         assert one["attachments"] == [{"kind": "video_card", "id": video}]
         assert one["sender"] == "anna"
+    # The device that shared over HTTP finds the cards in its own chats too.
+    await until(lambda: [one for one in a.heard("message:new") if one["body"] == "by friend"])
     assert (await anna.get(f"/api/v1/videos/{video}")).json["shares"] == 4
     # Without a key each call is a share of its own.
     assert (await anna.post(path, {"channel": "friend", "to": "carl"})).json["shares"] == 5

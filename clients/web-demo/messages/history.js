@@ -125,10 +125,12 @@ export function purge(id, now = Date.now()) {
   return run("readwrite", ["messages", "media", "conversations"], async ({ messages: kept, media, conversations: all }) => {
     let next = null;
     let newest = null;
+    let gone = false;
     const everything = await done(kept.getAll(IDBKeyRange.bound([id], [id, []])));
     for (const one of everything) {
       if (one.ends_at && one.ends_at <= now) {
         kept.delete([id, one.key]);
+        gone = true;
         for (const attachment of one.attachments ?? []) if (attachment.id) media.delete(attachment.id);
         continue;
       }
@@ -136,7 +138,7 @@ export function purge(id, now = Date.now()) {
       if (!newest || one.order > newest.order) newest = one;
     }
     const held = await done(all.get(id));
-    if (held?.last && !newest) all.put({ ...held, last: null });
+    if (held && gone) all.put({ ...held, last: newest ? previewOf(newest) : null });
     return next;
   });
 }

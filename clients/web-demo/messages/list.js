@@ -67,6 +67,7 @@ export function conversationList({ current = null, life }) {
   });
 
   async function refresh() {
+    for (const one of await history.conversations()) if (one.timer || one.timed) await history.purge(one.id);
     const all = (await history.conversations()).filter((one) => one.kind && !one.left);
     if (!all.length) return fill(place, empty("messages", t.messages.emptyTitle, t.messages.emptyText, h("a", { class: "button primary", href: "/people" }, t.messages.emptyWay)));
     const newest = (one) => one.last?.sent_at ?? one.created_at ?? one.created_ms ?? 0;
