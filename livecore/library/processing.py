@@ -66,8 +66,12 @@ class Processing:
 
     async def _process(self, job: Job) -> None:
         row = await self._row(job.payload["video"])
-        # Deleted meanwhile, or done by a run whose end was not noted.
-        if row is None or row["status"] != "processing":
+        if row is None:
+            # Deleted meanwhile: what came for it goes too.
+            await self._uploads.taken(job.payload["video"])
+            return
+        # Done by a run whose end was not noted.
+        if row["status"] != "processing":
             return
         try:
             if row["stored_ms"] is None:
@@ -75,7 +79,9 @@ class Processing:
             async with self._slots, local_copy(self._storage, row["object_key"]) as path:
                 done = await self._make(row, path)
         except errors.LegallyUnavailable:
-            await self._fail(row, "removed_copy")
+            # Nothing of it is kept: it may not be had here.
+            await self._fail(row, "removed_copy", sha256=None, size_bytes=0, poster_key=None, poster_sha256=None, made=None)
+            await self._storage.delete_prefix(self._prefix(row))
             return
         except (KeyError, NotShowable) as refused:
             log.warning("video failed", video=row["id"], why=str(refused))
@@ -93,8 +99,8 @@ class Processing:
             found = (await conn.execute(select(video).where(video.c.id == video_id))).mappings().one_or_none()
         return None if found is None else dict(found)
 
-    async def _fail(self, row: Row, failure: str) -> None:
-        if await self._settle(row, status="failed", failure=failure, progress=1.0):
+    async def _fail(self, row: Row, failure: str, **values: Any) -> None:
+        if await self._settle(row, status="failed", failure=failure, progress=1.0, **values):
             await self._tell(row, "failed", 1.0)
 
     # -- the steps
@@ -111,8 +117,8 @@ class Processing:
             await told(size / max(1, row["size_bytes"]))
         row |= {"sha256": digest.hexdigest(), "stored_ms": self._clock.at_ms(), "size_bytes": size}
         values = {name: row[name] for name in ("sha256", "stored_ms", "size_bytes")}
-        if await self._settle(row, progress=STORED, **values):
-            await self._uploads.taken(row["id"])
+        await self._settle(row, progress=STORED, **values)
+        await self._uploads.taken(row["id"])
         await self._copies.check_digest(row["sha256"])
 
     async def _make(self, row: Row, path: Path) -> Row:

@@ -15,6 +15,7 @@ from tests.library import media
 from tests.library.sending import begin, send, sent, settled, tus
 from tests.people import Person
 from tests.serving import Server
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -64,7 +65,12 @@ async def test_a_removed_video_is_not_uploaded_again(server: Server, tmp_path: P
     assert (answer.status, answer.type) == (451, "removed_copy")
     assert (await tus(ben, "HEAD", path)).status == 404
     refused = await settled(ben, await send(ben, copy.read_bytes() + b"\0\0\0\x08free"), "failed")
-    assert (refused["failure"], refused["poster"]) == ("removed_copy", None)
+    assert (refused["failure"], refused["poster"], refused["download"]) == ("removed_copy", None, None)
+
+    async def nothing_kept() -> bool:
+        return [key async for key in server.app.storage.list(f"videos/{ben.id}/{refused['id']}")] == []
+
+    await until(nothing_kept, "the copy's bytes to go")
     assert (await ben.get(f"/api/v1/videos/{other['id']}")).status == 200
     async with server.app.db.write() as conn:
         await server.app.videos.enable(conn, TakedownTarget("video", found["id"]))

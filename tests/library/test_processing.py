@@ -195,6 +195,18 @@ async def test_a_person_can_watch_how_far_it_is(server: Server, anna: Person) ->
     await socket.close()
 
 
+async def test_a_video_deleted_before_its_bytes_were_taken_over_leaves_nothing(server: Server, anna: Person) -> None:
+    data = media.faststart()
+    path = await begin(anna, len(data))
+    await server.app.jobs.close()  # nobody takes jobs
+    address = related(await tus(anna, "PATCH", path, data, Upload_Offset="0"))
+    assert (await anna.delete(address)).status == 204
+    await server.app.jobs.start()
+    await until(server.app.jobs.idle, "jobs to end")
+    assert [key async for key in server.app.storage.list("uploads")] == []
+    assert [key async for key in server.app.storage.list("videos")] == []
+
+
 async def test_a_job_that_was_killed_goes_on_with_the_next_step(server: Server, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """The step after the stills dies once, as in a kill; what was made before is not made again."""
     ran: list[str] = []
