@@ -27,9 +27,12 @@ route("/messages/{conversation}", page("messages"), { nav: "messages", bare: tru
 route("/call/{call}", page("call"), { nav: "messages", bare: true });
 route("/join/{token}", page("join"), { nav: "messages" });
 route("/people", page("people"), { nav: "me" });
+route("/meet", page("meet"), { nav: "discover" });
+route("/contacts", page("contacts"), { nav: "discover" });
+route("/friend/{token}", page("friend"), { nav: "me" });
 route("/u/{username}", page("user"), { nav: "discover" });
 route("/me", page("me/index"), { nav: "me" });
-for (const section of ["profile", "settings", "devices", "password", "two-factor", "data", "notices", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
+for (const section of ["profile", "privacy", "settings", "devices", "password", "two-factor", "data", "notices", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
 route("/policies", page("policies"), { open: true });
 route("/policies/{kind}", page("policy"), { open: true });
 route("/claim", page("claim"), { open: true });

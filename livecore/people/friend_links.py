@@ -148,5 +148,7 @@ class FriendLinks:
 def qr_svg(text: str) -> str:
     """A QR code (ISO/IEC 18004) as an SVG of its own, dark on white whatever the page's colours are: that is what cameras read."""
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", scale=8, border=4, dark="#000", light="#fff", xmldecl=False)
+    segno.make(text, error="m", micro=False).save(
+        out, kind="svg", scale=8, border=4, dark="#000", light="#fff", xmldecl=False, omitsize=True
+    )
     return out.getvalue().decode()

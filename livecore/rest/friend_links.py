@@ -13,7 +13,7 @@ routes = Routes("friend-links")
 
 SVG = "image/svg+xml"
 # Where the demo shows a link; another client may make its own address of the token.
-PAGE = "/#/friend/"
+PAGE = "/friend/"
 
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{20,64}$")]
 

@@ -55,6 +55,10 @@ export const dropTwoFactor = (password) => request("DELETE", "me/two-factor", { 
 
 export const settings = () => get("me/settings");
 export const setSettings = (changes, of) => patch("me/settings", changes, { of });
+export const deviceFacts = () => get("me/device-facts");
+export const dropDeviceFacts = () => remove("me/device-facts");
+export const dropAdvertisingId = () => remove("me/device-facts/advertising-id");
+export const experiments = () => get("me/experiments");
 export const sessions = () => get("me/sessions");
 export const signOut = () => remove("me/session");
 export const endSession = (id) => remove(`me/sessions/${id}`);

@@ -7,6 +7,8 @@ const page = ({ items, ...rest }) => ({ items: items.map(asLive), ...rest });
 
 export const create = (fields, once) => post("lives", fields, { once }).then(asLive);
 export const now = () => get("lives").then(page);
+/** Who is live now, ranked, each with the reason why. */
+export const discover = () => get("discover/lives", { query: { reasons: true } }).then(page);
 export const live = (id) => get(`lives/${id}`).then(asLive);
 export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
 export const stats = (id) => get(`lives/${id}/stats`);

@@ -1,5 +1,5 @@
 // Friends, requests, blocks and finding people.
-import { get, post, put, remove } from "../core/http.js";
+import { get, post, put, remove, request } from "../core/http.js";
 
 export const search = (q, options) => get("users", { query: { q }, ...options });
 export const user = (username) => get(`users/${username}`);
@@ -8,6 +8,21 @@ export const user = (username) => get(`users/${username}`);
 const flat = ({ items, ...rest }) => ({ items: items.map(({ user: person, ...more }) => ({ ...more, ...person })), ...rest });
 
 export const discover = () => get("discover/people").then(flat);
+/** Whom both have as friends: `{items, total}`. */
+export const mutual = (username) => get(`users/${username}/mutual-friends`, { query: { limit: 5 } });
+
+export const contacts = () => get("contacts", { query: { limit: 100 } });
+export const syncContacts = (add, authorized) => post("contacts", { authorized, add });
+export const removeContact = (username) => remove(`contacts/${username}`);
+export const removeContacts = () => remove("contacts");
+
+export const links = () => get("friend-links");
+export const makeLink = () => post("friend-links", {});
+export const revokeLink = (id) => remove(`friend-links/${id}`);
+export const qr = (link) => request("GET", link.qr).then((response) => response.text());
+export const openLink = (token) => post("friend-links/open", { token });
+export const acceptLink = (token) => post("friend-links/accept", { token });
+
 export const friends = () => get("friends", { query: { limit: 100 } }).then(flat);
 export const unfriend = (username) => remove(`friends/${username}`);
 export const requests = () => get("friend-requests");

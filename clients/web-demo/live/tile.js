@@ -13,7 +13,7 @@ export function liveTile(live) {
     h(
       "span",
       { class: "over" },
-      h("span", { class: "line-up" }, h("span", { class: "tag live" }, t.live.badge), h("span", { class: "tag" }, icon("eye"), shortNumber(live.viewers))),
+      h("span", { class: "line-up" }, h("span", { class: "tag live" }, t.live.badge), h("span", { class: "tag" }, icon("eye"), shortNumber(live.viewers)), t.discover.liveReasons[live.reason] && h("span", { class: "tag" }, t.discover.liveReasons[live.reason])),
       h("span", { class: "stack tight" }, avatar(live.owner, "small", { onAir: true }), h("span", { class: "caption" }, live.title || t.live.of(nameOf(live.owner)))),
     ),
   );

@@ -7,6 +7,7 @@ import { liveTile } from "../live/tile.js";
 import { empty } from "../parts/empty.js";
 import { head, iconLink } from "../parts/head.js";
 import { personRow } from "../parts/person.js";
+import { goOn } from "../parts/rows.js";
 import { rowBones } from "../parts/skeleton.js";
 
 // Long enough that a word is typed to its end, short enough that nobody waits.
@@ -20,7 +21,7 @@ export default function discover({ life }) {
   const listTitle = h("h2", {}, t.discover.people);
   const input = h("input", { class: "input", type: "search", placeholder: t.discover.search, "aria-label": t.discover.search, autocomplete: "off", autocapitalize: "none" });
 
-  const draw = (items, none) => fill(list, items.length ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one, { note: t.discover.reasons[one.reason]?.(one.mutual) })))) : none);
+  const draw = (items, none) => fill(list, items.length ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one, { note: t.discover.reasons[one.reason]?.(one) })))) : none);
 
   async function suggest() {
     listTitle.textContent = t.discover.people;
@@ -41,7 +42,7 @@ export default function discover({ life }) {
   });
 
   async function drawLives() {
-    const { items } = await lives.now();
+    const { items } = await lives.discover();
     fill(shelf, h("div", { class: "section-head" }, h("h2", {}, t.discover.lives)), items.length ? h("div", { class: "shelf", tabindex: "0", role: "group", "aria-label": t.discover.lives }, items.map(liveTile)) : quiet());
   }
 
@@ -49,9 +50,12 @@ export default function discover({ life }) {
     "div",
     { class: "page" },
     head(t.nav.discover, { actions: [iconLink("people", t.nav.people, "/people")] }),
-    h("div", { class: "column" }, h("div", { class: "search" }, icon("search"), input), shelf, h("section", {}, h("div", { class: "section-head" }, listTitle), list)),
+    h("div", { class: "column" }, h("div", { class: "search" }, icon("search"), input), shelf, ways(), h("section", {}, h("div", { class: "section-head" }, listTitle), list)),
   );
   return { title: t.nav.discover, node, ready: Promise.all([suggest(), drawLives()]) };
 }
+
+const ways = () =>
+  h("div", { class: "card" }, h("div", { class: "settings-group" }, goOn("userPlus", t.meet.title, "/meet", t.meet.short), goOn("people", t.contacts.title, "/contacts", t.contacts.short)));
 
 const quiet = () => h("div", { class: "card between" }, h("p", { class: "soft" }, t.discover.quiet), h("a", { class: "button compact primary", href: "/live" }, icon("live", 18), t.nav.goLive));

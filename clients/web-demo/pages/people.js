@@ -5,7 +5,8 @@ import { t } from "../core/text.js";
 import { ago } from "../core/times.js";
 import { on } from "../realtime/link.js";
 import { empty } from "../parts/empty.js";
-import { head } from "../parts/head.js";
+import { friendLink } from "../parts/friend-link.js";
+import { head, iconButton } from "../parts/head.js";
 import { act, personRow } from "../parts/person.js";
 import { rowBones } from "../parts/skeleton.js";
 
@@ -59,7 +60,7 @@ export default function friends({ query, life }) {
   const node = h(
     "div",
     { class: "page" },
-    head(t.nav.people, { up: "/me", actions: [h("a", { class: "button compact", href: "/discover" }, icon("search", 18), t.people.find)] }),
+    head(t.nav.people, { up: "/me", actions: [iconButton("share", t.friendLink.mine, () => friendLink({ life })), h("a", { class: "button compact", href: "/discover" }, icon("search", 18), t.people.find)] }),
     h("div", { class: "column" }, tabs, place),
   );
   return { title: t.nav.people, node, ready: open(current) };

@@ -2,13 +2,14 @@ import { people, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { go } from "../core/router.js";
 import { account } from "../core/session.js";
+import { languageName, regionName } from "../core/places.js";
 import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { tile } from "../parts/tile.js";
 import { head, iconButton } from "../parts/head.js";
-import { friendButton, standingOf } from "../parts/person.js";
+import { friendButton, personRow, standingOf } from "../parts/person.js";
 import { report } from "../parts/report.js";
 import { confirm, menu } from "../parts/sheet.js";
 import { textBones } from "../parts/skeleton.js";
@@ -29,6 +30,9 @@ export default function user({ params, life }) {
       [t.signUp.phone, person.phone],
       [t.user.gender, person.gender],
       [t.user.age, person.age_info],
+      [t.profile.interests, person.interests?.join(", ")],
+      [t.profile.languages, person.languages?.map(languageName).join(", ")],
+      [t.profile.region, person.region && regionName(person.region)],
     ].filter(([, value]) => value);
     fill(
       place,
@@ -42,6 +46,10 @@ export default function user({ params, life }) {
       ),
       facts.length ? h("dl", { class: "facts card pad" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,
     );
+    if (person.standing !== "self") {
+      const mutual = await people.mutual(person.username).catch(() => ({ items: [], total: 0 }));
+      if (mutual.total && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.mutual(mutual.total))), h("ul", { class: "rows" }, mutual.items.map((one) => h("li", {}, personRow(one))))));
+    }
     const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
     if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map(tile))));
     fill(more, iconButton("more", t.more, () => choices(person)));

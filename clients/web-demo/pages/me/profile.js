@@ -10,6 +10,8 @@ import { field, form } from "../../parts/field.js";
 import { head } from "../../parts/head.js";
 import { act, busy } from "../../parts/person.js";
 
+const listed = (text) => text.split(/[,;\n]/).map((one) => one.trim()).filter(Boolean);
+
 export default function profile() {
   const place = h("div", { class: "column" });
 
@@ -35,7 +37,10 @@ export default function profile() {
         {
           submit: t.save,
           act: async (fields) => {
-            const changed = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value.trim() || null]).filter(([name, value]) => value !== (who[name] ?? null)));
+            const { interests, languages, region, ...rest } = fields;
+            const changed = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, value.trim() || null]).filter(([name, value]) => value !== (who[name] ?? null)));
+            const traits = { interests: listed(interests), languages: listed(languages).map((one) => one.toLowerCase()), region: region.trim().toUpperCase() || null };
+            for (const [name, value] of Object.entries(traits)) if (JSON.stringify(value) !== JSON.stringify(who[name])) changed[name] = value;
             if (Object.keys(changed).length) await accounts.editMe(changed, who);
             toast(t.profile.saved);
             go("/me");
@@ -44,6 +49,8 @@ export default function profile() {
         field("profile_name", t.profile.name, { value: who.profile_name ?? "", maxlength: 60, autocomplete: "nickname", hint: t.profile.nameHint(who.name) }),
         field("status_message", t.profile.status, { value: who.status_message ?? "", maxlength: 140, hint: t.profile.statusHint }),
         h("div", { class: "row" }, field("gender", t.user.gender, { value: who.gender ?? "", maxlength: 40, hint: t.optional }), field("age_info", t.user.age, { value: who.age_info ?? "", maxlength: 40, hint: t.optional })),
+        field("interests", t.profile.interests, { value: who.interests?.join(", ") ?? "", maxlength: 280, hint: t.profile.interestsHint }),
+        h("div", { class: "row" }, field("languages", t.profile.languages, { value: who.languages?.join(", ") ?? "", maxlength: 40, hint: t.profile.languagesHint, autocapitalize: "none" }), field("region", t.profile.region, { value: who.region ?? "", maxlength: 6, hint: t.profile.regionHint })),
       ),
       h("div", { class: "note" }, icon("info", 20), h("span", {}, t.profile.whoSees, " ", h("a", { href: "/me/settings" }, t.me.settings))),
     );

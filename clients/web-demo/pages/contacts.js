@@ -1,0 +1,79 @@
+// Friends in the address book: the person's word, the numbers, and who of them is here.
+import { people } from "../api/index.js";
+import { fill, h } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { t } from "../core/text.js";
+import { toast } from "../core/toast.js";
+import { on } from "../realtime/link.js";
+import { empty } from "../parts/empty.js";
+import { check, field, form } from "../parts/field.js";
+import { head } from "../parts/head.js";
+import { act, friendButton, personRow } from "../parts/person.js";
+import { confirm } from "../parts/sheet.js";
+import { rowBones } from "../parts/skeleton.js";
+
+// Telephone numbers in what was pasted, or in a vCard file (RFC 6350: TEL lines); anything else in it stays here.
+const NUMBER = /\+?[0-9][0-9 ()./-]{5,}[0-9]/g;
+const numbersIn = (text) => [...new Set((/BEGIN:VCARD/i.test(text) ? text.split(/\r?\n/).filter((line) => /^(?:[\w.-]+\.)?TEL/i.test(line)).join("\n") : text).match(NUMBER) ?? [])];
+
+export default function contacts({ life }) {
+  const place = h("div", {}, rowBones(4));
+  const text = h("textarea", { name: "numbers", rows: 5, placeholder: t.contacts.placeholder, inputmode: "tel" });
+  const file = h("input", { type: "file", accept: ".vcf,text/vcard,text/plain", class: "for-readers", id: "contacts-file", tabindex: "-1" });
+  file.addEventListener("change", async () => file.files[0] && (text.value = numbersIn(await file.files[0].text()).join("\n")));
+  // The picker of the phone's own address book, where the browser has one.
+  const pick = "contacts" in navigator ? act(t.contacts.pick, async () => {
+    const chosen = await navigator.contacts.select(["tel"], { multiple: true });
+    text.value = chosen.flatMap((one) => one.tel ?? []).join("\n");
+  }, { icon: "people" }) : null;
+
+  async function draw() {
+    const { items } = await people.contacts();
+    fill(
+      place,
+      items.length
+        ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one.user, { note: one.name, actions: h("span", { class: "actions" }, friendButton(one.user), act(t.contacts.remove, async () => (await people.removeContact(one.user.username), draw()))) }))))
+        : empty("people", t.contacts.noneTitle, t.contacts.noneText),
+    );
+  }
+
+  async function removeAll() {
+    if (!(await confirm(t.contacts.removeAllTitle, t.contacts.removeAllText, { agree: t.contacts.removeAll, danger: true }))) return;
+    await people.removeContacts();
+    toast(t.contacts.removedAll);
+    await draw();
+  }
+
+  on("contact:joined", draw, life);
+  const node = h(
+    "div",
+    { class: "page" },
+    head(t.contacts.title, { up: "/discover" }),
+    h(
+      "div",
+      { class: "column" },
+      h(
+        "section",
+        { class: "card pad" },
+        form(
+          {
+            submit: t.contacts.find,
+            act: async ({ authorized }) => {
+              const done = await people.syncContacts(numbersIn(text.value), authorized);
+              text.value = "";
+              toast(t.contacts.found(done.items.length, done.added + done.unchanged));
+              await draw();
+            },
+          },
+          h("p", { class: "soft" }, t.contacts.intro),
+          field("add", t.contacts.numbers, { control: text, hint: t.contacts.hint }),
+          h("div", { class: "line-up" }, pick, h("label", { class: "for-readers", for: "contacts-file" }, t.contacts.file), file, act(t.contacts.file, async () => file.click(), { icon: "document" })),
+          check("authorized", t.contacts.authorized),
+        ),
+      ),
+      h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.contacts.here), act(t.contacts.removeAll, removeAll, { icon: "trash" })), place),
+      h("div", { class: "note" }, icon("lock", 20), h("span", {}, t.contacts.kept)),
+    ),
+  );
+  return { title: t.contacts.title, node, ready: draw() };
+}

@@ -1,0 +1,110 @@
+"""Finding and meeting people in Chromium: a stranger by chat and by video, a code that makes friends, an address book, one's data."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, PHONE
+from tests.conftest import StartProgram
+
+
+async def test_strangers_meet_talk_go_on_and_report(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP, dark=True)
+    for one in (anna, ben):
+        await one.arrive()
+        await one.person.patch("/api/v1/me", {"interests": ["chess"]})
+        await one.go("/meet")
+        await one.page.get_by_role("button", name="Chat", exact=True).click()
+        if one is anna:
+            await expect(one.page.get_by_role("heading", name="Looking for somebody")).to_be_visible()
+            await one.accessible()
+            await one.picture("meet-waiting")
+    for one, other in ((anna, ben), (ben, anna)):
+        await expect(one.page.locator(".meet .title", has_text=other.name)).to_be_visible()
+        await expect(one.page.get_by_text("You both like")).to_be_visible()
+    await anna.write("hello stranger")
+    await expect(ben.page.locator(".thread").get_by_text("hello stranger")).to_be_visible()
+    await ben.write("hello back")
+    await expect(anna.page.locator(".thread").get_by_text("hello back")).to_be_visible()
+    for one in (anna, ben):
+        await one.fits()
+        await one.accessible()
+        await one.picture("meet-chat")
+    await ben.page.get_by_role("button", name="Next").click()
+    await expect(anna.page.get_by_text("They went on to somebody else.")).to_be_visible()
+    await expect(ben.page.get_by_role("heading", name="Looking for somebody")).to_be_visible()
+    await ben.page.get_by_role("button", name="Cancel").click()
+    await expect(ben.page.get_by_text("How do you want to meet?")).to_be_visible()
+
+
+async def test_a_video_meeting_shows_each_the_other(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
+    for one in (anna, ben):
+        await one.arrive()
+        await one.go("/meet")
+        await one.page.get_by_role("button", name="Video").click()
+    for one in (anna, ben):
+        await one.video_advances(".meet-pictures .theirs")
+        await one.picture("meet-video")
+    await anna.page.get_by_role("button", name="Report", exact=True).click()
+    await anna.page.get_by_label("Also block @ben").check()
+    await anna.page.get_by_role("button", name="Send report").click()
+    for one in (anna, ben):
+        await expect(one.page.get_by_text("The meeting is over.")).to_be_visible()
+
+
+async def test_a_code_makes_friends_and_a_book_finds_them(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program()
+    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
+    hers, his = await anna.arrive(), await ben.arrive()
+    await anna.go("/people")
+    await anna.page.get_by_role("button", name="My code").click()
+    await expect(anna.page.locator(".qr svg")).to_be_visible()
+    await anna.accessible()
+    await anna.picture("friend-code")
+    (link,) = (await hers.get("/api/v1/friend-links")).json["items"]
+    await ben.go(f"/friend/{link['token']}")
+    await expect(ben.page.get_by_text("made this link for you")).to_be_visible()
+    await ben.picture("friend-link")
+    await ben.page.get_by_role("button", name=re.compile("Become friends")).click()
+    await expect(ben.page.get_by_text("and you are friends.")).to_be_visible()
+
+    await anna.go("/contacts")
+    await anna.page.get_by_label("Phone numbers").fill(f"{his.phone}\n+43 660 1234567")
+    await anna.page.get_by_role("button", name="Find people").click()
+    # Without her word nothing is sent on; the field says so.
+    await expect(anna.page.locator("[data-field=authorized] .wrong")).to_be_visible()
+    await anna.page.get_by_label("I am authorised to give these numbers").check()
+    await anna.page.get_by_role("button", name="Find people").click()
+    await expect(anna.page.get_by_text("2 numbers looked at, 1 person is here.")).to_be_visible()
+    await expect(anna.page.locator(".row-item", has_text=ben.name)).to_be_visible()
+    await anna.fits()
+    await anna.picture("contacts-found")
+
+
+async def test_what_is_done_with_ones_data_is_switched_in_one_place(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(experiments="big_button:no=1,yes=1")
+    anna = await visitor(serving, "anna", size=PHONE)
+    person = await anna.arrive()
+    await person.put("/api/v1/me/device-facts", {"browser": "Firefox 144", "advertising_id": "abc-123"})
+    await anna.go("/me/privacy")
+    await expect(anna.page.get_by_text("abc-123")).to_be_visible()
+    await expect(anna.page.get_by_text("big_button")).to_be_visible()
+    await anna.picture("privacy-facts", also=DESKTOP)
+    await anna.page.get_by_role("button", name="Delete the advertising id").click()
+    await expect(anna.page.get_by_text("abc-123")).to_have_count(0)
+    await expect(anna.page.get_by_text("Firefox 144")).to_be_visible()
+    await anna.page.get_by_label("Limit the use of my data").check()
+    await expect(anna.page.get_by_text("You are in no experiment.")).to_be_visible()
+    assert (await person.get("/api/v1/me/settings")).json["values"]["restrict"] is True
+    await anna.go("/me/profile")
+    await anna.page.get_by_label("Interests").fill("Chess, hiking")
+    await anna.page.get_by_label("Languages").fill("de, en")
+    await anna.page.get_by_label("Region").fill("at-9")
+    await anna.page.get_by_role("button", name="Save").click()
+    await expect(anna.page.get_by_text("Your profile is saved.")).to_be_visible()
+    me = (await person.get("/api/v1/me")).json
+    assert (me["interests"], me["languages"], me["region"]) == (["chess", "hiking"], ["de", "en"], "AT-9")
