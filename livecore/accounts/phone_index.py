@@ -10,8 +10,8 @@ from livecore.accounts import tables
 from livecore.accounts.records import Records
 from livecore.ports import Database
 
-# Hashes in one statement: below what SQLite and PostgreSQL take as parameters (32,766).
-_BATCH = 5000
+# Hashes in one statement: more would hold up the loop while the statement is made.
+_BATCH = 1000
 # Numbers read in one turn of the loop, some half a millisecond. A thread that reads a whole book holds the interpreter so that the loop,
 # chat with it, waits for two thirds of a second; measured in turns of this size it waits for less than ten milliseconds.
 _NUMBERS_A_TURN = 20

@@ -147,6 +147,9 @@ class Lives:
             guest_id = await self._directory.by_username(username)
             if guest_id is None or (await self._relations.between(me.account_id, guest_id)).blocked:
                 raise errors.NotFound(f"There is nobody called {username}.")
+            audience: Audience = await self._directory.setting(guest_id, "who_can_invite")
+            if not await self._relations.allows(guest_id, me.account_id, audience):
+                raise errors.Forbidden(f"{username} takes no invitations from you.", type="invites_closed")
             found.append(guest_id)
         return found
 

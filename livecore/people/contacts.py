@@ -4,12 +4,14 @@ A number that nobody here has confirmed stays a hash; when somebody confirms it,
 themselves be found by their number.
 """
 
+import asyncio
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.ids import new_id
@@ -19,6 +21,8 @@ from livecore.ports import Activity, Clock, Database, Directory, Keys, Limiter, 
 
 # The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
 CONSENT_VERSION = "1"
+# Rows that one turn of the loop prepares or reads, some five milliseconds: others have their turn in between.
+ROWS_A_TURN = 1000
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,11 @@ class Contacts:
                 # One statement for all of them: the driver goes through the list.
                 contact = tables.contact.c
                 stale = delete(tables.contact).where(contact.owner_id == bindparam("owner"), contact.phone_hash == bindparam("hash"))
-                await conn.execute(stale, [{"owner": me, "hash": index} for index in sorted(gone)])
+                await _in_turns(conn, stale, [{"owner": me, "hash": index} for index in sorted(gone)])
             if rows:
                 make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
                 # Another sync of the same book may have been first.
-                await conn.execute(make(tables.contact).on_conflict_do_nothing(), rows)
+                await _in_turns(conn, make(tables.contact).on_conflict_do_nothing(), rows)
             if rows or gone:
                 await self._activity.add(conn, me, "contacts_synced", {"added": len(rows), "removed": len(gone)})
         # After the commit: whoever confirms a number from here on finds the row, whoever did before is found now. Also for numbers
@@ -116,7 +120,11 @@ class Contacts:
         contact = tables.contact.c
         query = select(contact.phone_hash, contact.account_id).where(contact.owner_id == me)
         async with self._db.read() as conn:
-            return {bytes(row.phone_hash): row.account_id for row in await conn.execute(query)}
+            found: dict[bytes, str | None] = {}
+            for part in (await conn.execute(query)).partitions(ROWS_A_TURN):
+                found.update({bytes(phone_hash): account_id for phone_hash, account_id in part})
+                await asyncio.sleep(0)
+            return found
 
     async def _count_new(self, me: str, count: int, origin: Origin) -> None:
         """All of the quotas or none of them: a sync that is refused uses up nothing."""
@@ -227,3 +235,10 @@ class Contacts:
             if card is not None:
                 who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
                 await self._neighbours.signals.to_account(owner, "contact:joined", {"user": who})
+
+
+async def _in_turns(conn: AsyncConnection, statement: Any, values: Sequence[dict[str, Any]]) -> None:
+    """One statement for all of the values, in one transaction; the loop is left to others in between."""
+    for start in range(0, len(values), ROWS_A_TURN):
+        await conn.execute(statement, values[start : start + ROWS_A_TURN])
+        await asyncio.sleep(0)

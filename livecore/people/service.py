@@ -229,6 +229,9 @@ class People:
         card = (await self._directory.cards(other, [me])).get(me)
         if card is None:
             return
+        # Who wants no news of friends finds them in their lists.
+        if not await self._directory.setting(other, "notify_friends"):
+            return
         who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
         event = "friend:request" if effect is Effect.ASKED else "friend:accepted"
         await self._neighbours.signals.to_account(other, event, {"id": view.id, "user": who, "at": self._clock.at_ms()})

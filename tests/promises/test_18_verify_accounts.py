@@ -39,5 +39,7 @@ async def test_18_a_sign_in_on_a_new_device_is_told_by_mail(server: Server) -> N
     await anna.sign_in({"id": "a-third-one", "name": "Library PC"})
     await until(lambda: len(letters()) >= 2, "a letter about the third device")
     assert ["Kitchen tablet" in letters()[0], "Library PC" in letters()[1], len(letters())] == [True, True, 2]
+    notices = [notice["kind"] for notice in (await anna.get("/api/v1/me/notices")).json["items"]]
+    assert notices.count("new_sign_in") == 2
     kinds = [entry["kind"] for entry in (await anna.get("/api/v1/me/activity")).json["items"]]
     assert kinds[:4] == ["sign_in"] * 4

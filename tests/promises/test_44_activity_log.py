@@ -4,7 +4,7 @@ from tests.serving import Server
 
 
 async def test_44_it_pages_what_one_did(server: Server) -> None:
-    anna, ben = await server.person("anna"), await server.person("ben")
+    anna, ben, _ = [await server.person(name) for name in ("anna", "ben", "cara")]
     await server.call("POST", "/api/v1/sessions", {"login": "anna", "password": "wrong password", "device": anna.device})
     await anna.sign_in()
     await server.befriend(anna, ben)
@@ -13,6 +13,7 @@ async def test_44_it_pages_what_one_did(server: Server) -> None:
     await anna.put("/api/v1/blocks/ben")
     await anna.delete("/api/v1/blocks/ben")
     await anna.patch("/api/v1/me", {"gender": "f"})
+    await anna.post("/api/v1/reports", {"target": {"kind": "user", "username": "cara"}, "reason": "spam"})
     entries, cursor = [], None
     while True:
         page = (await anna.get("/api/v1/me/activity", params={"limit": "3"} | ({"cursor": cursor} if cursor else {}))).json
@@ -33,6 +34,7 @@ async def test_44_it_pages_what_one_did(server: Server) -> None:
         ("blocked", "ben"),
         ("unblocked", "ben"),
         ("profile_changed", None),
+        ("reported", None),
     ]
     assert len({entry["id"] for entry in entries}) == len(entries)
     settings = next(entry for entry in entries if entry["kind"] == "settings_changed")
