@@ -231,7 +231,7 @@ export const en = {
 
   meet: {
     title: "Meet somebody new",
-    short: "Chat or video with a stranger, as long as you both like",
+    short: "Chat or video with a stranger",
     how: "How do you want to meet?",
     intro: "You are put together with somebody who waits too. Go on to the next at any time; nothing is recorded.",
     modes: { chat: "Chat", video: "Video" },
