@@ -63,7 +63,7 @@ check: setup-dev
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/test_imports.py
+	@$(BIN)/python -m pytest -q tests/test_imports.py tests/test_demo_sources.py
 
 bench: setup-dev
 	@$(BIN)/livecore bench all $(ARGS)
