@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from livecore.media.depacketise import Frame
 from livecore.media.file_parts import FileParts, OpenPart, PartClosed
 from livecore.media.intake import Intake, Track
+from livecore.media.mux import WriteFailed
 from livecore.media.reorder import Packet
 from livecore.media.segmenter import Segmenter
 
@@ -46,6 +47,7 @@ class Recording:
         self._file: FileParts | None = None
         if open_part is not None and part_closed is not None:
             self._file = FileParts(open_part, part_closed, self.drops, part_limit_s, first_part)
+        self._failed: WriteFailed | None = None  # raised once the frames at hand have reached the segments
         self.segmenter = segmenter
         self._hand_on_tracks()
 
@@ -64,9 +66,11 @@ class Recording:
         self._intake.drain(now)
         self._intake.reopen(tracks)
         self._hand_on_tracks()
+        self._raise_failure()
 
     def packet(self, number: int, packet: Packet, now: float) -> None:
         self._intake.packet(number, packet, now)
+        self._raise_failure()
 
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """A sender report of a track: 64-bit NTP time, 32-bit RTP timestamp."""
@@ -77,6 +81,7 @@ class Recording:
         self._intake.tick(now)
         if self.segmenter is not None:
             self.segmenter.tick(now)
+        self._raise_failure()
 
     def key_requests(self, now: float) -> list[int]:
         """Tracks whose sender is to be asked for a key frame now, at most once a second each."""
@@ -84,16 +89,25 @@ class Recording:
         return self._intake.key_requests(now, is_wanted)
 
     def _frame(self, track: Track, frame: Frame, position_s: float) -> None:
-        # Segments first: a disk that refuses the file does not cost their frame.
         if self.segmenter is not None:
             self.segmenter.frame(track, frame, position_s)
-        if self._file is not None:
-            self._file.frame(track, frame, position_s)
+        if self._file is not None and self._failed is None:
+            try:
+                self._file.frame(track, frame, position_s)
+            except WriteFailed as failed:
+                # The frames behind this one still belong to the segments.
+                self._failed = failed
+
+    def _raise_failure(self) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
 
     def close(self, now: float, reason: str) -> None:
         """Write what is held, end the last part, and the segments unless it is for a moment."""
         try:
             self._intake.drain(now)
+            self._raise_failure()
         finally:
             try:
                 if self._file is not None:
