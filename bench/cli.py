@@ -219,6 +219,27 @@ def peers_command(
     _measure(lambda screen: live_peers.run(options, screen), live.COLUMNS, json, plot, live.PLOT)
 
 
+@bench.command("record")
+def record_command(
+    codecs: Annotated[str, typer.Option(help="vp8, h264, vp9, av1, comma-separated")] = "vp8,h264,vp9,av1",
+    seconds: Annotated[float, typer.Option(min=2, max=SECONDS_LIMIT, help="how much is recorded of each [s]")] = 20.0,
+    aiortc_seconds: Annotated[
+        float, typer.Option(min=0, max=60, help="how much aiortc's MediaRecorder records; 0 leaves it out [s]")
+    ] = 2.0,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """CPU-milliseconds a recorded second, to a file and to segments."""
+    _needed()
+    from bench import record
+
+    chosen = [codec.strip() for codec in codecs.split(",") if codec.strip()]
+    if not chosen or not set(chosen) <= set(record.CODECS):
+        raise typer.BadParameter(f"codecs: of {', '.join(record.CODECS)}")
+    options = record.RecordOptions(chosen, seconds, aiortc_seconds)
+    _measure(lambda screen: record.run(options, screen), record.COLUMNS, json, plot, record.PLOT)
+
+
 @bench.command("store")
 def store_command(
     database: Annotated[str, typer.Option(help="postgresql://… of an empty database; empty is SQLite in a temporary directory")] = "",
@@ -311,6 +332,7 @@ def all_command(
     chat_command(seconds=seconds, members="50,500", pin=pin, json=out / "chat.json", plot=out / "chat.png")
     chat_command(seconds=seconds, scenario="direct", members="10", rate="100", pin=pin, json=out / "direct.json", plot=out / "direct.png")
     live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
+    record_command(codecs="vp8,h264", seconds=4, aiortc_seconds=0, json=out / "record.json", plot=out / "record.png")
     hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")
     upload_command(pin=pin, json=out / "upload.json", plot=out / "upload.png")

@@ -129,6 +129,15 @@ class Intake:
                 asked.append(number)
         return asked
 
+    def counts(self) -> Counter[str]:
+        """What these tracks lost and refused so far; `drain` adds it to the drops."""
+        found: Counter[str] = Counter()
+        for source in self._inputs.values():
+            found["lost"] += source.reorder.lost
+            found["late"] += source.reorder.late
+            found.update(source.depacketiser.drops)
+        return found
+
     def drain(self, now: float) -> None:
         """Give out everything that is held; these tracks bring no more."""
         try:
@@ -139,10 +148,7 @@ class Intake:
             self._settle(now, is_last=True)
         finally:
             self._pending.clear()
-            for source in self._inputs.values():
-                self._drops["lost"] += source.reorder.lost
-                self._drops["late"] += source.reorder.late
-                self._drops.update(source.depacketiser.drops)
+            self._drops.update(self.counts())
 
     def _depacketise(self, source: _Input, packet: Packet, gap: bool, now: float) -> None:
         for frame in source.depacketiser.push(packet.payload, packet.timestamp, packet.marker, gap):

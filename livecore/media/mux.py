@@ -21,6 +21,8 @@ from livecore.media.depacketise import Frame
 
 VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
+_VIDEO_TICK = Fraction(1, VIDEO_CLOCK)
+_AUDIO_TICK = Fraction(1, AUDIO_CLOCK)
 # What may be lost to a kill: at most one unfinished cluster or fragment, and what interleaving holds back.
 UNIT_MS = 500
 INTERLEAVE_US = 400_000
@@ -112,7 +114,7 @@ class ContainerWriter:
         self._last_video = ticks
         packet = Packet(frame.data)
         packet.pts = packet.dts = ticks
-        packet.time_base = Fraction(1, VIDEO_CLOCK)
+        packet.time_base = _VIDEO_TICK
         packet.is_keyframe = frame.is_key
         packet.stream = self._video
         self._write(packet)
@@ -129,7 +131,7 @@ class ContainerWriter:
         self._last_audio = ticks
         packet = Packet(frame.data)
         packet.pts = packet.dts = ticks
-        packet.time_base = Fraction(1, AUDIO_CLOCK)
+        packet.time_base = _AUDIO_TICK
         packet.duration = frame.samples
         packet.is_keyframe = True
         packet.stream = self._audio

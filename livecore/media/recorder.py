@@ -214,9 +214,7 @@ class Recorder:
         """Counters for /metrics: `drops` by reason over finished and running recordings, and what is at work."""
         drops = Counter(self.drops)
         for running in self._running.values():
-            drops.update(running.recording.drops)
-            if running.recording.segmenter is not None:
-                drops.update(running.recording.segmenter.drops)
+            drops.update(running.recording.counts())
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "running": sum(running.recording.has_file for running in self._running.values()),

@@ -88,6 +88,11 @@ class Recording:
         is_wanted = (self._file is not None and self._file.wants_key) or (self.segmenter is not None and self.segmenter.wants_key(now))
         return self._intake.key_requests(now, is_wanted)
 
+    def counts(self) -> Counter[str]:
+        """`drops`, with what is at work included."""
+        found = Counter(self.drops) + self._intake.counts()
+        return found + self.segmenter.drops if self.segmenter is not None else found
+
     def _frame(self, track: Track, frame: Frame, position_s: float) -> None:
         if self.segmenter is not None:
             self.segmenter.frame(track, frame, position_s)

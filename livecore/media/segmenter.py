@@ -70,6 +70,10 @@ class Segmenter:
         self.drops: Counter[str] = Counter()
         self.is_closed = False
         self._settings = settings
+        # In video ticks, as they are compared for each picture.
+        self._part_filled = PART_FILLED * settings.part_s * VIDEO_CLOCK
+        self._segment_filled = PART_FILLED * settings.segment_s * VIDEO_CLOCK
+        self._target = settings.target_s * VIDEO_CLOCK
         self._sink = sink
         self._picture: Track | None = None
         self._sound: Track | None = None
@@ -173,9 +177,9 @@ class Segmenter:
         length = ticks - self._segment_start
         is_new = entry != self._entry
         # The next frame could pass the target; a segment may begin without a key frame, it only cannot be joined at.
-        is_full = length + (ticks - self._video[-1].ticks) > self._settings.target_s * VIDEO_CLOCK
-        is_segment = is_new or is_full or (is_key and length >= PART_FILLED * self._settings.segment_s * VIDEO_CLOCK)
-        if is_segment or ticks - self._part_start >= PART_FILLED * self._settings.part_s * VIDEO_CLOCK:
+        is_full = length + (ticks - self._video[-1].ticks) > self._target
+        is_segment = is_new or is_full or (is_key and length >= self._segment_filled)
+        if is_segment or ticks - self._part_start >= self._part_filled:
             self._end_part(ticks)
         if is_segment:
             self._sink.close_segment()
@@ -228,7 +232,7 @@ class Segmenter:
     def _cut_sound(self) -> None:
         ticks = self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
         is_segment = ticks - self._segment_start >= self._settings.segment_s * VIDEO_CLOCK
-        if is_segment or ticks - self._part_start >= PART_FILLED * self._settings.part_s * VIDEO_CLOCK:
+        if is_segment or ticks - self._part_start >= self._part_filled:
             self._end_part(ticks)
         if is_segment:
             self._sink.close_segment()

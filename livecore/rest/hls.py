@@ -108,10 +108,14 @@ def _bandwidth_bps(stream: Stream) -> int:
     return round(max(rates) * BANDWIDTH_MARGIN) if rates else UNKNOWN_BPS
 
 
-@routes.get("/live/{live_id}/{signed}/allowed", auth="none", ok=(204, None), errors=(403, 404, 410), rate="")
+@routes.get("/live/{live_id}/{signed}/allowed", auth="none", ok=(204, None), errors=(403,), rate="")
 async def allowed(call: Call) -> web.Response:
     """Whether a signed path is still good: for a cache in front, which keeps what lies below it without asking us."""
-    viewing = await _admitted(call)
+    try:
+        viewing = await _admitted(call)
+    except (errors.NotFound, errors.Gone) as gone:
+        # nginx takes 401 and 403 for a refusal, and anything else for a fault.
+        raise errors.Forbidden("This link ended.", type="bad_link", headers=CORS) from gone
     return web.Response(status=204, headers=CORS | {"X-Publication": viewing.publication_id, "Cache-Control": "private, max-age=10"})
 
 

@@ -60,6 +60,11 @@ async def test_a_player_blocks_for_the_next_part_fetches_what_was_hinted_at_and_
         msn = min(whole.segments)
         parts = [await player.bytes(whole.parts[key]) for key in sorted(whole.parts) if key[0] == msn]
         assert await player.bytes(whole.segments[msn]) == b"".join(parts)
+        await until(lambda: b"livecore_recorder_hls_parts_total" in server.app.metrics.render()[0], "the recorder's counters")
+        counters = server.app.metrics.render()[0].decode()
+        assert "livecore_recorder_hls_streams 1.0" in counters
+        assert 'livecore_hls_answers_total{kind="playlists"}' in counters
+        assert "livecore_recorder_cpu_s_total" in counters
     finally:
         await broadcast.end()
 
@@ -107,6 +112,7 @@ async def test_30_a_block_a_ban_and_another_audience_end_a_viewing_at_its_next_r
         assert (await waiting).status == 403
         assert (await players[0].get("media.m3u8")).status == 404
         assert (await players[0].get(known[0].maps[0])).status == 404
+        assert [(await player.get("allowed")).status for player in players] == [403, 204, 204]
         restricted = await anna.post(f"/api/v1/lives/{broadcast.id}/restrictions", {"username": "cora", "kind": "banned"})
         assert restricted.status == 204
         assert (await players[1].get("media.m3u8")).status == 404

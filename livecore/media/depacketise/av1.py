@@ -135,7 +135,7 @@ class Av1Depacketiser(PictureAssembler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fragment: bytes | None = None  # the start of an OBU that the next packet continues
+        self._fragment: list[bytes] | None = None  # parts of an OBU that the next packet continues
         self._is_key = False
 
     def _begin(self, timestamp: int) -> None:
@@ -146,6 +146,10 @@ class Av1Depacketiser(PictureAssembler):
     def _add(self, payload: bytes) -> None:
         header = payload[0]
         continues, will_continue, count = header >> 7, header >> 6 & 1, header >> 4 & 3
+        if continues and will_continue and count == 1 and self._fragment is not None and len(payload) > 1:
+            # The middle of a large unit, which most packets are.
+            self._fragment.append(payload[1:])
+            return
         elements: list[bytes] = []
         position = 1
         while position < len(payload):
@@ -163,11 +167,11 @@ class Av1Depacketiser(PictureAssembler):
             if index == 0 and continues:
                 if self._fragment is None:
                     raise Malformed("no_start")
-                element, self._fragment = self._fragment + element, None
+                element, self._fragment = b"".join([*self._fragment, element]), None
             elif index == 0 and self._fragment is not None:
                 raise Malformed("incomplete_unit")
             if index == len(elements) - 1 and will_continue:
-                self._fragment = element
+                self._fragment = [element]
             elif element:
                 self._unit(element)
 

@@ -1,0 +1,191 @@
+"""`livecore bench record`: what a recorded second costs, codec by codec: packets of real coded pictures and sound into a file, and into segments too.
+
+Everything between the recorder's socket and the disk is in it: order, depacketising, time, muxing, writing; and the finishing copy. The
+socket is not, nor the worker's side. `aiortc` records the same pictures as its MediaRecorder does, from decoded frames, encoded anew.
+"""
+
+import asyncio
+import contextlib
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bench import packetise
+from bench.report import Column, Report
+from bench.screen import Screen
+from livecore.media.intake import Track
+from livecore.media.mux import ContainerWriter, Layout
+from livecore.media.playlist import Facts, Stream
+from livecore.media.recording import Recording
+from livecore.media.reorder import Packet
+from livecore.media.repair import finish
+from livecore.media.segment_store import StoredStream
+from livecore.media.segmenter import Segmenter, SegmentSettings
+
+CODECS = ("vp8", "h264", "vp9", "av1")
+SIZE = (1280, 720)
+# Coded once and sent again and again: coding costs a thousand times what recording does.
+CODED_S = 2.0
+TICK_S = 0.1
+COLUMNS: list[Column] = [
+    ("label", "what", 0),
+    ("cpu_ms_per_s", "CPU-ms a recorded second", 2),
+    ("finish_ms_per_s", "of it finishing", 2),
+    ("seconds", "seconds recorded", 0),
+    ("kbit_per_s", "kb/s", 0),
+    ("frames", "pictures in it", 0),
+]
+PLOT: dict[str, Any] = {"label": "label", "bars": ("cpu_ms_per_s", "CPU-ms a recorded second"), "lines": []}
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """`aiortc_seconds` 0 leaves the comparison out: it takes about as long as it records."""
+
+    codecs: Sequence[str] = CODECS
+    seconds: float = 20.0
+    aiortc_seconds: float = 2.0
+
+
+async def run(options: RecordOptions, screen: Screen) -> Report:
+    report = Report("record", asdict(options))
+    report.notes.append(
+        "CPU is of this process alone (user and system): 720p at 30 pictures a second with Opus, from packets to a finished file."
+    )
+    for codec in options.codecs:
+        with screen.stage(f"{codec}: coding", 1) as advance:
+            coded = packetise.coded_video(codec, CODED_S, size=SIZE, gop=60), packetise.coded_audio(CODED_S)
+            advance(1)
+        for segments in (False, True):
+            with screen.stage(f"{codec}: recording", 1) as advance:
+                report.results.append(_recorded(codec, coded, options.seconds, segments))
+                advance(1)
+        if options.aiortc_seconds and codec in ("vp8", "h264"):
+            with screen.stage(f"{codec}: aiortc", 1) as advance:
+                report.results.append(await _by_aiortc(codec, coded[0], options.aiortc_seconds))
+                advance(1)
+    return report
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _packets(codec: str, coded: tuple[list[Any], list[Any]], seconds: float) -> Iterator[list[packetise.Sent]]:
+    """Round by round, in order of sending."""
+    number, sound_number = 1000, 50
+    for index in range(max(1, round(seconds / CODED_S))):
+        at = index * CODED_S
+        packets = [
+            *packetise.video_packets(codec, coded[0], number=number, timestamp=round(at * 90_000), at=at),
+            *packetise.audio_packets(coded[1], number=sound_number, timestamp=round(at * 48_000), at=at),
+        ]
+        number = max(sent.number for sent in packets if sent.track == 0) + 1
+        sound_number = max(sent.number for sent in packets if sent.track == 1) + 1
+        yield sorted(packets, key=lambda sent: sent.at)
+
+
+def _recorded(codec: str, coded: tuple[list[Any], list[Any]], seconds: float, segments: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name:
+        directory = Path(name)
+        tracks = [Track(0, "video", codec, 90_000), Track(1, "audio", "opus", 48_000, 2)]
+        writers: list[ContainerWriter] = []
+
+        def open_part(_part: int, layout: Layout, _start_s: float) -> ContainerWriter:
+            writers.append(ContainerWriter(directory / "open", layout))
+            return writers[-1]
+
+        segmenter = None
+        if segments:
+            facts = Facts("live", "stream", 4, 0.224, 1800.0)
+            journal = (directory / "journal").open("wb", buffering=0)
+            stored = StoredStream(
+                "stream", directory, Stream(facts), journal, lambda _id, _events: None, lambda position_s: round(1000 * position_s)
+            )
+            segmenter = Segmenter(SegmentSettings(), stored)
+        recording = Recording(tracks, open_part, lambda _part, _reason: None, segmenter=segmenter)
+        spent_s = size = 0.0
+        ticked = 0.0
+        for packets in _packets(codec, coded, seconds):
+            size += sum(len(sent.payload) for sent in packets)
+            began = _cpu_s()
+            for sent in packets:
+                recording.packet(sent.track, Packet(sent.number, sent.timestamp, sent.marker, sent.payload, sent.at), sent.at)
+                if sent.at - ticked >= TICK_S:
+                    ticked = sent.at
+                    recording.tick(sent.at)
+            spent_s += _cpu_s() - began
+        began = _cpu_s()
+        recording.close(seconds, "ended")
+        spent_s += _cpu_s() - began
+        began = _cpu_s()
+        contents = finish(directory / "open", directory / "done", "webm" if codec == "vp8" else "mp4")
+        finish_s = _cpu_s() - began
+    recorded_s = contents.duration_s
+    return {
+        "label": f"{codec}, file and segments" if segments else f"{codec}, file",
+        "codec": codec,
+        "segments": segments,
+        "seconds": round(recorded_s, 2),
+        "frames": writers[0].video_frames,
+        "kbit_per_s": round(size * 8e-3 / recorded_s),
+        "cpu_ms_per_s": round(1000 * (spent_s + finish_s) / recorded_s, 3),
+        "finish_ms_per_s": round(1000 * finish_s / recorded_s, 3),
+    }
+
+
+async def _by_aiortc(codec: str, coded: list[Any], seconds: float) -> dict[str, Any]:
+    """What aiortc's recorder does with a received track: each picture decoded, and coded again."""
+    import av
+    from aiortc.contrib.media import MediaRecorder
+    from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+    pictures = round(seconds * 30)
+
+    class Received(MediaStreamTrack):
+        kind = "video"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._decoder: Any = av.CodecContext.create(codec, "r")
+            self._index = 0
+
+        async def recv(self) -> Any:
+            # A turn of the loop a picture, as packets would take.
+            await asyncio.sleep(0)
+            while self._index < pictures:
+                data = coded[self._index % len(coded)][1]
+                self._index += 1
+                for frame in self._decoder.decode(av.Packet(data)):
+                    frame.pts = self._index
+                    frame.time_base = Fraction(1, 30)
+                    return frame
+            raise MediaStreamError
+
+    with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name:
+        recorder = MediaRecorder(str(Path(name) / ("out.webm" if codec == "vp8" else "out.mp4")))
+        track = Received()
+        recorder.addTrack(track)
+        began, wall = _cpu_s(), time.monotonic()
+        await recorder.start()
+        while track.readyState == "live" and track._index < pictures and time.monotonic() - wall < 60 * seconds:
+            await asyncio.sleep(0.05)
+        with contextlib.suppress(MediaStreamError):
+            await recorder.stop()
+        spent_s = _cpu_s() - began
+    return {
+        "label": f"{codec}, aiortc's MediaRecorder",
+        "codec": codec,
+        "segments": False,
+        "seconds": seconds,
+        "frames": pictures,
+        "kbit_per_s": None,
+        "cpu_ms_per_s": round(1000 * spent_s / seconds, 1),
+        "finish_ms_per_s": None,
+    }
