@@ -49,7 +49,7 @@ export default function meet({ life }) {
         { class: "card pad stack" },
         h("h2", {}, t.meet.how),
         h("p", { class: "soft" }, t.meet.intro),
-        h("div", { class: "row" }, Object.keys(MODES).map((one) => act(t.meet.modes[one], () => enter(one), { primary: true, icon: MODES[one], compact: false }))),
+        h("div", { class: "line-up" }, Object.keys(MODES).map((one) => act(t.meet.modes[one], () => enter(one), { primary: true, icon: MODES[one], compact: false }))),
         h("p", { class: "soft small" }, words.length ? t.meet.interests(words.join(", ")) : t.meet.noInterests, " ", h("a", { href: "/me/profile" }, t.me.edit)),
       ),
       h("div", { class: "note" }, icon("shield", 20), h("span", {}, t.meet.safety)),
@@ -100,7 +100,7 @@ export default function meet({ life }) {
           act(t.report.title, async () => report({ kind: "user", username: peer.username }, { person: peer.username, life: signal }), { icon: "flag" }),
         ),
       ),
-      h("div", { class: "meet-talk" }),
+      h("div", { class: "meet-talk", data: { talk: meeting.conversation } }),
     );
     clock.append(timer(Date.now(), signal));
     people.user(peer.username).then((person) => !signal.aborted && add.replaceChildren(friendButton(person)), () => null);
@@ -108,6 +108,8 @@ export default function meet({ life }) {
     const talk = thread(meeting.conversation, { life: signal });
     place.querySelector(".meet-talk").append(talk.node);
     await talk.ready;
+    // Whom one meets comes first, though the place to write has the focus.
+    place.firstElementChild?.scrollIntoView({ block: "end" });
   }
 
   async function pictures(frame, { live, peer }, signal) {

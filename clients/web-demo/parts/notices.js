@@ -32,7 +32,7 @@ export function startNotices() {
   on("friend:request", ({ user }) => toast(t.notices.request(nameOf(user)), { icon: "userPlus", action: { label: t.look, href: "/people?show=requests" } }));
   on("friend:accepted", ({ user }) => toast(t.notices.accepted(nameOf(user)), { icon: "people", action: { label: t.look, href: "/people" } }));
   on("history:new", async ({ conversation, message }) => {
-    if (location.pathname === `/messages/${conversation}` || location.pathname === "/messages" || !account()) return;
+    if (location.pathname === `/messages/${conversation}` || location.pathname === "/messages" || document.querySelector(`[data-talk="${conversation}"]`) || !account()) return;
     const held = await history.conversation(conversation);
     toast(message.body || t.messages.something, { title: held?.members ? nameOf(otherOf(held)) : undefined, icon: "messages", action: { label: t.look, href: `/messages/${conversation}` } });
   });
