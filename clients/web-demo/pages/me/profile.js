@@ -2,18 +2,19 @@ import { accounts } from "../../api/index.js";
 import { fill, h } from "../../core/dom.js";
 import { icon } from "../../core/icons.js";
 import { go } from "../../core/router.js";
-import { account } from "../../core/session.js";
 import { t } from "../../core/text.js";
 import { toast } from "../../core/toast.js";
 import { avatar } from "../../parts/avatar.js";
 import { field, form } from "../../parts/field.js";
 import { head } from "../../parts/head.js";
 import { act, busy } from "../../parts/person.js";
+import { textBones } from "../../parts/skeleton.js";
 
 const listed = (text) => text.split(/[,;\n]/).map((one) => one.trim()).filter(Boolean);
 
 export default function profile() {
-  const place = h("div", { class: "column" });
+  // Drawn once, from what the server has: a second drawing would take away what somebody has begun to type.
+  const place = h("div", { class: "column" }, textBones(6));
 
   function draw(who) {
     const file = h("input", { type: "file", accept: "image/*", class: "for-readers", id: "avatar-file", tabindex: "-1" });
@@ -55,6 +56,5 @@ export default function profile() {
       h("div", { class: "note" }, icon("info", 20), h("span", {}, t.profile.whoSees, " ", h("a", { href: "/me/settings" }, t.me.settings))),
     );
   }
-  draw(account());
   return { title: t.me.edit, node: h("div", { class: "page" }, head(t.me.edit, { up: "/me" }), place), ready: accounts.me().then(draw) };
 }
