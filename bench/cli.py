@@ -275,6 +275,30 @@ def store_command(
     _measure(lambda screen: store.run(options, screen), store.COLUMNS, json, plot, store.PLOT)
 
 
+@bench.command("rest")
+def rest_command(
+    posts: Annotated[str, typer.Option(help="posts stored, comma-separated")] = "10000,100000,1000000",
+    database: Annotated[str, typer.Option(help="sqlite, postgresql or both (a throwaway server is started)")] = "both",
+    requests: Annotated[int, typer.Option(min=20, max=100_000, help="requests of each point")] = 400,
+    pin: Pin = True,
+    json: JsonPath = None,
+    plot: PlotPath = None,
+) -> None:
+    """CPU of a request: feed, search, sign-in, contacts; and whether it grows with what is stored."""
+    _needed()
+    from bench import rest
+
+    if database not in ("sqlite", "postgresql", "both"):
+        raise typer.BadParameter("database: sqlite, postgresql or both")
+    options = rest.RestOptions(
+        posts=[int(count) for count in numbers(posts, 100, 10_000_000, "posts")],
+        databases=("sqlite", "postgresql") if database == "both" else (database,),
+        requests=requests,
+        pin=pin,
+    )
+    _measure(lambda screen: rest.run(options, screen), rest.COLUMNS, json, plot, rest.PLOT)
+
+
 @bench.command("hls")
 def hls_command(
     viewers: Annotated[str, typer.Option(help="players of each point, comma-separated")] = "100,500",
@@ -336,3 +360,4 @@ def all_command(
     hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")
     upload_command(pin=pin, json=out / "upload.json", plot=out / "upload.png")
+    rest_command(posts="10000,100000", pin=pin, json=out / "rest.json", plot=out / "rest.png")
