@@ -4,10 +4,9 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, Select, literal, select
+from sqlalchemy import BigInteger, LargeBinary, String, bindparam, literal, select
 
 from livecore import errors
 from livecore.accounts import tables
@@ -27,6 +26,31 @@ UNSETTLED_S = 5.0
 TOKEN_LIMIT_CHARS = 100
 NEVER_MS = 1 << 62
 CHANGED_TOPIC = "accounts.changed"
+
+_token, _session, _account = tables.account_token, tables.account_session, tables.account
+_COLUMNS = (
+    _session.c.id.label("session_id"),
+    _session.c.device_id,
+    _session.c.seen_ms,
+    _account.c.id,
+    _account.c.username,
+    _account.c.state,
+    _account.c.staff,
+    _account.c.declined,
+    _account.c.email_verified_ms,
+    _account.c.phone_verified_ms,
+)
+_BY_TOKEN = (
+    select(_token.c.expires_ms, *_COLUMNS)
+    .join(_session, _session.c.id == _token.c.session_id)
+    .join(_account, _account.c.id == _token.c.account_id)
+    .where(_token.c.hash == bindparam("hash", type_=LargeBinary), _token.c.kind == "access")
+)
+_BY_SESSION = (
+    select(literal(NEVER_MS, BigInteger).label("expires_ms"), *_COLUMNS)
+    .join(_account, _account.c.id == _session.c.account_id)
+    .where(_session.c.id == bindparam("session", type_=String))
+)
 
 
 def token_hash(token: str) -> bytes:
@@ -100,35 +124,11 @@ class Principals:
 
     async def _load(self, key: bytes, now: float, session_id: str | None = None) -> _Known:
         """By the hash of an access token, or by `session_id`, which nothing expires."""
-        token, session, account = tables.account_token, tables.account_session, tables.account
-        columns = (
-            session.c.id.label("session_id"),
-            session.c.device_id,
-            session.c.seen_ms,
-            account.c.id,
-            account.c.username,
-            account.c.state,
-            account.c.staff,
-            account.c.declined,
-            account.c.email_verified_ms,
-            account.c.phone_verified_ms,
-        )
-        query: Select[Any]
-        if session_id is None:
-            query = (
-                select(token.c.expires_ms, *columns)
-                .join(session, session.c.id == token.c.session_id)
-                .join(account, account.c.id == token.c.account_id)
-                .where(token.c.hash == key, token.c.kind == "access")
-            )
-        else:
-            query = (
-                select(literal(NEVER_MS, BigInteger).label("expires_ms"), *columns)
-                .join(account, account.c.id == session.c.account_id)
-                .where(session.c.id == session_id)
-            )
         async with self._db.read() as conn:
-            row = (await conn.execute(query)).one_or_none()
+            if session_id is None:
+                row = (await conn.execute(_BY_TOKEN, {"hash": key})).one_or_none()
+            else:
+                row = (await conn.execute(_BY_SESSION, {"session": session_id})).one_or_none()
         if row is None or row.state != "active":
             self._known.pop(key, None)
             raise errors.Unauthorised("The session is not known, or over.")

@@ -39,6 +39,7 @@ class Follows:
                     values = {"follower_id": me, "followed_id": other, "created_ms": self._clock.at_ms()}
                     await conn.execute(tables.follow.insert().values(values))
                     await self._activity.add(conn, me, "followed", {"other": other})
+            await self._relations.changed(me)
 
     async def unfollow(self, me: str, username: str) -> None:
         other = await self._directory.by_username(username)
@@ -49,13 +50,11 @@ class Follows:
             done = await conn.execute(delete(tables.follow).where(follow.follower_id == me, follow.followed_id == other))
             if done.rowcount:
                 await self._activity.add(conn, me, "unfollowed", {"other": other})
+        await self._relations.changed(me)
 
     async def followed_by(self, me: str) -> frozenset[str]:
         """Whom `me` follows, without those blocked either way."""
-        follow = tables.follow.c
-        async with self._db.read() as conn:
-            found = frozenset((await conn.execute(select(follow.followed_id).where(follow.follower_id == me))).scalars())
-        return found - await self._relations.blocked_either_way(me)
+        return await self._relations.followed_by(me)
 
     async def is_following(self, me: str, other: str) -> bool:
         follow = tables.follow.c

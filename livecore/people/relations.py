@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import literal_column, select, union_all
+from sqlalchemy import String, bindparam, literal_column, select, union_all
 
 from livecore.people import tables
 from livecore.ports import Audience, Bus, Database, Delivery, Relation
@@ -17,6 +17,25 @@ from livecore.ports import Audience, Bus, Database, Delivery, Relation
 CACHE_PAIRS = 100_000
 CACHE_SETS = 5_000
 CHANGED_TOPIC = "people.changed"
+
+# Built once: who asks does so at every request.
+_friendship, _block, _request, _contact = tables.friendship.c, tables.block.c, tables.friend_request.c, tables.contact.c
+_ME, _OTHER = bindparam("me", type_=String), bindparam("other", type_=String)
+_BETWEEN: Any = union_all(
+    select(literal_column("'friends'").label("what")).where(_friendship.account_id == _ME, _friendship.friend_id == _OTHER),
+    select(literal_column("'i_block'")).where(_block.blocker_id == _ME, _block.blocked_id == _OTHER),
+    select(literal_column("'blocks_me'")).where(_block.blocker_id == _OTHER, _block.blocked_id == _ME),
+    select(literal_column("'contact'")).where(_contact.owner_id == _ME, _contact.account_id == _OTHER),
+    select(literal_column("'in_theirs'")).where(_contact.owner_id == _OTHER, _contact.account_id == _ME),
+    select(literal_column("'requested'")).where(_request.sender_id == _ME, _request.receiver_id == _OTHER),
+    select(literal_column("'asks_me'")).where(_request.sender_id == _OTHER, _request.receiver_id == _ME, _request.declined_ms.is_(None)),
+)
+_BLOCKED: Any = union_all(
+    select(_block.blocked_id).where(_block.blocker_id == _ME),
+    select(_block.blocker_id).where(_block.blocked_id == _ME),
+)
+_FRIENDS = select(_friendship.friend_id).where(_friendship.account_id == _ME)
+_FOLLOWED = select(tables.follow.c.followed_id).where(tables.follow.c.follower_id == _ME)
 
 
 @dataclass(frozen=True)
@@ -76,19 +95,8 @@ class RelationStore:
         return relation
 
     async def _read(self, me: str, other: str) -> Relation:
-        friendship, block, request = tables.friendship.c, tables.block.c, tables.friend_request.c
-        contact = tables.contact.c
-        query: Any = union_all(
-            select(literal_column("'friends'").label("what")).where(friendship.account_id == me, friendship.friend_id == other),
-            select(literal_column("'i_block'")).where(block.blocker_id == me, block.blocked_id == other),
-            select(literal_column("'blocks_me'")).where(block.blocker_id == other, block.blocked_id == me),
-            select(literal_column("'contact'")).where(contact.owner_id == me, contact.account_id == other),
-            select(literal_column("'in_theirs'")).where(contact.owner_id == other, contact.account_id == me),
-            select(literal_column("'requested'")).where(request.sender_id == me, request.receiver_id == other),
-            select(literal_column("'asks_me'")).where(request.sender_id == other, request.receiver_id == me, request.declined_ms.is_(None)),
-        )
         async with self._db.read() as conn:
-            facts = set((await conn.execute(query)).scalars())
+            facts = set((await conn.execute(_BETWEEN, {"me": me, "other": other})).scalars())
         blocked = bool(facts & {"i_block", "blocks_me"})
         return Relation(
             # A friendship outlives a block, unseen: taking the block back restores it.
@@ -107,7 +115,7 @@ class RelationStore:
         if kept is not None and kept.stamps == stamps:
             return kept.value  # type: ignore[no-any-return]  # sets hold frozensets only
         async with self._db.read() as conn:
-            found = frozenset((await conn.execute(query)).scalars())
+            found = frozenset((await conn.execute(query, {"me": me})).scalars())
         if not self._shared and stamps == self._stamps_of(me):
             self._sets[kind, me] = _Kept(found, stamps)
             while len(self._sets) > CACHE_SETS:
@@ -115,17 +123,14 @@ class RelationStore:
         return found
 
     async def blocked_either_way(self, me: str) -> frozenset[str]:
-        block = tables.block.c
-        query = union_all(
-            select(block.blocked_id).where(block.blocker_id == me),
-            select(block.blocker_id).where(block.blocked_id == me),
-        )
-        return await self._set("blocked", me, query)
+        return await self._set("blocked", me, _BLOCKED)
 
     async def friends_of(self, me: str) -> frozenset[str]:
-        friendship = tables.friendship.c
-        friends = await self._set("friends", me, select(friendship.friend_id).where(friendship.account_id == me))
-        return friends - await self.blocked_either_way(me)
+        return await self._set("friends", me, _FRIENDS) - await self.blocked_either_way(me)
+
+    async def followed_by(self, me: str) -> frozenset[str]:
+        """Whom `me` follows, without those blocked either way."""
+        return await self._set("followed", me, _FOLLOWED) - await self.blocked_either_way(me)
 
     async def allows(self, owner: str, viewer: str, audience: Audience) -> bool:
         if owner == viewer:
