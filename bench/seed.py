@@ -117,7 +117,7 @@ def postgres() -> Iterator[tuple[str, int] | None]:
     )
     try:
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+        ready: list[str | Path] = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
         while subprocess.run(ready, check=False, **quiet).returncode != 0:
             if process.poll() is not None:
                 raise OSError("PostgreSQL did not start")
