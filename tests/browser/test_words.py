@@ -31,7 +31,7 @@ def test_every_text_that_a_module_uses_exists() -> None:
     for module in DEMO.rglob("*.js"):
         if "node_modules" in module.parts or "i18n" in module.parts:
             continue
-        for used in re.findall(r"\bt\.([a-zA-Z]+(?:\.[a-zA-Z]+)*)", module.read_text()):
+        for used in re.findall(r"\bt\.([a-zA-Z]\w*(?:\.[a-zA-Z]\w*)*)", module.read_text()):
             parts = used.split(".")
             paths = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
             # What follows a sentence or a list is a method of it.
