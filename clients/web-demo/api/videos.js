@@ -1,7 +1,16 @@
 // Videos and the feed.
 import { get, onceKey, patch, post, put, remove } from "../core/http.js";
 
-export const feed = ({ scope = "home", cursor = null, signal } = {}) => get("feed", { query: { scope, cursor, limit: 10 }, signal });
+/** What fills a screen, videos and lives: pages that hold posts alone are passed over. */
+export async function feed({ scope = "home", cursor = null, signal } = {}) {
+  for (;;) {
+    const page = await get("feed", { query: { scope, cursor, limit: 10 }, signal });
+    const items = page.items.filter((item) => item.kind !== "post");
+    if (items.length || !page.next_cursor) return { ...page, items };
+    cursor = page.next_cursor;
+  }
+}
+
 export const video = (id) => get(`videos/${id}`);
 export const of = (owner) => get("videos", { query: { owner } });
 export const mine = () => get("me/videos");
@@ -9,7 +18,9 @@ export const edit = (of, changes) => patch(`videos/${of.id}`, changes, { of });
 export const drop = (id) => remove(`videos/${id}`);
 export const like = (id) => put(`videos/${id}/like`);
 export const unlike = (id) => remove(`videos/${id}/like`);
-export const view = (id, seconds) => post(`videos/${id}/views`, { seconds }, { once: onceKey() });
+/** A heartbeat: `seconds` watched since the last one, up to `position_s`; `source` is the page that it was watched on. */
+export const view = (id, seconds, position_s = null, source = "other") =>
+  post(`videos/${id}/views`, { seconds, position_s, source }, { once: onceKey() });
 export const share = (id, how) => post(`videos/${id}/shares`, how, { once: onceKey() });
 export const comments = (id) => get(`videos/${id}/comments`);
 export const comment = (id, text) => post(`videos/${id}/comments`, { text }, { once: onceKey() });

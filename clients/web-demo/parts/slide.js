@@ -20,6 +20,8 @@ export const sound = { on: false };
 
 // A video counts as seen after this long.
 const SEEN_S = 2;
+// From then on the player reports so often: what is not reported is not counted.
+const BEAT_S = 10;
 
 export class Slide {
   constructor(item, life) {
@@ -174,9 +176,11 @@ export class Slide {
 
   #progress() {
     const { currentTime, duration } = this.video;
-    if (this.item.kind === "video" && !this.seen && currentTime >= Math.min(SEEN_S, (duration || SEEN_S) * 0.9)) {
-      this.seen = true;
-      videos.view(this.item.id, currentTime).catch(() => null);
+    if (this.item.kind !== "video") return;
+    const since = currentTime - (this.reported ?? 0);
+    if (since >= (this.reported ? BEAT_S : Math.min(SEEN_S, (duration || SEEN_S) * 0.9))) {
+      this.reported = currentTime;
+      videos.view(this.item.id, since, currentTime, "feed").catch(() => null);
     }
   }
 }
