@@ -25,14 +25,14 @@ async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgr
     anna = await visitor(serving, "anna")
     ben = await visitor(serving, "ben", size=PHONE)
     await anna.arrive()
-    await ben.arrive()
+    viewer = await ben.arrive()
     await anna.go("/live")
     await anna.page.get_by_label("Camera").select_option("clock")
     await anna.page.get_by_role("button", name="Go live").click()
     await expect(anna.page.get_by_role("button", name="End", exact=True)).to_be_visible()
 
-    await ben.go("/discover")
-    await ben.page.locator(".live-tile").click()
+    (live,) = (await viewer.get("/api/v1/lives")).json["items"]
+    await ben.go(f"/watch/{live['id']}")
     page = ben.page
 
     async def place() -> dict[str, Any]:
