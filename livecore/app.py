@@ -250,6 +250,7 @@ class App:
         replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days)
         self.retention.expiring.append(replays.expire)
         # Owners' own steps first, while the rows that they need are there; the account itself last.
+        self.erasure.afterwards.append(self.search.forget)
         self.erasure.erasers += [
             self.lives,
             self.rooms.eraser,

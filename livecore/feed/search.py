@@ -22,6 +22,10 @@ WORDS_LIMIT = 8
 # Entries looked at for one page when most of them are not for the viewer; the page is then short, not the search.
 ROUNDS_LIMIT = 4
 TAG_ENTRIES = 300
+# Pages merged in one transaction: some milliseconds.
+MERGE_PAGES = 64
+# Steps for the index of some ten million entries: more is a fault, not work.
+MERGE_STEPS_LIMIT = 20_000
 TAGS_LIMIT = 20
 
 _OPEN = """
@@ -101,6 +105,24 @@ class Search:
         # One step of a full-text query may be long, and cannot be stopped: never on the loop.
         async with self._db.read(slow=True) as conn:
             return (await conn.execute(self._query, given)).all()
+
+    async def forget(self) -> None:
+        """After rows were erased: have their words out of the index's files too. A word that is deleted from an FTS5 index stays in the
+        segment that holds it until segments are merged; freed pages are overwritten (`secure_delete`). In small steps, since each
+        holds the writers up. PostgreSQL's vacuum does it by itself."""
+        if self._db.dialect != "sqlite":
+            return
+        # Negative: begin with all segments, however few there are of a size (SQLite's FTS5, 6.8).
+        pages = -MERGE_PAGES
+        for _ in range(MERGE_STEPS_LIMIT):
+            async with self._db.write(slow=True) as conn:
+                before = (await conn.execute(text("SELECT total_changes()"))).scalar_one()
+                await conn.execute(text("INSERT INTO search_fts (search_fts, rank) VALUES ('merge', :pages)"), {"pages": pages})
+                after = (await conn.execute(text("SELECT total_changes()"))).scalar_one()
+            # One change is the statement itself.
+            if after - before < 2:
+                return
+            pages = MERGE_PAGES
 
     async def content(self, viewer: Principal, text: str, kind: Kind, limit: int, below: int | None) -> Found:
         """Posts and videos that hold every word of `text`, newest first. `#tag` alone finds what carries that very tag."""

@@ -60,6 +60,8 @@ class Erasure:
         self._holds = holds
         # Owners' own steps, in the order in which `app` adds them; before `jobs.start`.
         self.erasers: list[Eraser] = []
+        # What is derived from rows and outlives them, done when they are gone; added by `app` as well.
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []
         jobs.handle(ERASE, self._run, attempts=20, timeout_s=ERASE_TIMEOUT_S)
 
     # -- asking for it
@@ -121,6 +123,8 @@ class Erasure:
             await self._storage.delete_prefix(objects.prefix.format(account=account_id))
         for declared in reversed(list(declared_tables(self._metadata))):
             await self._erase_rows(declared, account_id)
+        for forget in self.afterwards:
+            await forget()
         await self._keys.destroy([f"account:{account_id}"])
 
     async def _erase_rows(self, declared: Declared, account_id: str) -> None:

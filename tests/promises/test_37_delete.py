@@ -25,7 +25,7 @@ async def lived(server: Server, directory: Path, number: int = 0) -> tuple[Perso
     assert (await anna.put("/api/v1/me/avatar", data=picture.getvalue(), headers={"Content-Type": "image/png"})).status == 200
     assert (await anna.patch("/api/v1/me", {"status_message": "Marker at sea"})).status == 200
     await keep(server, anna, directory, title="Marker film")
-    await anna.post("/api/v1/posts", {"text": "Marker post", "visibility": "everyone"})
+    await anna.post("/api/v1/posts", {"text": "Marker post of the Zanzibarium #quetzalcoatlus", "visibility": "everyone"})
     await anna.post("/api/v1/lives", {"title": "Marker live"})
     await anna.post("/api/v1/me/exports")
     one, other = await anna.connect(), await ben.connect()
@@ -39,7 +39,9 @@ async def lived(server: Server, directory: Path, number: int = 0) -> tuple[Perso
 
 
 def traces(anna: Person) -> list[str]:
-    return [anna.id, anna.email, anna.phone, anna.phone.lstrip("+"), "Marker", anna.device["id"]]
+    # The last two as an index of words keeps them: folded.
+    words = ["Marker", anna.device["id"], "zanzibarium", "quetzalcoatlus"]
+    return [anna.id, anna.email, anna.phone, anna.phone.lstrip("+"), *words]
 
 
 async def left_in_tables(server: Server, words: list[str]) -> list[str]:
