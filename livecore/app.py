@@ -521,6 +521,7 @@ class App:
                 directory=self.directory,
                 signals=self.signals,
                 put_avatar=self.avatars.put,
+                message_media=self.rooms.attachments,
                 limiter=self.limiter,
                 notifier=self.notices,
                 mentions=mentions,

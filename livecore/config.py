@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     # -- messages
     message_ttl_s: int = setting(30 * 86400, "s", "an undelivered body is gone after this", ge=60)
     message_limit_bytes: int = setting(16 * 1024, "bytes", "of a body; longer texts are files", ge=256)
+    attachment_upload_limit_bytes: int = setting(1 << 30, "bytes", "of an attachment sent by tus: half an hour of a phone's video", ge=1024)
+    attachment_quota_bytes: int = setting(
+        4 << 30, "bytes", "of an account's attachments that wait to be fetched, when one more comes by tus", ge=1024
+    )
     attachment_limit_bytes: int = setting(16 << 20, "bytes", "of an attachment in one request: half a minute of a phone's video", ge=1024)
     group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
     socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)

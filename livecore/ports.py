@@ -797,6 +797,22 @@ class LiveRooms(Protocol):
         """Tell the room `live:ended` and forget its lines."""
 
 
+class MessageMedia(Protocol):
+    """Images, voice and videos of messages, for whoever brings their bytes; kept by rooms."""
+
+    def check_head(self, head: bytes) -> None:
+        """Raises WrongMedia when the first bytes are of nothing that a message carries."""
+
+    async def check_new(self, principal: Principal, conversation_id: str, size_bytes: int) -> None:
+        """Whether so much may come. Raises NotFound for those who may not write there, NoSpace when their share is used."""
+
+    async def prepare(self, principal: Principal, conversation_id: str, source: Path) -> Mapping[str, Any]:
+        """Make an attachment of the file; nothing until `keep`. Raises NotFound, WrongMedia, Invalid, TooLarge."""
+
+    async def keep(self, conn: AsyncConnection, principal: Principal, row: Mapping[str, Any]) -> None:
+        """Part of the caller's transaction: from now on a message may name it by `row["id"]`."""
+
+
 class MediaCopier(Protocol):
     """Makes a file anew without what it says beside its streams; kept by `library`, asked by `rooms`."""
 

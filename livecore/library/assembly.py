@@ -7,7 +7,7 @@ from livecore.library.comments import Comments
 from livecore.library.copies import Copies
 from livecore.library.feed_source import VideoFeed
 from livecore.library.images import Images
-from livecore.library.intake import AvatarIntake, ImageIntake, PutAvatar, VideoIntake
+from livecore.library.intake import AttachmentIntake, AvatarIntake, ImageIntake, PutAvatar, VideoIntake
 from livecore.library.processing import Processing
 from livecore.library.reactions import Reactions
 from livecore.library.upload_rules import Sink
@@ -15,7 +15,7 @@ from livecore.library.uploads import Uploads
 from livecore.library.videos import Videos
 from livecore.library.views import Views
 from livecore.mentions import Mentions
-from livecore.ports import Clock, Database, Directory, Growing, Jobs, Limiter, Notifier, Relations, Signals, Storage
+from livecore.ports import Clock, Database, Directory, Growing, Jobs, Limiter, MessageMedia, Notifier, Relations, Signals, Storage
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Engines:
     directory: Directory
     signals: Signals
     put_avatar: PutAvatar
+    message_media: MessageMedia
     limiter: Limiter
     notifier: Notifier
     mentions: Mentions
@@ -48,6 +49,7 @@ class LibraryParts:
             "video": VideoIntake(e.settings, e.growing, self.videos, self.copies),
             "image": ImageIntake(e.settings, e.growing, self.images),
             "avatar": AvatarIntake(e.settings, e.growing, e.put_avatar),
+            "attachment": AttachmentIntake(e.settings, e.growing, e.message_media),
         }
         self.uploads = Uploads(e.db, e.clock, e.storage, e.growing, e.settings, sinks)
         self.processing = Processing(e.db, e.clock, e.storage, e.growing, e.jobs, e.signals, e.settings, self.uploads, self.copies)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid
-from livecore.ids import new_id
+from livecore.ids import is_id, new_id
 from livecore.library import tus
 from livecore.library.tables import video
 from livecore.library.upload_tables import upload
@@ -19,7 +19,7 @@ from livecore.ports import AUDIENCES, Clock, Database, Growing, Grown, Principal
 
 FILENAME_LIMIT = 255
 TITLE_LIMIT = 200
-PURPOSES = ("video", "image", "avatar")
+PURPOSES = ("video", "image", "avatar", "attachment")
 
 Row = dict[str, Any]
 
@@ -41,7 +41,10 @@ class Sink(Protocol):
     def check_head(self, head: bytes) -> None:
         """Raises WrongMedia when the first bytes say that this is something else."""
 
-    async def finish(self, row: Row, head: bytes, sources: Sequence[Grown]) -> Finished:
+    async def check_new(self, me: Principal, row: Row) -> None:
+        """Before the upload begins; its length may be None. Raises what forbids it."""
+
+    async def finish(self, me: Principal, row: Row, head: bytes, sources: Sequence[Grown]) -> Finished:
         """Before the record says that the upload is whole: what cannot be undone belongs into `record`. May refuse."""
 
     async def record(self, conn: AsyncConnection, row: Row, finished: Finished) -> None:
@@ -80,6 +83,9 @@ class UploadRules:
                 wrong.append(FieldError(f"Upload-Metadata.{name}", f"has at most {limit} characters"))
             if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
                 wrong.append(FieldError(f"Upload-Metadata.{name}", "has control characters"))
+        conversation_id = words.get("conversation") if purpose == "attachment" else None
+        if purpose == "attachment" and not is_id(conversation_id or ""):
+            wrong.append(FieldError("Upload-Metadata.conversation", "names the conversation of an attachment"))
         if wrong:
             raise Invalid(wrong)
         now_ms = self._clock.at_ms()
@@ -91,6 +97,7 @@ class UploadRules:
             "filetype": filetype,
             "title": title,
             "visibility": visibility,
+            "conversation_id": conversation_id,
             "metadata": new.metadata,
             "length_bytes": new.length_bytes,
             "received_bytes": 0,

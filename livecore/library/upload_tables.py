@@ -17,11 +17,12 @@ upload = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("account_id", String(32), nullable=False),
-    Column("purpose", String(8), nullable=False),  # video, image, avatar; empty for a part of another upload
+    Column("purpose", String(16), nullable=False),  # video, image, avatar, attachment; empty for a part of another upload
     Column("filename", String(255), nullable=False),
     Column("filetype", String(100), nullable=False),  # as the client says; what it is, the bytes say
     Column("title", String(200), nullable=False),
     Column("visibility", String(16), nullable=False),
+    Column("conversation_id", String(32)),  # of an attachment; NULL for the rest
     Column("metadata", Text, nullable=False),  # Upload-Metadata as it came
     Column("length_bytes", BigInteger),  # NULL while it is deferred
     Column("received_bytes", BigInteger, nullable=False),  # acknowledged: they are durable

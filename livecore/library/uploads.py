@@ -69,6 +69,8 @@ class Uploads:
                 raise errors.Malformed("The length of a final upload is that of its parts.")
             values |= {"length_bytes": total, "received_bytes": total}
         self._rules.check_size(values["purpose"], values["length_bytes"])
+        if values["purpose"]:
+            await self._sinks[values["purpose"]].check_new(me, values)
         async with self._db.write() as conn:
             await self._rules.check_room(conn, me.account_id, 0 if parts else values["length_bytes"] or 0)
             await conn.execute(insert(upload).values(**values))
@@ -81,7 +83,7 @@ class Uploads:
                 if not taken.rowcount:
                     raise errors.Conflict("A part is used already.", type="bad_part")
         row = await self._mine(me, values["id"])
-        return await self._complete(row, row["received_bytes"], None, ()) if parts else row
+        return await self._complete(me, row, row["received_bytes"], ()) if parts else row
 
     async def count(self) -> int:
         """Records there are, for an operator to see."""
@@ -155,7 +157,7 @@ class Uploads:
                     await self._rules.check_room(conn, me.account_id, declared or 0)
             if row["completed_ms"] is not None:
                 return row
-            return await self._take(row, checksum, body)
+            return await self._take(me, row, checksum, body)
 
     async def _set_length(self, me: Principal, row: Row, length: int) -> Row:
         if row["length_bytes"] is not None and row["length_bytes"] != length:
@@ -168,7 +170,7 @@ class Uploads:
             await conn.execute(update(upload).where(upload.c.id == row["id"]).values(length_bytes=length))
         return row | {"length_bytes": length}
 
-    async def _take(self, row: Row, checksum: tus.Checksum | None, body: Body) -> Row:
+    async def _take(self, me: Principal, row: Row, checksum: tus.Checksum | None, body: Body) -> Row:
         digest = tus.ALGORITHMS[checksum.algorithm](usedforsecurity=False) if checksum else None
         offset, end, head = int(row["received_bytes"]), self._rules.end_of(row), b""
         at = committed = offset
@@ -201,7 +203,7 @@ class Uploads:
             if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                 raise errors.ChecksumMismatch("Nothing of this request was kept; send it again.")
             if row["length_bytes"] == at and row["purpose"]:
-                return await self._complete(row, at, writer, await writer.flush())
+                return await self._complete(me, row, at, await writer.flush())
             await self._commit(row, at, writer)
         return row | {"received_bytes": at, "expires_ms": self._expiry()}
 
@@ -237,15 +239,15 @@ class Uploads:
 
     # -- the end
 
-    async def _complete(self, row: Row, at: int, writer: GrowingWriter | None, pieces: Sequence[Piece]) -> Row:
+    async def _complete(self, me: Principal, row: Row, at: int, pieces: Sequence[Piece]) -> Row:
         """Let the file become what it is for, and say so in one transaction: before it, the last bytes were never acknowledged."""
         sink = self._sinks[row["purpose"]]
         sources = await self._sources(row, at, pieces)
         try:
             head = await self._head(sources[0])
             sink.check_head(head)
-            finished = await sink.finish(row, head, sources)
-        except (errors.WrongMedia, errors.Invalid, errors.LegallyUnavailable):
+            finished = await sink.finish(me, row, head, sources)
+        except (errors.WrongMedia, errors.Invalid, errors.LegallyUnavailable, errors.TooLarge, errors.NotFound):
             # No later byte makes it better.
             await self._forget([row])
             raise

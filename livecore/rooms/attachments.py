@@ -9,12 +9,12 @@ yet the video: it goes when every device said that it has it (`kept`), when the 
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import delete, exists, insert, not_, or_, select, update
+from sqlalchemy import delete, exists, func, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,55 +59,96 @@ class Attachments:
 
     async def add(self, principal: Principal, conversation_id: str, data: bytes) -> Row:
         """Take what the sender will name in a message. Raises NotFound, WrongMedia, Invalid."""
-        await self._conversations.get(principal.account_id, conversation_id)
-        container = container_of(data[:16])
-        if container is None:
+        self.check_head(data[:16])
+        with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
+            source = Path(directory) / "source"
+            await asyncio.to_thread(source.write_bytes, data)
+            row = await self.prepare(principal, conversation_id, source)
+        async with self._db.write() as conn:
+            await self.keep(conn, principal, row)
+        return row
+
+    # -- by an upload (ports.MessageMedia)
+
+    def check_head(self, head: bytes) -> None:
+        """Raises WrongMedia."""
+        if container_of(head) is None:
             raise errors.WrongMedia("An attachment is an image, a video or a voice recording.", headers={"Accept": ", ".join(MEDIA_TYPES)})
-        if container == "image":
-            async with self._turn:
-                data, width, height = await asyncio.to_thread(_image, data, self._settings.image_limit_pixels)
-            facts = {"kind": "image", "media_type": pictures.OUT_TYPE, "width": width, "height": height, "duration_ms": 0}
-        else:
-            data, found = await self._copy(data, container)
-            media_type = media_type_of(container, found["width"] > 0)
-            if media_type is None:
-                raise errors.WrongMedia("This container carries no video.", headers={"Accept": ", ".join(MEDIA_TYPES)})
-            facts = {"kind": "video" if found["width"] else "voice", "media_type": media_type, **found}
-        at_ms = self._clock.at_ms()
-        object_id = new_id()
-        row = {
+
+    async def check_new(self, principal: Principal, conversation_id: str, size_bytes: int) -> None:
+        """Whether so much more may come for this conversation. Raises NotFound, NoSpace."""
+        await self._conversations.get(principal.account_id, conversation_id)
+        mine, store = tables.attachment.c, tables.attachment_object.c
+        held = select(func.coalesce(func.sum(store.size_bytes), 0)).where(
+            store.id.in_(select(mine.object_id).where(mine.account_id == principal.account_id))
+        )
+        async with self._db.read() as conn:
+            used = int((await conn.execute(held)).scalar_one())
+        quota = self._settings.attachment_quota_bytes
+        if used + size_bytes > quota:
+            raise errors.NoSpace(
+                "What you sent and nobody has fetched yet takes your share.", type="quota", quota_bytes=quota, used_bytes=used
+            )
+
+    async def prepare(self, principal: Principal, conversation_id: str, source: Path) -> Row:
+        """The file made anew and sealed; what `keep` does not name within the hour goes. Memory does not grow with a video's size.
+
+        Raises NotFound, WrongMedia, Invalid, TooLarge (an image).
+        """
+        await self._conversations.get(principal.account_id, conversation_id)
+        with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
+            target = Path(directory) / "target"
+            facts = await self._made_anew(source, target)
+            size = target.stat().st_size
+            at_ms, object_id = self._clock.at_ms(), new_id()
+            store = {"id": object_id, "scope": f"attachment:{object_id}", "size_bytes": size, "made_ms": at_ms, "ready": False}
+            async with self._db.write() as conn:
+                await conn.execute(insert(tables.attachment_object).values(store))
+            await self._sealed.put(_key(object_id), str(store["scope"]), target)
+        return {
             "id": new_id(),
             "object_id": object_id,
             "conversation_id": conversation_id,
             "account_id": principal.account_id,
             "client_key": None,
-            "size_bytes": len(data),
+            "size_bytes": size,
             "made_ms": at_ms,
             "sent_ms": None,
             "expires_ms": at_ms + UNSENT_MS,
             **facts,
         }
-        store = {"id": object_id, "scope": f"attachment:{object_id}", "size_bytes": len(data), "made_ms": at_ms, "ready": False}
-        async with self._db.write() as conn:
-            await conn.execute(insert(tables.attachment_object).values(store))
-        await self._sealed.put(_key(object_id), str(store["scope"]), data)
-        async with self._db.write() as conn:
-            await conn.execute(update(tables.attachment_object).where(tables.attachment_object.c.id == object_id).values(ready=True))
-            await conn.execute(insert(tables.attachment).values(row))
-            # The device that gives it has it.
-            await self._note(conn, str(row["id"]), principal)
-        return row
 
-    async def _copy(self, data: bytes, container: str) -> tuple[bytes, dict[str, int]]:
-        if self.copier is None:
+    async def keep(self, conn: AsyncConnection, principal: Principal, row: Mapping[str, Any]) -> None:
+        """Part of the transaction that says that it came whole."""
+        stored = tables.attachment_object
+        await conn.execute(update(stored).where(stored.c.id == row["object_id"]).values(ready=True))
+        await conn.execute(insert(tables.attachment).values(dict(row)))
+        # The device that gives it has it.
+        await self._note(conn, str(row["id"]), principal)
+
+    async def _made_anew(self, source: Path, target: Path) -> dict[str, Any]:
+        """Write what is kept of it; its kind and measures."""
+        with source.open("rb") as file:
+            container = container_of(file.read(16))
+        if container == "image":
+            size, limit = source.stat().st_size, self._settings.image_limit_bytes
+            if size > limit:
+                raise errors.TooLarge(f"A picture has at most {limit} bytes.", limit_bytes=limit)
+            async with self._turn:
+                data, width, height = await asyncio.to_thread(
+                    _image, await asyncio.to_thread(source.read_bytes), self._settings.image_limit_pixels
+                )
+            await asyncio.to_thread(target.write_bytes, data)
+            return {"kind": "image", "media_type": pictures.OUT_TYPE, "width": width, "height": height, "duration_ms": 0}
+        if self.copier is None or container is None:
             raise errors.Unavailable("Videos are not taken here.")
-        with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
-            source, target = Path(directory) / "source", Path(directory) / "target"
-            await asyncio.to_thread(source.write_bytes, data)
-            found = await self.copier.copy(source, target, container)
-            if found is None:
-                raise Invalid([FieldError("body", "cannot be played")], type="bad_media")
-            return await asyncio.to_thread(target.read_bytes), dict(found)
+        found = await self.copier.copy(source, target, container)
+        if found is None:
+            raise Invalid([FieldError("body", "cannot be played")], type="bad_media")
+        media_type = media_type_of(container, found["width"] > 0)
+        if media_type is None:
+            raise errors.WrongMedia("This container carries no video.", headers={"Accept": ", ".join(MEDIA_TYPES)})
+        return {"kind": "video" if found["width"] else "voice", "media_type": media_type, **found}
 
     # -- named by a message
 

@@ -3,7 +3,9 @@
 object = sealed(piece 0) ‖ sealed(piece 1) ‖ …      each 256 KiB of plaintext, the last one shorter
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from livecore.ports import KeyDestroyed, Keys, Storage, StoredObject
 
@@ -31,11 +33,15 @@ class SealedObjects:
         self._storage = storage
         self._keys = keys
 
-    async def put(self, key: str, scope: str, data: bytes) -> None:
+    async def put(self, key: str, scope: str, source: Path) -> None:
+        """The file's bytes, a piece at a time: memory does not grow with it."""
+
         async def sealed() -> AsyncIterator[bytes]:
-            for piece in pieces_of(0, len(data)):
-                start = piece * PIECE_BYTES
-                yield await self._keys.seal(scope, data[start : start + PIECE_BYTES], _context(key, piece))
+            with source.open("rb") as file:
+                piece = 0
+                while data := await asyncio.to_thread(file.read, PIECE_BYTES):
+                    yield await self._keys.seal(scope, data, _context(key, piece))
+                    piece += 1
 
         await self._storage.put(key, sealed())
 

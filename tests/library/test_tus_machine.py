@@ -40,7 +40,9 @@ class Keeping:
         if not head.startswith(FILM[:8]):
             raise errors.WrongMedia()
 
-    async def finish(self, row: Any, head: bytes, sources: Any) -> Finished:
+    async def check_new(self, me: Any, row: Any) -> None: ...
+
+    async def finish(self, me: Any, row: Any, head: bytes, sources: Any) -> Finished:
         self.kept.append(b"".join([part for source in sources async for part in self.growing.stream(source)]))
         return Finished("/kept", None)
 

@@ -487,7 +487,7 @@ export const en = {
     throwAway: "Throw the recording away",
     sendVoice: "Send the recording",
     noMicrophone: "The microphone is not available. Allow it for this page and try again.",
-    tooLarge: (name) => `${name} is too large for a message (16 MB at most).`,
+    tooLarge: (name) => `${name} is too large for a message (512 MB at most).`,
     answering: (who) => `Reply to ${who}`,
     yourself: "yourself",
     changing: "Edit your message",

@@ -11,8 +11,8 @@ import { wordOf } from "./bubble.js";
 
 // "Typing" is said again while it goes on.
 const TYPING_AGAIN_MS = 3000;
-// What the server takes in one request.
-const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
+// What this device and the reader's keep of one message's file.
+const FILE_LIMIT_BYTES = 512 * 1024 * 1024;
 // Longer recordings are calls.
 const VOICE_LIMIT_MS = 5 * 60 * 1000;
 

@@ -3,6 +3,7 @@
 import { conversations as api } from "../api/index.js";
 import { onceKey } from "../core/http.js";
 import { account } from "../core/session.js";
+import { begin, send as sendFile } from "../media/tus.js";
 import { announce, emit } from "../realtime/link.js";
 import * as history from "./history.js";
 
@@ -16,6 +17,20 @@ export async function send(conversation, body, { attachments = [], reply_to = nu
   await push(conversation, message);
 }
 
+// What one request may bring; more goes in slices that are never sent twice.
+const ONE_REQUEST_BYTES = 16 * 1024 * 1024;
+
+/** `begun` keeps where it goes, so that a page that is opened again goes on there. */
+async function give(conversation, { blob, path }, begun) {
+  if (blob.size <= ONE_REQUEST_BYTES) return api.attach(conversation, blob);
+  if (!path) {
+    ({ path } = await begin(blob.size, { purpose: "attachment", conversation, filename: blob.name, filetype: blob.type }));
+    await begun(path);
+  }
+  const resource = await sendFile(path, blob, { onsent: () => null, signal: new AbortController().signal });
+  return api.attachment(resource.split("/").pop());
+}
+
 /** Puts the files that are not there yet on the server. */
 async function upload(conversation, client_id, attachments) {
   const given = [];
@@ -24,7 +39,7 @@ async function upload(conversation, client_id, attachments) {
       given.push(one);
       continue;
     }
-    const { id, kind, media_type, size, width, height, duration_ms } = await api.attach(conversation, one.blob);
+    const { id, kind, media_type, size, width, height, duration_ms } = await give(conversation, one, (path) => history.keepAttachments(conversation, client_id, [...given, { ...one, path }, ...attachments.slice(given.length + 1)]));
     await history.keepMedia({ id, conversation, blob: one.blob });
     given.push({ kind, id, meta: { ...one.meta, type: media_type, size, width, height, duration_ms } });
     await history.keepAttachments(conversation, client_id, [...given, ...attachments.slice(given.length)]);
