@@ -33,7 +33,9 @@ TWCC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensio
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 RRID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-MID_ID, RID_ID, RRID_ID, TWCC_ID = 4, 10, 11, 3
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+DEPENDENCY_URI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+MID_ID, RID_ID, RRID_ID, TWCC_ID, LEVEL_ID, DEPENDENCY_ID = 4, 10, 11, 3, 1, 12
 
 
 @dataclass
@@ -143,6 +145,7 @@ class RtcPeer:
             "a=rtcp-mux",
             f"a=extmap:{MID_ID} {MID_URI}",
             f"a=extmap:{TWCC_ID} {TWCC_URI}",
+            f"a=extmap:{LEVEL_ID} {LEVEL_URI}",
             f"a=rtpmap:{OPUS} opus/48000/2",
             f"a=rtcp-fb:{OPUS} transport-cc",
             f"a=fmtp:{OPUS} minptime=10;useinbandfec=1",
@@ -165,6 +168,8 @@ class RtcPeer:
             f"a=extmap:{RID_ID} {RID_URI}",
             f"a=extmap:{RRID_ID} {RRID_URI}",
         ]
+        if "av1" in codecs:
+            lines.append(f"a=extmap:{DEPENDENCY_ID} {DEPENDENCY_URI}")
         for codec in codecs:
             number, mapping, parameters = CODECS[codec]
             lines.append(f"a=rtpmap:{number} {mapping}")
@@ -341,8 +346,12 @@ class RtcPeer:
         rid: str = "",
         transport_sequence: int | None = None,
         payload_type: int | None = None,
+        level: int | None = None,
     ) -> bytes:
-        """One packet, protected and sent. Returns the datagram (a replay sends it again)."""
+        """One packet, protected and sent. Returns the datagram (a replay sends it again).
+
+        `level`: of the sound, 0 (as loud as can be) to 127 (silence), as RFC 6464 has it.
+        """
         assert self.answered is not None
         assert self._protector is not None
         number = self.answered.payload_types[kind] if payload_type is None else payload_type
@@ -351,6 +360,8 @@ class RtcPeer:
             block += bytes([MID_ID << 4, 0x31]) + bytes([RID_ID << 4 | len(rid) - 1]) + rid.encode()
         if transport_sequence is not None:
             block += bytes([TWCC_ID << 4 | 1]) + (transport_sequence & 0xFFFF).to_bytes(2, "big")
+        if level is not None:
+            block += bytes([LEVEL_ID << 4, level])
         extension = b""
         if block:
             block += bytes(-len(block) % 4)

@@ -246,7 +246,8 @@ class Publication:
         if packet.key:
             layer.key_frames.satisfied()
             layer.key_sequence = max(wide, layer.key_sequence or 0)
-            heights = codecs.heights(track.codec.name, payload)
+            heights = list(layer.structure.heights) if layer.structure is not None else []
+            heights = heights or codecs.heights(track.codec.name, payload)
             if heights:
                 layer.height = max(heights)
         if packet.place is not None and layer.scalability is None:

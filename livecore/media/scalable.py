@@ -108,6 +108,8 @@ class Scalability:
         self._outbox = outbox
         self._spatial = spatial  # whether spatial layers may be left out
         self._top = (0, 0)  # the highest spatial and temporal layer seen
+        self._picture = 0, 0  # the timestamp of the last picture that has begun, and the temporal layer of its first frame
+        self._shifted = False  # spatial layers of one picture are of several temporal layers (AV1's L2T2_KEY_SHIFT)
         self._highest = -1
         self._looks: dict[str, int] = {}  # layer → how often it was found waited for
         self._octets: dict[tuple[int, int], int] = {}
@@ -124,7 +126,8 @@ class Scalability:
         self._top = top_spatial, top_temporal
         # Every rate of the smallest picture; of the largest, half the rate at least: a large picture that stutters is no gain.
         points = {(0, t) for t in range(top_temporal + 1)} if self._spatial or not top_spatial else set()
-        points |= {(top_spatial, t) for t in range(max(0, top_temporal - 1), top_temporal)}
+        if not self._shifted:  # else some pictures would lose their largest frame, others not
+            points |= {(top_spatial, t) for t in range(max(0, top_temporal - 1), top_temporal)}
         if self._spatial:
             points |= {(s, top_temporal) for s in range(top_spatial)}
         points.discard(self._top)
@@ -144,6 +147,11 @@ class Scalability:
         if place is not None and place.spatial < SPATIAL_LIMIT and place.temporal < TEMPORAL_LIMIT:
             key = place.spatial, place.temporal
             self._octets[key] = self._octets.get(key, 0) + len(packet.payload)
+            if place.begins:
+                self._picture = packet.timestamp, place.temporal
+                self._shifted = self._shifted and not packet.key
+            elif packet.timestamp == self._picture[0] and place.temporal != self._picture[1]:
+                self._shifted = True
         follows = packet.sequence == self._highest + 1
         if packet.sequence > self._highest:
             self._highest = packet.sequence

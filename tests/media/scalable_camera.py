@@ -2,8 +2,9 @@
 
 import struct
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from bench.rtcpeer import TWCC_ID
+from bench.rtcpeer import CODECS, TWCC_ID
 from livecore.media import rtcp
 from livecore.media.drops import Drop
 from livecore.media.extensions import Extension
@@ -40,6 +41,77 @@ def vp8(picture_id: int, temporal: int, *, key: bool, begin: bool, body: bytes) 
     )
 
 
+def bits(*fields: tuple[int, int]) -> bytes:
+    """Each number in its width of bits, and zeros up to a whole byte."""
+    value = size = 0
+    for number, width in fields:
+        value, size = value << width | number, size + width
+    pad = -size % 8
+    return (value << pad).to_bytes((size + pad) // 8, "big")
+
+
+def av1(key: bool, begin: bool, end: bool, body: bytes) -> bytes:
+    """The aggregation header of AV1's payload format: one OBU element, or a fragment of one; N where a sequence begins."""
+    return bytes([(0 if begin else 0x80) | (0 if end else 0x40) | 0x10 | (0x08 if key and begin else 0)]) + body
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What an AV1 encoder says of its frames in the dependency descriptor (payload format, appendix A).
+
+    `inter`: upper spatial layers are predicted from the lower ones in every picture (L3T3), or only in key pictures (L3T3_KEY).
+    Templates: for each spatial layer, its frame of a key picture (key), then of temporal layer 0, 1 and 2.
+    """
+
+    spatial: int
+    temporal: int
+    inter: bool = False
+    first: int = 5
+
+    def layers(self) -> list[tuple[int, int, bool]]:
+        return [(s, t, key) for s in range(self.spatial) for t, key in ((0, True), *((t, False) for t in range(self.temporal)))]
+
+    def differences(self, spatial: int, temporal: int, *, key: bool) -> list[int]:
+        """Distances, in frames, to those that a frame is built on."""
+        below = [1] if spatial and (key or self.inter) else []
+        apart = {0: len(PATTERN[self.temporal]), 1: 2 if self.temporal == 3 else 1, 2: 1}[temporal]
+        return below if key else [apart * self.spatial, *below]
+
+    def _indication(self, layer: tuple[int, int, bool], target: tuple[int, int]) -> int:
+        """0: not in the target, 1: nothing is built on it, 2: whoever has it can go on with the target, 3: others need it."""
+        (spatial, temporal, key), (to_spatial, to_temporal) = layer, target
+        if spatial > to_spatial or temporal > to_temporal:
+            return 0
+        if spatial < to_spatial:
+            return 3 if key or self.inter else 0
+        if temporal == 0 or temporal < to_temporal:
+            return 2
+        return 1
+
+    def structure(self) -> bytes:
+        """From the flags on, which say that the structure follows and nothing is customised."""
+        layers = self.layers()
+        targets = [(s, t) for s in range(self.spatial) for t in range(self.temporal)]
+        fields = [(0b10000, 5), (self.first, 6), (len(targets) - 1, 5)]
+        for (spatial, temporal, _), (next_spatial, next_temporal, _) in pairwise(layers):
+            fields.append((2 if next_spatial > spatial else 1 if next_temporal > temporal else 0, 2))
+        fields.append((3, 2))
+        fields += [(self._indication(layer, target), 2) for layer in layers for target in targets]
+        for spatial, temporal, key in layers:
+            fields += [(1 << 4 | one - 1, 5) for one in self.differences(spatial, temporal, key=key)] + [(0, 1)]
+        width = (len(targets) + 1).bit_length() - 1
+        fields.append((0, width))  # no chains
+        fields.append((1, 1))
+        for height in HEIGHTS[3 - self.spatial :]:
+            fields += [(height * 16 // 9 - 1, 16), (height - 1, 16)]
+        return bits(*fields)
+
+    def descriptor(self, frame: int, spatial: int, temporal: int, *, key: bool, begin: bool, end: bool) -> bytes:
+        template = (self.first + self.layers().index((spatial, temporal, key))) % 64
+        out = bytes([begin << 7 | end << 6 | template]) + (frame & 0xFFFF).to_bytes(2, "big")
+        return out + self.structure() if key and begin and spatial == 0 else out
+
+
 @dataclass
 class ScalableCamera:
     """`spatial` layers of `packets` packets each (the upper ones twice and four times as many), three temporal ones."""
@@ -48,6 +120,7 @@ class ScalableCamera:
     codec: str = "vp9"
     spatial: int = 3
     temporal: int = 3
+    inter: bool = True  # of AV1's spatial layers; VP9's are told to be so
     sequence: int = 65_400
     timestamp: int = 0xFFFFA000
     picture_id: int = 0x7FE0
@@ -62,6 +135,7 @@ class ScalableCamera:
 
     def __post_init__(self) -> None:
         self.ssrc = self.peer.peer.ssrcs["video"]
+        self._dependencies = Dependencies(self.spatial, self.temporal, self.inter)
         previous = self.peer.on_message
 
         def heard(message: rtcp.Message, now: float) -> None:
@@ -87,13 +161,18 @@ class ScalableCamera:
             for index in range(count):
                 body = struct.pack("!LBB", self._number, spatial, temporal) + bytes(700)
                 begin, end = index == 0, index == count - 1
+                dependency = b""
                 if self.codec == "vp9":
                     payload = vp9(self.picture_id, spatial, temporal, key=key, begin=begin, end=end, layers=self.spatial, body=body)
+                elif self.codec == "av1":
+                    payload = av1(key, begin, end, body)
+                    frame = self.spatial * self._number + spatial
+                    dependency = self._dependencies.descriptor(frame, spatial, temporal, key=key, begin=begin, end=end)
                 else:
                     payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
                 marker = end and spatial == self.spatial - 1
-                kind = {"vp9": 98, "vp8": 96}[self.codec]
-                self.peer.send_rtp(kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker)
+                kind = CODECS[self.codec][0]
+                self.peer.send_rtp(kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, dependency=dependency)
                 self.sequence += 1
         self.timestamp += 3000
         self.picture_id = self.picture_id + 1 & 0x7FFF
@@ -156,12 +235,12 @@ class ScalableScreen:
         if not payload:
             self.got[number] = Got(number, now, timestamp, False, 0, 0, 0, 0)
             return
-        at = 5 if self._codec == "vp9" else 7
+        at = {"vp9": 5, "vp8": 7, "av1": 1}[self._codec]
         if self._codec == "vp9" and payload[0] & 0x02:
             at += 1 + 4 * ((payload[5] >> 5) + 1)
         picture, spatial, temporal = struct.unpack_from("!LBB", payload, at)
         at = 1 if self._codec == "vp9" else 2
-        picture_id = (payload[at] & 0x7F) << 8 | payload[at + 1]
+        picture_id = (payload[at] & 0x7F) << 8 | payload[at + 1] if self._codec != "av1" else 0
         self.got.setdefault(number, Got(number, now, timestamp, kind >= 128, picture_id, picture, spatial, temporal))
 
     def _tell(self, now: float) -> None:

@@ -1,27 +1,28 @@
 """Scalable streams: layers left out for each viewer, without holes, and gone over where the stream allows it."""
 
 from itertools import groupby, pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecore.media import codecs
 from livecore.media.codecs import dependency
 from livecore.media.layers import Wish
 from livecore.media.packet import Packet, Place
-from livecore.media.scalable import Cut
+from livecore.media.scalable import Cut, Scalability
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
 from tests.media.netem import Conditions
-from tests.media.scalable_camera import HEIGHTS, ScalableCamera, ScalableScreen
+from tests.media.scalable_camera import HEIGHTS, Dependencies, ScalableCamera, ScalableScreen, bits
 from tests.media.virtual import VirtualPeer, VirtualPlane
 
 ALL = {(s, t) for s in range(3) for t in range(3)}
 
 
 def stage(
-    seed: int, codec: str = "vp9", *, down: Conditions = Conditions(delay_s=0.01), tells: str = "arrivals", **camera: int
+    seed: int, codec: str = "vp9", *, down: Conditions = Conditions(delay_s=0.01), tells: str = "arrivals", **camera: Any
 ) -> tuple[VirtualPlane, ScalableCamera, VirtualPeer, ScalableScreen]:
     plane = VirtualPlane(seed=seed)
     source = plane.publish(codec=codec)
@@ -173,6 +174,21 @@ def test_temporal_layers_of_vp8_are_left_out_without_gaps_in_its_picture_ids() -
     assert_decodable(camera, screen)
 
 
+@pytest.mark.parametrize(("pattern", "offered"), [(((0, 0), (1, 1)), {"S0T0", "S0T1", "S1T0"}), (((0, 1), (1, 0)), {"S0T0", "S0T1"})])
+def test_layers_shifted_against_each_other_are_not_thinned_in_time(pattern: tuple[tuple[int, int], ...], offered: set[str]) -> None:
+    """`pattern`: of every two pictures, the temporal layer of each spatial layer's frame. A shifted best picture would change size all the time."""
+    source = Layer("", 90_000, True)
+    scalability = Scalability(source, VirtualPlane().router.outbox, spatial=True)
+    scalability.rate(0.0)
+    for number in range(40):
+        picture, spatial = divmod(number, 2)
+        packet = Packet(number, picture * 3000, spatial == 1, b"x" * 100, number / 60)
+        packet.place = Place(spatial, pattern[picture % 2][spatial], spatial == 0, True)
+        scalability.on_packet(packet)
+    scalability.rate(1.0)
+    assert set(scalability.cuts) == offered
+
+
 def test_cut_closes_numbers_and_fills_what_comes_late_and_is_not_wanted() -> None:
     cut = Cut(Layer("", 90_000, True), 0, 0)
 
@@ -190,21 +206,17 @@ def test_cut_closes_numbers_and_fills_what_comes_late_and_is_not_wanted() -> Non
     assert cut.push(Packet(18, 0, False, b"", 0.0)).sequence == 16  # type: ignore[union-attr]  # padding takes a number
 
 
-# Chromium's structure of L1T3, first packet of a key frame: templates of T0, T2, T1, T2.
-def _bits(*fields: tuple[int, int]) -> bytes:
-    value = size = 0
-    for number, width in fields:
-        value, size = value << width | number, size + width
-    pad = -size % 8
-    return (value << pad).to_bytes((size + pad) // 8, "big")
-
-
-L1T3 = _bits(
+# Chromium's structure of L1T3, first packet of a key frame: templates of T0, T1, T2.
+L1T3 = bits(
     (1, 1), (1, 1), (0, 6), (7, 16), (1, 1), (0, 4), (0, 6), (2, 5),
     (1, 2), (1, 2), (3, 2),  # three templates: T0, T1, T2
     (2, 2), (2, 2), (2, 2),  # T0: all targets may be switched to
     (0, 2), (3, 2), (1, 2),
     (0, 2), (0, 2), (1, 2),
+    (0, 1), (1, 1), (1, 4), (0, 1), (1, 1), (0, 4), (0, 1),  # built on: nothing, two frames ago, one frame ago
+    (1, 2), (0, 0), (0, 0), (0, 0),  # one chain, which protects every target
+    (0, 4), (2, 4), (1, 4),
+    (1, 1), (639, 16), (359, 16),
 )  # fmt: skip
 
 
@@ -214,6 +226,7 @@ def test_dependency_descriptor_tells_key_frames_layers_and_where_to_go_over() ->
     assert structure is not None
     assert packet.key
     assert packet.place == Place(0, 0, True, True, 0b111)
+    assert structure.heights == (360,)
     later = Packet(2, 0, False, b"opaque", 0.0)
     assert dependency.inspect(later, bytes([0x80 | 2, 0, 8]), structure) is structure
     assert later.place == Place(0, 2, True, False, 0)
@@ -221,6 +234,65 @@ def test_dependency_descriptor_tells_key_frames_layers_and_where_to_go_over() ->
     unknown = Packet(3, 0, False, b"opaque", 0.0)
     dependency.inspect(unknown, bytes([0x80 | 40, 0, 9]), structure)
     assert unknown.place is None
+
+
+@pytest.mark.parametrize(("spatial", "temporal", "inter"), [(1, 3, False), (2, 2, True), (3, 1, False), (3, 3, True), (3, 3, False)])
+def test_dependency_structure_is_read_as_it_was_written(spatial: int, temporal: int, inter: bool) -> None:
+    dependencies = Dependencies(spatial, temporal, inter, first=60)
+    packet = Packet(1, 0, False, b"opaque", 0.0)
+    structure = dependency.inspect(packet, dependencies.descriptor(1, 0, 0, key=True, begin=True, end=False), None)
+    assert structure is not None
+    assert packet.key
+    assert structure.heights == HEIGHTS[3 - spatial :]
+    for s, t, key in dependencies.layers():
+        later = Packet(2, 0, False, b"opaque", 0.0)
+        assert dependency.inspect(later, dependencies.descriptor(2, s, t, key=key, begin=True, end=True)[:3], structure) is structure
+        # From the lowest temporal layer every other may be followed; from a higher one, those above it.
+        up = (1 << temporal) - 1 if t == 0 else sum(1 << above for above in range(t + 1, temporal))
+        assert later.place == Place(s, t, s == 0, True, up)
+
+
+@pytest.mark.parametrize(("spatial", "temporal", "inter"), [(3, 3, True), (3, 3, False), (2, 2, True), (1, 3, False)])
+def test_av1_layers_are_left_out_for_one_viewer(spatial: int, temporal: int, inter: bool) -> None:
+    plane, camera, viewer, screen = stage(8, "av1", spatial=spatial, temporal=temporal, inter=inter)
+    top_s, top_t = spatial - 1, temporal - 1
+    for s, t in ((top_s, top_t), (0, top_t), (top_s, top_t), (top_s, max(0, top_t - 1)), (0, 0), (top_s, top_t)):
+        wish(plane, viewer, f"S{s}T{t}" if (s, t) != (top_s, top_t) else None)
+        half = play(plane, camera, screen, 3)
+        assert screen.layers(half) == {(one, other) for one in range(s + 1) for other in range(t + 1)}
+    assert_decodable(camera, screen)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from([(3, 3), (3, 2), (2, 3), (2, 1), (1, 3)]),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 20)), min_size=2, max_size=8),
+    st.sampled_from([0.0, 0.05]),
+)
+def test_whatever_is_wished_each_av1_frame_comes_after_those_it_is_built_on(
+    shape: tuple[int, int], inter: bool, wishes: list[tuple[int, int, int]], loss: float
+) -> None:
+    spatial, temporal = shape
+    plane, camera, viewer, screen = stage(
+        9, "av1", spatial=spatial, temporal=temporal, inter=inter, down=Conditions(loss=loss, delay_s=0.01)
+    )
+    for s, t, tenths in wishes:
+        wish(plane, viewer, f"S{s}T{t}")
+        play(plane, camera, screen, tenths / 10)
+    play(plane, camera, screen, 0.6)
+    dependencies = Dependencies(spatial, temporal, inter)
+    got = [one for _, one in sorted(screen.got.items())]
+    assert [one.number for one in got] == list(range(got[0].number, got[0].number + len(got)))
+    frames: set[int] = set()
+    for _, group in groupby(got, key=lambda one: one.picture):
+        packets = list(group)
+        assert [one.marker for one in packets] == [False] * (len(packets) - 1) + [True]
+        for (s, t), parts in groupby(packets, key=lambda one: (one.spatial, one.temporal)):
+            first = next(parts)
+            frame, key = spatial * first.picture + s, camera.pictures[first.picture][1]
+            assert {frame - apart for apart in dependencies.differences(s, t, key=key)} <= frames, (first.picture, s, t)
+            frames.add(frame)
 
 
 @given(st.binary(max_size=80))

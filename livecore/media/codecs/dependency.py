@@ -25,10 +25,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a key frame says of the frames after it. `first`: the id of the first template."""
+    """What a key frame says of the frames after it.
+
+    `first`: the id of the first template. `heights`: in pixels, one a spatial layer; empty where it is not told.
+    """
 
     first: int
     templates: tuple[Template, ...]
+    heights: tuple[int, ...] = ()
 
     def find(self, template_id: int) -> Template | None:
         index = (template_id - self.first) % _TEMPLATES_LIMIT
@@ -71,6 +75,9 @@ def _structure(descriptor: bytes) -> Structure:
         if len(layers) > _TEMPLATES_LIMIT:
             raise Malformed("too_many_templates")
     indications = [[reader.bits(2) for _ in range(targets)] for _ in layers]
+    _skip_references(reader, len(layers), targets)
+    top = layers[-1][0]
+    heights = tuple(reader.bits(32) % (1 << 16) + 1 for _ in range(top + 1)) if reader.bits(1) else ()
     # A decode target reaches as far as the highest layers that are not left out of it.
     reach = [max((t for (_, t), of in zip(layers, indications, strict=True) if of[target]), default=0) for target in range(targets)]
     templates = []
@@ -80,4 +87,24 @@ def _structure(descriptor: bytes) -> Structure:
             if indication == _SWITCH:
                 up |= 1 << min(7, reach[target])
         templates.append(Template(spatial, temporal, up))
-    return Structure(first, tuple(templates))
+    return Structure(first, tuple(templates), heights)
+
+
+def _skip_references(reader: BitReader, templates: int, targets: int) -> None:
+    """Frame differences and chains: layers are cut whole, and no layer depends on a higher one."""
+    for _ in range(templates):
+        while reader.bits(1):
+            reader.bits(4)
+    chains = _below(reader, targets + 1)
+    if chains:
+        for _ in range(targets):
+            _below(reader, chains)
+        reader.bits(4 * chains * templates)
+
+
+def _below(reader: BitReader, bound: int) -> int:
+    """A number below `bound`, in as few bits as that takes: ns(n) of the AV1 specification, 4.10.7."""
+    width = bound.bit_length()
+    short = (1 << width) - bound
+    value = reader.bits(width - 1)
+    return value if value < short else (value << 1) - short + reader.bits(1)
