@@ -41,7 +41,7 @@ export function conversationList({ current = null, life }) {
   const rows = h("ul", { class: "rows" });
   const place = h("div", {}, rowBones(6));
   let archived = false;
-  const shelf = h("button", { class: "shelf", type: "button", hidden: true });
+  const shelf = h("button", { class: "archive-line", type: "button", hidden: true });
   shelf.addEventListener("click", () => ((archived = !archived), refresh()));
   const actions = [iconButton("plus", t.messages.create.title, () => create(life)), iconLink("people", t.nav.people, "/people")];
   const node = h("section", { class: "talk-list page", "aria-label": t.nav.messages }, head(t.nav.messages, { actions }), shelf, place);
