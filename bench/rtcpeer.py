@@ -46,7 +46,8 @@ class Answered:
     password: str = ""
     fingerprints: list[tuple[str, str]] = field(default_factory=list)
     setup: str = "passive"
-    address: tuple[str, int] | None = None
+    address: tuple[str, int] | None = None  # the best candidate over UDP
+    addresses: list[tuple[str, int]] = field(default_factory=list)  # all of them
     payload_types: dict[str, int] = field(default_factory=dict)  # kind → the chosen one
     ssrcs: dict[str, int] = field(default_factory=dict)  # kind → the server's
     rtx_ssrcs: dict[str, int] = field(default_factory=dict)
@@ -70,9 +71,10 @@ def read_answer(text: str) -> Answered:
             answered.fingerprints = [(algorithm, digest)]
         elif name == "setup":
             answered.setup = value
-        elif name == "candidate" and answered.address is None and " udp " in value.lower():
+        elif name == "candidate" and " udp " in value.lower():
             parts = value.split()
-            answered.address = parts[4], int(parts[5])
+            answered.addresses.append((parts[4], int(parts[5])))
+            answered.address = answered.addresses[0]
         elif name == "ssrc-group" and value.startswith("FID "):
             answered.rtx_ssrcs[kind] = int(value.split()[2])
         elif name == "ssrc" and kind not in answered.ssrcs:
@@ -196,7 +198,10 @@ class RtcPeer:
     # -- connection
 
     def accept(self, answer: str) -> None:
+        """Take the answer, and the best candidate of our own family."""
         self.answered = read_answer(answer)
+        if ":" in self._local[0]:
+            self.answered.address = next(address for address in self.answered.addresses if ":" in address[0])
 
     async def connect(self, timeout_s: float = 10.0) -> None:
         """Check, shake hands, derive keys. Raises TimeoutError."""
@@ -211,7 +216,7 @@ class RtcPeer:
             await self.connected.wait()
 
     def _open_socket(self, family: int) -> None:
-        local = self._local if family == socket.AF_INET else ("::1", 0)
+        local = self._local if (":" in self._local[0]) == (family == socket.AF_INET6) else ("::1", 0)
         sock = socket.socket(family, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         sock.setblocking(False)

@@ -30,6 +30,7 @@ class Broadcast:
         self.fields = {"title": "Testing", "codec": codec} | fields
         self.live: dict[str, Any] = {}
         self.peer = RtcPeer()
+        self.level: int | None = None  # of the sound, as RFC 6464 has it: 0 is the loudest; None does not tell
         self.session = ""  # the WHIP resource
         self._task: asyncio.Task[None] | None = None
         self.sent = {"audio": 0, "video": 0}  # packets
@@ -89,7 +90,8 @@ class Broadcast:
                     await asyncio.sleep(ahead_s)
                 kind = ("video", "audio")[packet.track]
                 numbers[kind] = packet.number + 1
-                self.peer.send_rtp(kind, packet.number & 0xFFFF, packet.timestamp, packet.payload, marker=packet.marker)
+                level = self.level if kind == "audio" else None
+                self.peer.send_rtp(kind, packet.number & 0xFFFF, packet.timestamp, packet.payload, marker=packet.marker, level=level)
                 self.sent[kind] += 1
                 if self.sent[kind] % 50 == 1:
                     self._report(kind, packet)
@@ -125,9 +127,9 @@ class Broadcast:
         return await until(ready, "the replay to be ready", 40)
 
 
-async def watch(viewer: Person, live_id: str, *, open_packets: bool = True) -> RtcPeer:
+async def watch(viewer: Person, live_id: str, *, open_packets: bool = True, local: tuple[str, int] = ("127.0.0.1", 0)) -> RtcPeer:
     """A viewer's connected peer; asks again while there is no publisher yet."""
-    peer = RtcPeer(open_packets=open_packets)
+    peer = RtcPeer(open_packets=open_packets, local=local)
     offer = peer.offer_to_watch()
 
     async def offered() -> Answer | None:

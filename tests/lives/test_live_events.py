@@ -1,5 +1,9 @@
 """What the media plane notices reaches those whom it concerns, over Socket.IO; figures are the host's alone."""
 
+import socket
+
+import pytest
+
 from livecore.media.control import LayersWanted, SessionClosed, SpeakerChanged, ViewerChanged
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast, watch
@@ -31,6 +35,65 @@ async def test_publisher_room_and_viewer_are_told_what_concerns_them(server: Ser
     finally:
         await host.close()
         await viewer.close()
+
+
+async def test_who_speaks_is_heard_from_the_sound_itself(start_server: StartServer) -> None:
+    """Two publishers write audio levels beside their packets (RFC 6464); the worker finds out who speaks, and the room is told."""
+    server = await start_server(media=True)
+    anna, ben, cora = [await server.person(name) for name in ("anna", "ben", "cora")]
+    host = await Broadcast(anna).start()
+    host.level = 90  # a quiet room
+    invited = (await anna.post(f"/api/v1/lives/{host.id}/guests", {"username": "ben"})).json
+    guest = Broadcast(ben)
+    guest.live = {"id": host.id, "whip": invited["whip"], "token": invited["token"]}
+    listener = await cora.connect()
+    try:
+        assert (await listener.call("live:join", {"live": host.id}))["ok"]
+        await guest.publish()
+        guest.level = 30
+
+        def told(count: int) -> list[str]:
+            speakers = [one["publication"] for one in listener.heard("live:speaker")]
+            return speakers if len(speakers) >= count else []
+
+        assert await until(lambda: told(1), "the guest to be heard") == [invited["publication"]]
+        host.level, guest.level = 30, 127
+        main = (await until(lambda: told(2), "the host to be heard"))[1]
+        stats = (await anna.get(f"/api/v1/lives/{host.id}/stats")).json["media"]["publications"]
+        assert set(stats) == {main, invited["publication"]}
+        assert [name for name, one in stats.items() if one["speaks"]] == [main]
+        assert stats[main]["level_dbov"] > stats[invited["publication"]]["level_dbov"]
+        # A cough is not speech: shorter than it takes to take over, it changes nothing.
+        guest.level = 20
+        sent = guest.sent["audio"]
+        await until(lambda: guest.sent["audio"] >= sent + 8, "a sixth of a second of noise")
+        guest.level = 127
+        await host.send_more(110)
+        assert len(told(2)) == 2
+    finally:
+        await listener.close()
+        await guest.stop()
+        await host.end()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+async def test_both_families_are_on_one_live_at_once(start_server: StartServer) -> None:
+    """One answer names an address of each family, and one socket of the worker serves both."""
+    server = await start_server(media=True, media_host="127.0.0.1,::1")
+    anna, ben, cora = [await server.person(name) for name in ("anna", "ben", "cora")]
+    broadcast = await Broadcast(anna).start()
+    peers = [await watch(ben, broadcast.id), await watch(cora, broadcast.id, local=("::1", 0))]
+    try:
+        hosts = [list(dict.fromkeys(host for host, _ in peer.answered.addresses)) for peer in peers if peer.answered]
+        assert hosts == [["127.0.0.1", "::1"]] * 2
+        assert len({port for peer in peers if peer.answered for _, port in peer.answered.addresses}) == 1
+        assert [peer.answered.address[0] for peer in peers if peer.answered and peer.answered.address] == ["127.0.0.1", "::1"]
+        await until(lambda: all(peer.received > 200 for peer in peers), "pictures over both")
+        assert not any(peer.drops for peer in peers)
+    finally:
+        for peer in peers:
+            peer.close()
+        await broadcast.end()
 
 
 async def test_figures_tell_the_host_of_publication_and_viewers(start_server: StartServer) -> None:

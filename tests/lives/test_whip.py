@@ -24,6 +24,28 @@ async def offered(person: Person, live: str, token: str | None = None, query: st
     return await person.server.call("POST", f"/whep/{live}{query}", data=offer, headers=SDP, token=token or person.access)
 
 
+async def test_any_origin_is_told_what_each_address_takes(server: Server) -> None:
+    """Before a page of another origin may post, its browser asks (CORS), without a token; encoders ask for `Accept-Post` (RFC 9725)."""
+    live = (await (await server.person("anna")).post("/api/v1/lives", {"title": "Asked"})).json["id"]
+    asking = {
+        "Origin": "https://player.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    for path, header, kind in (
+        (f"/whip/{live}", "Accept-Post", SDP["Content-Type"]),
+        (f"/whep/{live}", "Accept-Post", SDP["Content-Type"]),
+        ("/media/0-none", "Accept-Patch", FRAGMENT["Content-Type"]),
+    ):
+        answer = await server.call("OPTIONS", path, headers=asking)
+        assert (answer.status, answer.body) == (204, b""), (path, answer.body)
+        assert answer.headers[header] == kind
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert {"Authorization", "Content-Type", "If-Match"} <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+        assert {"POST", "PATCH", "DELETE"} <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
+        assert header in answer.headers["Access-Control-Expose-Headers"]
+
+
 async def test_publishing_and_watching_answer_as_the_standards_say(start_server: StartServer) -> None:
     server = await start_server(media=True, ice_servers="stun:stun.example.org,turn:turn.example.org?transport=udp", turn_secret="north")
     anna, ben = await server.person("anna"), await server.person("ben")

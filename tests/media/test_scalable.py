@@ -149,6 +149,32 @@ def test_viewer_may_ask_for_a_height() -> None:
     assert_decodable(camera, screen)
 
 
+@pytest.mark.parametrize("rid", [None, "S1T2"])
+def test_vp9_publisher_that_comes_back_goes_on_where_its_pictures_ended(rid: str | None) -> None:
+    """Another connection, another encoder: numbers, picture ids and time of the viewer go on, at the layers that it had asked for."""
+    plane, camera, viewer, screen = stage(10)
+    wish(plane, viewer, rid)
+    play(plane, camera, screen, 3)
+    left = plane.now
+    camera.peer.silent = True
+    plane.run(5, screen.on_time)
+    again = ScalableCamera(plane.publish(codec="vp9"), sequence=17, timestamp=4_000_000, picture_id=0x1234)
+    again._number = 1000
+    half = play(plane, again, screen, 6)
+    got = screen.since(0)
+    first = next(one for one in got if one.picture > 1000)
+    before = got[got.index(first) - 1]
+    assert (first.picture_id - before.picture_id) & 0x7FFF == 1
+    assert 0 < (first.timestamp - before.timestamp) % (1 << 32) < 90_000 * (plane.now - left)
+    numbers = sorted(screen.got)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert again.pictures[first.picture][1], "a key frame"
+    late = [one for one in got if one.picture > 1000]
+    assert all((b.picture_id - a.picture_id) & 0x7FFF == b.picture - a.picture for a, b in pairwise(late))
+    assert screen.layers(half) == (ALL if rid is None else {(s, t) for s, t in ALL if s < 2})
+    assert not viewer.closed
+
+
 @pytest.mark.parametrize("tells", ["arrivals", "loss"])
 def test_narrow_path_gets_what_fits_and_all_again_when_it_widens(tells: str) -> None:
     """1.2 Mb/s in all; the two lower spatial layers take 0.5. By loss alone it takes longer, either way."""
