@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import loopback, node_peer, processes, serving
+from bench import loopback, node_peer, processes, seeding, serving
 from bench.latency import Latencies
 from bench.load import LoadFailed, LoadProcess, do_all, load_processes, share
 from bench.report import Column, Report, ratio
@@ -52,7 +52,8 @@ class ChatOptions:
     """`rate`: messages a second in all rooms together. `loads`: processes that put the load on.
 
     `versus_node`: beside livecore, with and without its native helper, Node's server by turns. `settle_s`: between the sign-ups and
-    the first connection; an account that has just changed is asked for in the store.
+    the first connection; an account that has just changed is asked for in the store. `distinct`: each connection to a live's room
+    has an account of its own, which the server has never heard of, instead of one of a few that many share.
     """
 
     scenario: str = "live"
@@ -72,6 +73,7 @@ class ChatOptions:
     versus_node: bool = False
     native: str = "auto"
     settle_s: float = 0.0
+    distinct: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +126,10 @@ async def _run_one(name: str, options: ChatOptions, report: Report, screen: Scre
                 with screen.stage(f"{wanted - len(people)} accounts", wanted - len(people)) as advance:
                     people += await serving.sign_up(server, wanted - len(people), advance)
                 await asyncio.sleep(options.settle_s)
-            point = _Point(options, server, loads, people, members, screen)
+            there = people
+            if options.distinct and options.scenario == "live" and not options.url and server.data_dir is not None:
+                there = people + await asyncio.to_thread(seeding.seed, server.data_dir, members - len(people))
+            point = _Point(options, server, loads, there, members, screen)
             point.facts["server"] = name
             await point.open()
             try:
@@ -224,7 +229,7 @@ class _Point:
                     "POST",
                     "/api/v1/lives",
                     {"title": f"Bench {index}", "visibility": "everyone", "record": False},
-                    token=self.people[index % len(self.people)].access,
+                    token=self.people[index % ACCOUNTS_FOR_ROOMS % len(self.people)].access,
                     status=201,
                 )
                 for index in range(self.options.rooms)

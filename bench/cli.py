@@ -109,6 +109,10 @@ def chat_command(
         bool, typer.Option("--versus-node", help="by turns with livecore in pure Python and Node's Socket.IO server (`make bench-peers`)")
     ] = False,
     settle: Annotated[float, typer.Option(min=0, max=60, help="pause between the sign-ups and the first connection [s]")] = 6.0,
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="live: an account of its own for each connection, unknown to the server")
+    ] = False,
+    native: Annotated[str, typer.Option(help="auto or off: the native helper of a livecore that is started")] = "auto",
     json: JsonPath = None,
     plot: PlotPath = None,
 ) -> None:
@@ -120,6 +124,10 @@ def chat_command(
         raise typer.BadParameter("scenario: live, direct or plain")
     if scenario == "plain" and not url:
         raise typer.BadParameter("scenario plain: --url names the server")
+    if distinct and url:
+        raise typer.BadParameter("--distinct puts accounts into the database of a livecore of its own")
+    if native not in ("auto", "off"):
+        raise typer.BadParameter("native: auto or off")
     if versus_node and (url or scenario != "live"):
         raise typer.BadParameter("--versus-node starts its servers itself, and measures rooms of lives")
     options = chat.ChatOptions(
@@ -139,6 +147,8 @@ def chat_command(
         path=path,
         versus_node=versus_node,
         settle_s=settle,
+        distinct=distinct,
+        native=native,
     )
     _measure(lambda screen: chat.run(options, screen), chat.COLUMNS, json, plot, chat.PLOT)
 

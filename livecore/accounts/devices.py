@@ -12,7 +12,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.accounts import tables
+from livecore.among import among, members
 from livecore.config import Settings
+from livecore.gathered import Gathered
 from livecore.ids import new_id
 from livecore.ports import Clock, Database, Neighbours, Principal
 
@@ -49,6 +51,10 @@ class DeviceList:
         self._clock = clock
         self._limit = settings.devices_per_account
         self._idle_ms = settings.device_idle_s * 1000
+        columns = tables.account_device.c
+        self._seen_of = select(columns.id, columns.seen_ms).where(among(db.dialect, columns.id, "devices"))
+        self._seen: Gathered[str, int] = Gathered(self._read_seen)
+        self._noted: Gathered[Principal, None] = Gathered(self._write_seen)
         self._neighbours = neighbours
 
     async def arrive(self, conn: AsyncConnection, account_id: str, given: DeviceGiven) -> Arrival:
@@ -135,23 +141,33 @@ class DeviceList:
             return (await conn.execute(select(columns.client_id).where(columns.id == device_id))).scalar_one_or_none()
 
     async def seen(self, principal: Principal) -> None:
-        async with self._db.read() as conn:
-            columns = tables.account_device.c
-            seen_ms = (await conn.execute(select(columns.seen_ms).where(columns.id == principal.device_id))).scalar_one_or_none()
+        seen_ms = await self._seen.get(principal.device_id)
         if seen_ms is not None:
             await self.note_seen(principal, seen_ms)
 
+    async def _read_seen(self, device_ids: list[str]) -> dict[str, int]:
+        async with self._db.read() as conn:
+            rows = await conn.execute(self._seen_of, {"devices": members(self._db.dialect, device_ids)})
+            return {row.id: row.seen_ms for row in rows}
+
     async def note_seen(self, principal: Principal, seen_ms: int) -> None:
         """Write that account, session and device are here now, unless that was written a moment ago."""
-        at_ms = self._clock.at_ms()
-        if at_ms - seen_ms < SEEN_EVERY_MS:
-            return
+        if self._clock.at_ms() - seen_ms >= SEEN_EVERY_MS:
+            await self._noted.get(principal)
+
+    async def _write_seen(self, here: list[Principal]) -> dict[Principal, None]:
+        account, session, device, at_ms = tables.account, tables.account_session, tables.account_device, self._clock.at_ms()
         async with self._db.write() as conn:
-            await conn.execute(update(tables.account).where(tables.account.c.id == principal.account_id).values(seen_ms=at_ms))
-            session = update(tables.account_session).where(tables.account_session.c.id == principal.session_id)
-            await conn.execute(session.values(seen_ms=at_ms))
-            device = update(tables.account_device).where(tables.account_device.c.id == principal.device_id)
-            await conn.execute(device.values(seen_ms=at_ms, idle=False))
+            for table, ids in (
+                (account, {one.account_id for one in here}),
+                (session, {one.session_id for one in here}),
+                (device, {one.device_id for one in here}),
+            ):
+                change = update(table).where(among(self._db.dialect, table.c.id, "ids")).values(seen_ms=at_ms)
+                if table is device:
+                    change = change.values(idle=False)
+                await conn.execute(change, {"ids": members(self._db.dialect, sorted(ids))})
+        return {}
 
     async def drop_idle(self) -> list[str]:
         """Hold for no device that is away for too long; answers the accounts concerned. Each gets a new id, so that it starts afresh."""

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, LargeBinary, String, bindparam, literal, select
+from sqlalchemy import bindparam, select
 
 from livecore import errors
 from livecore.accounts import tables
+from livecore.among import among, members
+from livecore.gathered import Gathered
 from livecore.ports import Bus, Clock, Database, Delivery, Principal
 
 log = structlog.get_logger("accounts")
@@ -27,31 +30,6 @@ TOKEN_LIMIT_CHARS = 100
 NEVER_MS = 1 << 62
 CHANGED_TOPIC = "accounts.changed"
 
-_token, _session, _account = tables.account_token, tables.account_session, tables.account
-_COLUMNS = (
-    _session.c.id.label("session_id"),
-    _session.c.device_id,
-    _session.c.seen_ms,
-    _account.c.id,
-    _account.c.username,
-    _account.c.state,
-    _account.c.staff,
-    _account.c.declined,
-    _account.c.email_verified_ms,
-    _account.c.phone_verified_ms,
-)
-_BY_TOKEN = (
-    select(_token.c.expires_ms, *_COLUMNS)
-    .join(_session, _session.c.id == _token.c.session_id)
-    .join(_account, _account.c.id == _token.c.account_id)
-    .where(_token.c.hash == bindparam("hash", type_=LargeBinary), _token.c.kind == "access")
-)
-_BY_SESSION = (
-    select(literal(NEVER_MS, BigInteger).label("expires_ms"), *_COLUMNS)
-    .join(_account, _account.c.id == _session.c.account_id)
-    .where(_session.c.id == bindparam("session", type_=String))
-)
-
 
 def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
@@ -64,6 +42,26 @@ class _Known:
     loaded: float
 
 
+_COLUMNS = (
+    tables.account_session.c.id.label("session_id"),
+    tables.account_session.c.device_id,
+    tables.account_session.c.seen_ms,
+    tables.account.c.id,
+    tables.account.c.username,
+    tables.account.c.state,
+    tables.account.c.staff,
+    tables.account.c.declined,
+    tables.account.c.email_verified_ms,
+    tables.account.c.phone_verified_ms,
+)
+_BY_TOKEN = (
+    select(tables.account_token.c.hash, tables.account_token.c.expires_ms, *_COLUMNS)
+    .join(tables.account_session, tables.account_session.c.id == tables.account_token.c.session_id)
+    .join(tables.account, tables.account.c.id == tables.account_token.c.account_id)
+    .where(tables.account_token.c.hash.in_(bindparam("hashes", expanding=True)), tables.account_token.c.kind == "access")
+)
+
+
 class Principals:
     """`on_seen(principal, seen_ms)` is awaited when an account's token was read from the store: now and then, not each time."""
 
@@ -74,6 +72,13 @@ class Principals:
         self._cache_s = SHARED_CACHE_S if shared else CACHE_S
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._changed: dict[str, float] = {}
+        self._sessions = (
+            select(*_COLUMNS)
+            .join(tables.account, tables.account.c.id == tables.account_session.c.account_id)
+            .where(among(db.dialect, tables.account_session.c.id, "sessions"))
+        )
+        self._by_token: Gathered[bytes, Any] = Gathered(self._read_tokens)
+        self._by_session: Gathered[str, Any] = Gathered(self._read_sessions)
         self.on_seen: Callable[[Principal, int], Awaitable[None]] | None = None
 
     async def start(self) -> Callable[[], Awaitable[None]]:
@@ -124,11 +129,7 @@ class Principals:
 
     async def _load(self, key: bytes, now: float, session_id: str | None = None) -> _Known:
         """By the hash of an access token, or by `session_id`, which nothing expires."""
-        async with self._db.read() as conn:
-            if session_id is None:
-                row = (await conn.execute(_BY_TOKEN, {"hash": key})).one_or_none()
-            else:
-                row = (await conn.execute(_BY_SESSION, {"session": session_id})).one_or_none()
+        row = await (self._by_token.get(key) if session_id is None else self._by_session.get(session_id))
         if row is None or row.state != "active":
             self._known.pop(key, None)
             raise errors.Unauthorised("The session is not known, or over.")
@@ -141,11 +142,21 @@ class Principals:
             verified=row.email_verified_ms is not None and row.phone_verified_ms is not None,
             declined=row.declined,
         )
-        known = _Known(principal, row.expires_ms, now)
+        expires_ms = row.expires_ms if session_id is None else NEVER_MS
+        known = _Known(principal, expires_ms, now)
         self._known[key] = known
         self._known.move_to_end(key)
         while len(self._known) > CACHE_TOKENS:
             self._known.popitem(last=False)
-        if self.on_seen is not None and self._clock.at_ms() < row.expires_ms:
+        if self.on_seen is not None and self._clock.at_ms() < expires_ms:
             await self.on_seen(principal, row.seen_ms)
         return known
+
+    async def _read_tokens(self, keys: list[bytes]) -> Mapping[bytes, Any]:
+        async with self._db.read() as conn:
+            return {row.hash: row for row in await conn.execute(_BY_TOKEN, {"hashes": keys})}
+
+    async def _read_sessions(self, session_ids: list[str]) -> Mapping[str, Any]:
+        asked = {"sessions": members(self._db.dialect, session_ids)}
+        async with self._db.read() as conn:
+            return {row.session_id: row for row in await conn.execute(self._sessions, asked)}

@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
+from livecore.among import among, members
+from livecore.gathered import Gathered
 from livecore.ports import Clock, Database, Directory, KeyDestroyed, Keys, Principal
 from livecore.rooms import bodies, tables
 from livecore.rooms.catchup import Held, Place, resume
@@ -39,17 +41,23 @@ class Mailboxes:
         self._ttl_ms = ttl_s * 1000
         self._shared = shared
         self._attached: OrderedDict[tuple[str, str], None] = OrderedDict()
+        box = tables.mailbox.c
+        self._boxes_of = select(box.account_id, box.device_id).where(among(db.dialect, box.account_id, "accounts"))
+        self._boxes: Gathered[tuple[str, str], bool] = Gathered(self._read_boxes)
+
+    async def _read_boxes(self, asked: list[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
+        accounts = members(self._db.dialect, {account_id for account_id, _ in asked})
+        async with self._db.read() as conn:
+            return {(row.account_id, row.device_id): True for row in await conn.execute(self._boxes_of, {"accounts": accounts})}
 
     async def attach(self, account_id: str, device_id: str) -> None:
         """Hold messages for this device from now on. An account's first one takes over what waited for it."""
         if (account_id, device_id) in self._attached:
             return
+        if await self._boxes.get((account_id, device_id)):
+            self._remember(account_id, device_id)
+            return
         box, columns = tables.mailbox.c, tables.device_cursor.c
-        known = select(box.device_id).where(box.account_id == account_id, box.device_id == device_id)
-        async with self._db.read() as conn:
-            if (await conn.execute(known)).first() is not None:
-                self._remember(account_id, device_id)
-                return
         async with self._db.write() as conn:
             make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
             row = {"account_id": account_id, "device_id": device_id, "since_ms": self._clock.at_ms()}

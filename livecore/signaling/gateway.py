@@ -129,7 +129,8 @@ class Gateway:
             await self._limiter.hit("anonymous_per_address", address)
             raise
         await self._services.mailboxes.attach(principal.account_id, principal.device_id)
-        await self._seen(principal)
+        # The store was told with the token's reading, a moment ago at most.
+        self._seen_at[principal.device_id] = asyncio.get_running_loop().time()
         if self._comeback is not None:
             await self._comeback.admit(link, principal, auth)
         self._waiting[link.sid] = Connection(link.sid, principal, link, address)

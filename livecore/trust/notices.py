@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from livecore.among import among, members
 from livecore.ids import new_id
 from livecore.ports import Clock, Database
 from livecore.trust.tables import notice
@@ -38,6 +39,9 @@ class Notices:
         self._db = db
         self._clock = clock
         self._tell = tell
+        mine = among(db.dialect, notice.c.account_id, "accounts")
+        insistent = select(notice).where(mine, notice.c.read_ms.is_(None), notice.c.kind.in_(INSISTENT))
+        self._missed = insistent.order_by(notice.c.id.desc()).limit(bindparam("most", type_=Integer))
 
     async def notify(self, conn: AsyncConnection, account_id: str, kind: str, data: Mapping[str, Any], *, key: str | None = None) -> None:
         made = Notice(new_id(), kind, dict(data), self._clock.at_ms(), None)
@@ -63,11 +67,10 @@ class Notices:
 
     async def missed(self, account_ids: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Keeps `ports.MissedNotices`."""
-        mine = notice.c.account_id.in_(account_ids)
-        query = select(notice).where(mine, notice.c.read_ms.is_(None), notice.c.kind.in_(INSISTENT)).order_by(notice.c.id.desc())
         found: dict[str, list[Mapping[str, Any]]] = {}
         async with self._db.read() as conn:
-            for row in await conn.execute(query.limit(MISSED_LIMIT * len(account_ids))):
+            asked = {"accounts": members(self._db.dialect, account_ids), "most": MISSED_LIMIT * len(account_ids)}
+            for row in await conn.execute(self._missed, asked):
                 told = found.setdefault(row.account_id, [])
                 if len(told) < MISSED_LIMIT:
                     told.append(event_of(Notice(row.id, row.kind, row.data, row.created_ms, None)))
