@@ -168,6 +168,7 @@ def live_command(
     seconds: Seconds = 5.0,
     native: Annotated[str, typer.Option(help="auto or off: the native helper of a livecore that is started")] = "auto",
     joins_at_once: Annotated[int, typer.Option(min=1, max=256, help="viewers that join at the same time")] = 4,
+    joins: Annotated[int, typer.Option(min=0, max=VIEWERS_LIMIT, help="measure only so many joins, with next to nothing forwarded")] = 0,
     loads: Loads = 1,
     pin: Pin = True,
     json: JsonPath = None,
@@ -175,7 +176,7 @@ def live_command(
 ) -> None:
     """Packets forwarded per media CPU-second, forwarding delay, loss, join time."""
     _needed()
-    from bench import live
+    from bench import live, live_joins
 
     if codec not in ("vp8", "h264"):
         raise typer.BadParameter("codec: vp8 or h264")
@@ -200,6 +201,9 @@ def live_command(
         loads=loads,
         pin=pin,
     )
+    if joins:
+        _measure(lambda screen: live_joins.run(options, joins, screen), live_joins.COLUMNS, json, plot, live_joins.PLOT)
+        return
     _measure(lambda screen: live.run(options, screen), live.COLUMNS, json, plot, live.PLOT)
 
 

@@ -80,7 +80,7 @@ class LiveOptions:
 
 
 @dataclass
-class _Live:
+class Live:
     """Where to publish and watch. `media`: the role of the processes that forward ("" = all)."""
 
     server: Server
@@ -92,12 +92,12 @@ class _Live:
 
 
 @contextlib.asynccontextmanager
-async def _live(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncIterator[_Live]:
+async def where(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncIterator[Live]:
     if options.whep:
         for url in filter(None, (options.whip, options.whep)):
             loopback.check_url(url)
         server = Server(options.whep, [options.pid] if options.pid else [])
-        yield _Live(server, options.whip, options.whep, options.token, [options.token], "")
+        yield Live(server, options.whip, options.whep, options.token, [options.token], "")
         return
     async with serving.livecore(cores, native=options.native) as server:
         with screen.stage(f"{ACCOUNTS} accounts", ACCOUNTS) as advance:
@@ -106,7 +106,21 @@ async def _live(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncI
         async with aiohttp.ClientSession(server.url) as http:
             made = await serving.call(http, "POST", "/api/v1/lives", body, token=people[0].access, status=201)
         tokens = [person.access for person in people[1:]]
-        yield _Live(server, server.url + made["whip"], server.url + made["whep"], made["token"], tokens, "media")
+        yield Live(server, server.url + made["whip"], server.url + made["whep"], made["token"], tokens, "media")
+
+
+def to_publish(options: LiveOptions, live: Live) -> dict[str, Any]:
+    """What a load process is told to publish."""
+    return {
+        "url": live.whip,
+        "token": live.publish_token,
+        "codec": options.codec,
+        "packets": options.packets_per_picture,
+        "audio": options.audio,
+        "packet_bytes": options.packet_bytes,
+        "rate": options.rate,
+        "rtp": options.rtp,
+    }
 
 
 async def run(options: LiveOptions, screen: Screen) -> Report:
@@ -115,22 +129,12 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
     report = Report("live", asdict(options))
     report.notes.append("forwarding: from the publisher's send to the arrival in the kernel at a viewer, over loopback; no decoding.")
     async with (
-        _live(options, server_cores, screen) as live,
+        where(options, server_cores, screen) as live,
         load_processes("live_load", 1, load_cores) as publishers,
         load_processes("live_load", options.loads, load_cores) as loads,
     ):
-        publish = {
-            "url": live.whip,
-            "token": live.publish_token,
-            "codec": options.codec,
-            "packets": options.packets_per_picture,
-            "audio": options.audio,
-            "packet_bytes": options.packet_bytes,
-            "rate": options.rate,
-            "rtp": options.rtp,
-        }
         with screen.stage("publishing", 1) as advance:
-            await publishers[0].do("publish", publish, 30.0)
+            await publishers[0].do("publish", to_publish(options, live), 30.0)
             advance(1)
         for viewers in options.viewers:
             report.results.append(await _point(options, live, publishers[0], loads, viewers, screen))
@@ -141,7 +145,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
 
 
 async def _point(
-    options: LiveOptions, live: _Live, publisher: LoadProcess, loads: list[LoadProcess], viewers: int, screen: Screen
+    options: LiveOptions, live: Live, publisher: LoadProcess, loads: list[LoadProcess], viewers: int, screen: Screen
 ) -> dict[str, Any]:
     result: dict[str, Any] = {
         "server": options.name,
@@ -170,7 +174,7 @@ async def _point(
     return result | _counted(counted, live, before, after)
 
 
-async def _join(options: LiveOptions, live: _Live, loads: list[LoadProcess], viewers: int, screen: Screen) -> dict[str, Any]:
+async def _join(options: LiveOptions, live: Live, loads: list[LoadProcess], viewers: int, screen: Screen) -> dict[str, Any]:
     jobs = [
         {
             "url": live.whep,
@@ -206,7 +210,7 @@ async def _join(options: LiveOptions, live: _Live, loads: list[LoadProcess], vie
     return result
 
 
-def _counted(counted: list[dict[str, Any]], live: _Live, before: Sample, after: Sample) -> dict[str, Any]:
+def _counted(counted: list[dict[str, Any]], live: Live, before: Sample, after: Sample) -> dict[str, Any]:
     packets = sum(each["packets"] for each in counted)
     seconds = max(each["seconds"] for each in counted)
     expected, came = (sum(each[key] for each in counted) for key in ("video_expected", "video_counted"))

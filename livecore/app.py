@@ -476,6 +476,8 @@ class App:
     def ice_servers(self, who: str) -> list[str]:
         """`Link` values for a client; the TURN server learns no more of it than a keyed word."""
         servers = [server.strip() for server in self.settings.ice_servers.split(",") if server.strip()]
+        if not servers:
+            return []
         word = self.keys.blind("turn", who).hex()[:16]
         return link_values(servers, self.settings.turn_secret, word, self.clock.at_ms() // 1000, self.settings.turn_credential_s)
 

@@ -30,6 +30,9 @@ from livecore.ports import (
     TakedownTarget,
 )
 
+# Lives whose host publication is kept in memory, some 200 bytes each; then the store is asked again.
+HOST_PUBLICATIONS_LIMIT = 50_000
+
 log = structlog.get_logger("lives")
 
 
@@ -89,6 +92,7 @@ class Lives:
         self._rooms = rooms
         self._standing = standing
         self._publish_token_ms = publish_token_s * 1000
+        self._host_publications: dict[str, str] = {}  # by live
         # Told that somebody's publication is over for good, or all of a live; whoever made a live for two ends what hangs on it.
         self.departures: list[Callable[[str], Awaitable[None]]] = []
 
@@ -451,11 +455,18 @@ class Lives:
             return str((await self._row(conn, live_id))["prefer"])
 
     async def host_publication(self, live_id: str) -> str:
+        """Made with the live and never another: read once by each process. Raises NotFound."""
+        known = self._host_publications.get(live_id)
+        if known is not None:
+            return known
         async with self._db.read() as conn:
             query = select(live_publication.c.id).where(live_publication.c.live_id == live_id, live_publication.c.kind == "host")
             found = (await conn.execute(query)).scalar_one_or_none()
         if found is None:
             raise errors.NotFound("There is no such live.")
+        if len(self._host_publications) >= HOST_PUBLICATIONS_LIMIT:
+            self._host_publications.clear()
+        self._host_publications[live_id] = str(found)
         return str(found)
 
     # -- takedowns (ports.TakedownPort)

@@ -264,7 +264,8 @@ class ViewerSession(Session):
 
 def new_ssrcs(rng: random.Random) -> list[int]:
     """Four distinct numbers, none of them 0: audio, video, and RTX of each."""
-    numbers: set[int] = set()
-    while len(numbers) < 4:
-        numbers.add(rng.randrange(1, 1 << 32))
-    return list(numbers)
+    while True:
+        drawn = rng.getrandbits(128)  # the system's generator is asked once, not four times
+        numbers = {drawn >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)} - {0}
+        if len(numbers) == 4:
+            return list(numbers)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pylibsrtp
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, RTCCertificate, SRTPProtectionProfile
-from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL
 from pylibsrtp._binding import ffi, lib  # the C functions themselves: `Session.protect` copies twice and allocates
 
@@ -20,7 +19,7 @@ from livecore.media.wire import Offsets, Run
 
 # AES-128-GCM first: with AES instructions it costs a third of AES-CM with HMAC-SHA1.
 PROFILES = [SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80]
-_DIGESTS = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
+_DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}  # SDP's names → OpenSSL's
 # A path that carries DTLS but not 1,200 bytes carries no video either.
 DATAGRAM_LIMIT_BYTES = 1200
 # OpenSSL repeats a lost flight after a second, and its timer cannot be set from Python: repeat the same records sooner,
@@ -32,6 +31,8 @@ HANDSHAKE_S = 15.0
 REPLAY_WINDOW = 1024
 PACKET_LIMIT_BYTES = 1500
 _RECORD_HEADER_BYTES = 13
+# A whole flight with a certificate of some hundred bytes.
+_FLIGHT_BYTES = 4096
 _HANDSHAKE_RECORDS = (20, 22)  # ChangeCipherSpec and handshake, in the first record of a datagram
 
 
@@ -181,9 +182,9 @@ class Dtls:
         return out
 
     def _finish(self) -> None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        certificate = self._connection.get_peer_certificate()
         matched = certificate is not None and any(
-            algorithm in _DIGESTS and certificate.fingerprint(_DIGESTS[algorithm]).hex() == digest.replace(":", "").lower()
+            algorithm in _DIGESTS and certificate.digest(_DIGESTS[algorithm]).decode() == digest.upper()
             for algorithm, digest in self._fingerprints
         )
         if not matched:
@@ -205,8 +206,11 @@ class Dtls:
         pending = b""
         while True:
             try:
-                pending += self._connection.bio_read(65536)
+                read = self._connection.bio_read(_FLIGHT_BYTES)
             except SSL.WantReadError:
+                break
+            pending += read
+            if len(read) < _FLIGHT_BYTES:  # asking once more only to be refused costs as much as reading
                 break
         datagrams: list[bytes] = []
         current = b""

@@ -113,6 +113,18 @@ def test_chat_at_any_socket_io_server_by_its_address(tmp_path: Path, room_server
         assert result["cpu_s"] > 0
 
 
+def test_joins_and_leaves_alone(tmp_path: Path) -> None:
+    ran = run(tmp_path, "live", "--joins", "60")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert result["joins"] == 60
+    assert in_order(result["request"], 60)
+    assert in_order(result["connect"], 60)
+    assert 0 < result["main_ms"] < 100
+    assert 0 < result["media_ms"] < 100
+    assert result["joins_per_cpu_s"] == pytest.approx(1e3 / (result["main_ms"] + result["media_ms"]), rel=0.05)
+
+
 def test_a_live_with_a_few_viewers(tmp_path: Path) -> None:
     ran = run(tmp_path, "live", "--viewers", "3", "--seconds", "1", "--packets", "4")
     assert ran.status == 0, ran.said
