@@ -164,7 +164,7 @@ class App:
         self._consent = consent
         self.sms = make_sms_sender(settings)
         self.links = MediaLinks(self.keys, self.clock, settings.media_link_s)
-        self.jobs = SqlJobs(self.db, self.clock, self.metrics)
+        self.jobs = SqlJobs(self.db, self.clock, self.metrics, round(self.settings.job_lease_s * 1000))
 
         # -- policies, notices and audit, which the others lean on
         await self._start_policies()

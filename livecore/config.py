@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     call_ring_s: float = setting(45.0, "s", "a call that nobody answers counts as missed: long enough to find one's phone", gt=0)
 
     # -- content
+    job_lease_s: float = setting(30.0, "s", "a job of a process that died begins again after this; two renewals may fail", ge=1)
     body_limit_bytes: int = setting(1 << 20, "bytes", "of a JSON request; uploads have their own path", ge=1024)
     avatar_limit_bytes: int = setting(10 << 20, "bytes", "of a picture as it comes from a phone", ge=1024)
     image_limit_bytes: int = setting(30 << 20, "bytes", "of a picture for posts and messages, as a camera writes it", ge=1024)

@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,18 @@ class NotShowable(Exception):
     """The file is no film that can be shown; trying again changes nothing."""
 
 
+class Killed(Exception):
+    """Somebody else ended the child (an operator, a machine out of memory): that says nothing of the file."""
+
+
+def spare_cores(available: Collection[int], media_workers: int) -> list[int]:
+    """Where children may run so that media workers and the main process have cores without them; none named where too few are left over."""
+    spare = len(available) - media_workers
+    return sorted(available)[-(spare - 1) :] if spare > 1 else []
+
+
 async def run(work: str, source: Path, target: Path | None, *, nice: int, told: Told | None = None, **order: Any) -> dict[str, Any]:
-    """What the child found. Raises NotShowable when it refuses, is killed by a limit, or hangs."""
+    """What the child found. Raises NotShowable when it refuses, ends at a limit, or hangs; Killed when somebody ended it."""
     order |= {"source": str(source.absolute()), "target": str(target.absolute()) if target else None, "nice": nice}
     with tempfile.TemporaryFile() as complaints:
         child = await asyncio.create_subprocess_exec(
@@ -52,6 +62,8 @@ async def run(work: str, source: Path, target: Path | None, *, nice: int, told: 
             if child.returncode is None:
                 child.send_signal(signal.SIGKILL)
                 await child.wait()
+        if status == -signal.SIGKILL:
+            raise Killed(work)
         if status != 0:
             complaints.seek(0)
             lines = complaints.read(4096).decode(errors="replace").strip().splitlines()

@@ -7,6 +7,7 @@ it is stands in the video and is told to its owner as `video.progress`.
 
 import asyncio
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import func, select, update
 from livecore import errors
 from livecore.config import Settings
 from livecore.library import fingerprints, made
-from livecore.library.children import NotShowable, Told, local_copy, run
+from livecore.library.children import Killed, NotShowable, Told, local_copy, run, spare_cores
 from livecore.library.copies import Copies
 from livecore.library.plan import Rendition, plan
 from livecore.library.tables import VIDEO_PREFIX, video
@@ -29,6 +30,8 @@ log = structlog.get_logger("library")
 
 # Renditions of a long film at the lowest priority.
 PROCESS_TIMEOUT_S = 24 * 3600
+# A film whose child is ended by somebody this often takes more than this machine has.
+KILLS_LIMIT = 5
 # Told at most this often; the record is written as seldom.
 TELL_EVERY_S = 0.5
 # Where each step ends on the way from 0 to 1.
@@ -85,6 +88,12 @@ class Processing:
             return
         except (KeyError, NotShowable) as refused:
             log.warning("video failed", video=row["id"], why=str(refused))
+            await self._fail(row, "not_showable")
+            return
+        except Killed as killed:
+            log.warning("a child was killed", video=row["id"], work=str(killed), attempt=job.attempt)
+            if job.attempt < KILLS_LIMIT:
+                raise
             await self._fail(row, "not_showable")
             return
         published_ms = func.coalesce(video.c.published_ms, self._clock.at_ms())
@@ -151,7 +160,8 @@ class Processing:
         return {"made": made.written(done)}
 
     async def _run(self, work: str, path: Path, target: Path | None, told: Told | None, **order: Any) -> dict[str, Any]:
-        return await run(work, path, target, nice=self._settings.transcode_nice, told=told, **order)
+        cores = spare_cores(os.sched_getaffinity(0), self._settings.worker_count())
+        return await run(work, path, target, nice=self._settings.transcode_nice, cores=cores, told=told, **order)
 
     async def _look_stored(self, row: Row, done: made.Made, target: Path) -> None:
         """Keep the stills, and what is known now. Raises LegallyUnavailable for a near copy, NotShowable for what is too long."""

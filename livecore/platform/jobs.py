@@ -80,8 +80,9 @@ def backoff_ms(attempt: int) -> int:
 
 
 class SqlJobs:
-    def __init__(self, db: SqlDatabase, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, db: SqlDatabase, clock: Clock, metrics: Metrics, lease_ms: int = LEASE_MS) -> None:
         self._db = db
+        self._lease_ms = lease_ms
         self._clock = clock
         self._handlers: dict[str, _Handler] = {}
         self._running: dict[str, asyncio.Task[None]] = {}  # by job id
@@ -245,7 +246,7 @@ class SqlJobs:
                 await conn.execute(
                     update(job_table)
                     .where(job_table.c.id.in_(due_ms))
-                    .values(holder=self._holder, due_ms=now_ms + LEASE_MS, attempt=job_table.c.attempt + 1)
+                    .values(holder=self._holder, due_ms=now_ms + self._lease_ms, attempt=job_table.c.attempt + 1)
                     .returning(job_table.c.id, job_table.c.kind, job_table.c.payload, job_table.c.attempt, job_table.c.every_ms)
                 )
             ).all()
@@ -265,7 +266,7 @@ class SqlJobs:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(RENEW_S * self._lease_ms / LEASE_MS)
             with contextlib.suppress(errors.Unavailable):
                 await self._renew_once()
 
@@ -277,7 +278,7 @@ class SqlJobs:
             kept = await conn.execute(
                 update(job_table)
                 .where(job_table.c.id.in_(ids), job_table.c.holder == self._holder)
-                .values(due_ms=self._clock.at_ms() + LEASE_MS)
+                .values(due_ms=self._clock.at_ms() + self._lease_ms)
                 .returning(job_table.c.id)
             )
             lost = set(ids) - {row.id for row in kept} - self._ending

@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from livecore.ports import TakedownTarget
 from tests.library import media
 from tests.library.sending import begin, send, sent, tus
 from tests.people import Person
@@ -51,3 +52,34 @@ async def test_08_wrong_first_bytes_are_415_whatever_the_name_says(anna: Person,
         assert (answer.status, answer.type) == (415, "wrong_media"), (purpose, what)
         assert (await tus(anna, "HEAD", path)).status == 404
     assert (await anna.get("/api/v1/me/videos")).json["items"] == []
+
+
+async def test_08_a_post_shows_the_pictures_that_its_reader_may_see(server: Server, anna: Person) -> None:
+    ben = await server.person("ben")
+    for_all = (await send(anna, picture(), purpose="image")).rpartition("/")[2]
+    for_none = (await send(anna, picture(), purpose="image", visibility="nobody")).rpartition("/")[2]
+    post = (await anna.post("/api/v1/posts", {"text": "", "images": [for_all, for_none]})).json
+    path = f"/api/v1/posts/{post['id']}"
+    assert [one["id"] for one in (await anna.get(path)).json["images"]] == [for_all, for_none]
+    [shown] = (await ben.get(path)).json["images"]
+    assert shown["id"] == for_all
+    assert (await server.call("GET", shown["files"]["320"])).headers["Content-Type"] == "image/webp"
+    # A post names pictures alone, and those that its author sees.
+    video_id = (await send(anna, media.faststart())).rpartition("/")[2]
+    for wrong in (video_id, "0" * 32, post["id"]):
+        answer = await anna.post("/api/v1/posts", {"text": "x", "images": [wrong]})
+        assert (answer.status, answer.json["errors"][0]["field"]) == (422, "images"), wrong
+    assert (await ben.post("/api/v1/posts", {"text": "x", "images": [for_none]})).status == 422
+    # What is taken down, deleted or blocked is not shown any more.
+    async with server.app.db.write() as conn:
+        await server.app.images.disable(conn, TakedownTarget("image", for_all), "a claim")
+    assert (await ben.get(path)).json["images"] == []
+    assert (await server.call("GET", shown["files"]["320"])).status == 451
+    async with server.app.db.write() as conn:
+        await server.app.images.enable(conn, TakedownTarget("image", for_all))
+    assert len((await ben.get(path)).json["images"]) == 1
+    assert (await anna.put("/api/v1/blocks/ben")).status in (200, 204)
+    assert (await ben.get(path)).status == 404
+    assert (await server.call("GET", shown["files"]["320"])).status == 404
+    assert (await anna.delete(f"/api/v1/images/{for_all}")).status == 204
+    assert [one["id"] for one in (await anna.get(path)).json["images"]] == [for_none]

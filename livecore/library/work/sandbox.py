@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import PIL
 
 MEMORY_LIMIT_BYTES = 2 << 30
 OPEN_FILES_LIMIT = 48
+# From the signal that names the limit to the one that nothing survives.
+CPU_GRACE_S = 5
 
 EXIT_UNREADABLE = 3
 
@@ -43,15 +45,18 @@ class _Beneath(ctypes.Structure):
     _fields_ = [("access", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
-def confine(source: Path, target: Path | None, *, cpu_s: int, output_bytes: int, nice: int) -> bool:
+def confine(source: Path, target: Path | None, *, cpu_s: int, output_bytes: int, nice: int, cores: Sequence[int] = ()) -> bool:
     """From here on: this source may be read, this directory written, for so long and so much. Answers whether Landlock holds it."""
     libc = ctypes.CDLL(None, use_errno=True)
     # Nobody waits for it any more when the server is gone.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.nice(nice)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    # SIGXCPU first, so that the end by this limit is told from a kill.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + CPU_GRACE_S))
     for what, limit in (
         (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
-        (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, output_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES_LIMIT),
         (resource.RLIMIT_CORE, 0),
@@ -95,7 +100,8 @@ def run(work: Callable[[dict[str, Any]], dict[str, Any]], *, output_bytes: int, 
     """Read the order (a JSON argument: `source`, `target`, `nice`, …), do it confined, and end with a status."""
     order: dict[str, Any] = json.loads(sys.argv[1])
     target = Path(order["target"]) if order.get("target") else None
-    confine(Path(order["source"]), target, cpu_s=order.get("cpu_s", cpu_s), output_bytes=output_bytes, nice=order["nice"])
+    limits = {"cpu_s": order.get("cpu_s", cpu_s), "output_bytes": output_bytes, "nice": order["nice"], "cores": order.get("cores", ())}
+    confine(Path(order["source"]), target, **limits)
     try:
         found = work(order)
     except (Unreadable, MemoryError, OSError, av.error.FFmpegError, ValueError) as refused:

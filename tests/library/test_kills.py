@@ -1,0 +1,91 @@
+"""Kills in the middle of processing: of a child, and of everything at once."""
+
+import asyncio
+import signal
+
+import psutil
+import pytest
+
+from livecore.library.children import spare_cores
+from livecore.platform import jobs
+from tests.conftest import StartProgram, StartServer
+from tests.library import media
+from tests.library.sending import begin, offset, related, send, settled, tus
+from tests.waiting import until
+
+# What no browser plays: a child for the stills, one for the sound, two that transcode.
+FILM = {"seconds": 2.0, "size": "320x180"}
+
+
+def working(root: psutil.Process, work: str) -> psutil.Process | None:
+    for child in root.children(recursive=True):
+        try:
+            if f"livecore.library.work.{work}" in " ".join(child.cmdline()):
+                return child
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+async def test_a_child_that_somebody_killed_is_begun_again(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "BACKOFF_FIRST_MS", 10)
+    server = await start_server(transcode_nice=0)
+    anna = await server.person("anna")
+    path = await send(anna, media.avi(**FILM))
+    child = await until(lambda: working(psutil.Process(), "rendition"), "a child that transcodes", 60)
+    assert child is not None
+    child.send_signal(signal.SIGKILL)
+    found = await settled(anna, path, patience_s=120)
+    assert (await server.call("GET", found["hls"])).status == 200
+
+
+async def test_a_film_that_is_killed_again_and_again_is_given_up_in_words(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "BACKOFF_FIRST_MS", 10)
+    server = await start_server(transcode_nice=0)
+    anna = await server.person("anna")
+    path = await send(anna, media.avi(**FILM))
+
+    async def kill() -> None:
+        while True:
+            if (child := working(psutil.Process(), "look")) is not None:
+                child.send_signal(signal.SIGKILL)
+            await asyncio.sleep(0.05)
+
+    killing = asyncio.create_task(kill())
+    try:
+        found = await settled(anna, path, "failed", patience_s=120)
+    finally:
+        killing.cancel()
+    assert found["failure"] == "not_showable"
+
+
+@pytest.mark.deep
+async def test_a_killed_server_goes_on_with_upload_and_transcode(program: StartProgram) -> None:
+    serving = await program(transcode_nice=0, job_lease_s=2)
+    anna = await serving.person("anna")
+    data = media.avi(**FILM)
+    half = len(data) // 2
+    path = await begin(anna, len(data))
+    assert (await tus(anna, "PATCH", path, data[:half], Upload_Offset="0")).status == 204
+    await serving.kill()
+    await serving.start()
+    assert await offset(anna, path) == half
+    address = related(await tus(anna, "PATCH", path, data[half:], Upload_Offset=str(half)))
+    assert serving.process is not None
+    child = await until(lambda: working(psutil.Process(serving.process.pid), "rendition"), "a child that transcodes", 60)  # type: ignore[union-attr]
+    assert child is not None
+    await serving.kill()
+    await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the child to go with its server")
+    await serving.start()
+    found = await settled(anna, address, patience_s=120)
+    assert (await serving.call("GET", found["hls"])).status == 200
+    assert (await serving.call("GET", found["download"])).body == data
+
+
+def test_children_keep_off_the_cores_of_those_who_are_live() -> None:
+    assert spare_cores(range(2), 1) == []
+    assert spare_cores(range(8), 7) == []
+    assert spare_cores(range(8), 4) == [5, 6, 7]
+    assert spare_cores({4, 5, 6, 7}, 1) == [6, 7]
