@@ -240,6 +240,9 @@ def record_command(
     aiortc_seconds: Annotated[
         float, typer.Option(min=0, max=60, help="how much aiortc's MediaRecorder records; 0 leaves it out [s]")
     ] = 2.0,
+    process_seconds: Annotated[
+        float, typer.Option(min=0, max=SECONDS_LIMIT, help="how much the recorder process records over its socket; 0 leaves it out [s]")
+    ] = 0.0,
     json: JsonPath = None,
     plot: PlotPath = None,
 ) -> None:
@@ -250,7 +253,7 @@ def record_command(
     chosen = [codec.strip() for codec in codecs.split(",") if codec.strip()]
     if not chosen or not set(chosen) <= set(record.CODECS):
         raise typer.BadParameter(f"codecs: of {', '.join(record.CODECS)}")
-    options = record.RecordOptions(chosen, seconds, aiortc_seconds)
+    options = record.RecordOptions(chosen, seconds, aiortc_seconds, process_seconds)
     _measure(lambda screen: record.run(options, screen), record.COLUMNS, json, plot, record.PLOT)
 
 
@@ -370,7 +373,7 @@ def all_command(
     chat_command(seconds=seconds, members="50,500", pin=pin, json=out / "chat.json", plot=out / "chat.png")
     chat_command(seconds=seconds, scenario="direct", members="10", rate="100", pin=pin, json=out / "direct.json", plot=out / "direct.png")
     live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
-    record_command(codecs="vp8,h264", seconds=4, aiortc_seconds=0, json=out / "record.json", plot=out / "record.png")
+    record_command(codecs="vp8,h264", seconds=4, aiortc_seconds=0, process_seconds=0, json=out / "record.json", plot=out / "record.png")
     hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")
     upload_command(pin=pin, json=out / "upload.json", plot=out / "upload.png")

@@ -1,7 +1,7 @@
 """`livecore bench record`: what a recorded second costs, codec by codec: packets of real coded pictures and sound into a file, and into segments too.
 
 Everything between the recorder's socket and the disk is in it: order, depacketising, time, muxing, writing; and the finishing copy. The
-socket is not, nor the worker's side. `aiortc` records the same pictures as its MediaRecorder does, from decoded frames, encoded anew.
+socket is not, nor the worker's side; `process` adds the whole recorder process (`record_socket`). `aiortc` records the same pictures as its MediaRecorder does, from decoded frames, encoded anew.
 """
 
 import asyncio
@@ -45,11 +45,12 @@ PLOT: dict[str, Any] = {"label": "label", "bars": ("cpu_ms_per_s", "CPU-ms a rec
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """`aiortc_seconds` 0 leaves the comparison out: it takes about as long as it records."""
+    """`aiortc_seconds` and `process_seconds` 0 leave these out: each takes about as long as it records."""
 
     codecs: Sequence[str] = CODECS
     seconds: float = 20.0
     aiortc_seconds: float = 2.0
+    process_seconds: float = 0.0
 
 
 async def run(options: RecordOptions, screen: Screen) -> Report:
@@ -65,6 +66,13 @@ async def run(options: RecordOptions, screen: Screen) -> Report:
             with screen.stage(f"{codec}: recording", 1) as advance:
                 report.results.append(_recorded(codec, coded, options.seconds, segments))
                 advance(1)
+        if options.process_seconds:
+            from bench import record_socket
+
+            with screen.stage(f"{codec}: the recorder process", 1) as advance:
+                outputs = ["file"] if codec == "vp8" else ["file", "hls"]
+                report.results += await record_socket.measure(codec, coded, options.process_seconds, outputs)
+                advance(1)
         if options.aiortc_seconds and codec in ("vp8", "h264"):
             with screen.stage(f"{codec}: aiortc", 1) as advance:
                 report.results.append(await _by_aiortc(codec, coded[0], options.aiortc_seconds))
@@ -77,7 +85,7 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _packets(codec: str, coded: tuple[list[Any], list[Any]], seconds: float) -> Iterator[list[packetise.Sent]]:
+def rounds(codec: str, coded: tuple[list[Any], list[Any]], seconds: float) -> Iterator[list[packetise.Sent]]:
     """Round by round, in order of sending."""
     number, sound_number = 1000, 50
     for index in range(max(1, round(seconds / CODED_S))):
@@ -112,7 +120,7 @@ def _recorded(codec: str, coded: tuple[list[Any], list[Any]], seconds: float, se
         recording = Recording(tracks, open_part, lambda _part, _reason: None, segmenter=segmenter)
         spent_s = size = 0.0
         ticked = 0.0
-        for packets in _packets(codec, coded, seconds):
+        for packets in rounds(codec, coded, seconds):
             size += sum(len(sent.payload) for sent in packets)
             began = _cpu_s()
             for sent in packets:

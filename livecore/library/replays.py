@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from livecore.library.tables import video
 from livecore.library.videos import Videos
-from livecore.ports import Clock, Database, Notifier
+from livecore.ports import Clock, Database, Holds, Notifier
 
 log = structlog.get_logger("library")
 
@@ -23,14 +23,15 @@ BATCH = 200
 
 
 class Replays:
-    """`days` 0: replays are kept."""
+    """`days` 0: replays are kept. `holds`: whose replays stay although their time is over, until the hold ends."""
 
-    def __init__(self, db: Database, clock: Clock, videos: Videos, notifier: Notifier, days: int) -> None:
+    def __init__(self, db: Database, clock: Clock, videos: Videos, notifier: Notifier, days: int, holds: Holds | None = None) -> None:
         self._db = db
         self._clock = clock
         self._videos = videos
         self._notifier = notifier
         self._days = days
+        self._holds = holds
 
     async def expire(self) -> None:
         """Tell of what will go, delete what was told of and is over its time. Run again and again; a kill between costs nothing."""
@@ -62,11 +63,15 @@ class Replays:
                 return
 
     async def _delete(self) -> None:
-        query = select(video.c.id, video.c.owner_id).where(video.c.expires_ms <= self._clock.at_ms()).limit(BATCH)
+        query = select(video.c.id, video.c.owner_id).where(video.c.expires_ms <= self._clock.at_ms()).order_by(video.c.id).limit(BATCH)
+        last = ""
         while True:
             async with self._db.read() as conn:
-                rows = [(row.id, row.owner_id) for row in await conn.execute(query)]
+                rows = [(row.id, row.owner_id) for row in await conn.execute(query.where(video.c.id > last))]
             for video_id, owner_id in rows:
+                last = video_id
+                if self._holds is not None and await self._holds.held(owner_id):
+                    continue
                 await self._videos.expire(video_id, owner_id)
                 log.info("replay over its time", video=video_id)
             if len(rows) < BATCH:

@@ -113,7 +113,7 @@ class Intake:
         self._timeline.report(number, ntp, timestamp)
 
     def tick(self, now: float) -> None:
-        """Let time pass; call some ten times a second."""
+        """Let time pass; call some five times a second."""
         for source in self._inputs.values():
             for ready, gap in source.reorder.expire(now):
                 self._depacketise(source, ready, gap, now)

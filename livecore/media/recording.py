@@ -77,7 +77,7 @@ class Recording:
         self._intake.report(number, ntp, timestamp)
 
     def tick(self, now: float) -> None:
-        """Let time pass; call some ten times a second."""
+        """Let time pass; call some five times a second."""
         self._intake.tick(now)
         if self.segmenter is not None:
             self.segmenter.tick(now)

@@ -249,7 +249,6 @@ class Router:
                 held_until = min(held_until or layer.pending_since + HOLD_S, layer.pending_since + HOLD_S)
                 continue
             forward.flush(layer, self.pacer, now)
-        self.recordings.flush()
         paced_until = self.pacer.run(now)
         return min((at for at in (held_until, paced_until) if at is not None), default=None)
 
@@ -258,6 +257,7 @@ class Router:
         return self.outbox.cost + self.pacer.waiting
 
     def on_tick(self, now: float) -> None:
+        self.recordings.flush(now)
         for published in list(self.published.values()):
             published.publication.on_tick(now)
             if published.away_since is not None and now - published.away_since > self._settings.resume_s:

@@ -64,7 +64,7 @@ class SegmentSink(Protocol):
 
 
 class Segmenter:
-    """Give it the tracks, then each frame in order; call `tick` some ten times a second. `continues`: the stream has segments already."""
+    """Give it the tracks, then each frame in order; call `tick` some five times a second. `continues`: the stream has segments already."""
 
     def __init__(self, settings: SegmentSettings, sink: SegmentSink, continues: bool = False) -> None:
         self.drops: Counter[str] = Counter()

@@ -17,6 +17,13 @@ from livecore.media.publication import Publication, Track
 from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.source import Batch, Layer
 
+# Each message wakes the recorder, which costs it more than the packets in it (docs/capacity.md). A file has time; a viewer of HLS waits for
+# half of this in the mean.
+FILE_BATCH_S = 0.2
+HLS_BATCH_S = 0.1
+# Of some 1,400 bytes each: far below what one frame of the socket may hold; a few key frames fill it.
+BATCH_PACKETS = 128
+
 # Takes a frame for the recorder; False when it is not there or too far behind (the frame is gone).
 ToRecorder = Callable[[dict[str, Any]], bool]
 
@@ -38,7 +45,7 @@ class _TrackTap:
             if packet.picture_id_at and (epoch.picture_offset or epoch.tl0_offset):
                 payload = bytearray(payload)
                 rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
-            self._owner.batch.append(
+            self._owner.take(
                 [
                     self.index,
                     packet.sequence + epoch.sequence_offset,
@@ -46,7 +53,8 @@ class _TrackTap:
                     packet.marker,
                     bytes(payload),
                     packet.at,
-                ]
+                ],
+                now,
             )
 
     def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
@@ -67,13 +75,15 @@ class _TrackTap:
 
 
 class RecordingTap:
-    """`batch`: packets of this drain, sent by `flush`."""
+    """`batch`: packets that wait to be sent together, by `flush`, `batch_s` after the first of them or once there are `BATCH_PACKETS`."""
 
     def __init__(self, recording_id: str, publication: Publication, outputs: list[str], send: ToRecorder, rng: random.Random) -> None:
         self.recording_id = recording_id
         self.publication = publication
         self.batch: list[list[object]] = []
+        self._batch_since = 0.0
         self.drops: Counters = Counter()
+        self.batch_s = HLS_BATCH_S if "hls" in outputs else FILE_BATCH_S
         self._outputs = outputs
         self._send = send
         self._rng = rng
@@ -136,6 +146,17 @@ class RecordingTap:
             if tap.forwarder.needs_key:
                 self.publication.request_key(layer, now)
 
+    def take(self, packet: list[object], now: float) -> None:
+        if not self.batch:
+            self._batch_since = now
+        self.batch.append(packet)
+        if len(self.batch) >= BATCH_PACKETS:
+            self.flush()
+
+    def flush_if_due(self, now: float) -> None:
+        if self.batch and now - self._batch_since >= self.batch_s:
+            self.flush()
+
     def flush(self) -> None:
         if not self.batch:
             return
@@ -144,6 +165,8 @@ class RecordingTap:
             self.drops[Drop.RECORDER_BEHIND] += len(batch)
 
     def send_report(self, track: int, ntp: int, timestamp: int) -> None:
+        # The packets that it speaks of come first.
+        self.flush()
         if self._open:
             self._send({"t": "sr", "r": self.recording_id, "track": track, "ntp": ntp, "rtp": timestamp})
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 import msgpack
 
 VERSION = 1
-# The largest frame is a batch of 64 media packets with their headers; anything larger is a fault.
+# The largest frame is a batch of 128 media packets with their headers; anything larger is a fault.
 FRAME_LIMIT_BYTES = 1 << 20
 # Four seconds of a 6 Mb/s publication: a peer that is further behind is not coming back in time to matter.
 BACKLOG_LIMIT_BYTES = 4 << 20

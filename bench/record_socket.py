@@ -1,0 +1,130 @@
+"""The recorder process in `livecore bench record --process-seconds`: a 720p30 live with sound over its socket in real time, batched in several ways.
+
+The recorders run side by side and get the same packets, so that whatever else the machine does meets all. CPU is of the whole process.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.load import LoadFailed
+from bench.record import rounds
+from livecore.media.tap import BATCH_PACKETS, FILE_BATCH_S, HLS_BATCH_S
+from livecore.platform import ipc
+
+START_S = 30.0
+SETTLE_S = 2.0
+# As the media worker drains its socket, each drain a message.
+DRAIN_S = 0.002
+_PROGRAM = """
+import sys
+from pathlib import Path
+from livecore.media.recorder import RecorderSettings, run
+base = Path(sys.argv[1])
+sys.exit(run(RecorderSettings(base / "r.sock", base / "recordings", reserve_bytes=0, segments_directory=base / "hls")))
+"""
+
+
+class _Recorder:
+    """One recorder process with its sockets; `batch_s`: how long packets wait for one another."""
+
+    def __init__(self, directory: Path, batch_s: float) -> None:
+        directory.mkdir()
+        self.label = f"messages of {batch_s * 1000:.0f} ms" if batch_s else "each drain a message"
+        self._batch_s = batch_s
+        self._socket = directory / "r.sock"
+        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(directory)], stdout=subprocess.DEVNULL)
+        self._batch: list[list[Any]] = []
+        self._since = 0.0
+        self.messages = 0
+
+    async def open(self, codec: str, outputs: list[str]) -> None:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self._worker = await ipc.connect(self._socket, lambda: ipc.Connection("media-0", lambda _c, _m: None))
+                self._main = await ipc.connect(self._socket, lambda: ipc.Connection("main", lambda _c, _m: None))
+                break
+            except ipc.IpcError:
+                if time.monotonic() > deadline:
+                    raise LoadFailed("the recorder did not start") from None
+                await asyncio.sleep(0.1)
+        tracks = [
+            {"track": 0, "kind": "video", "codec": codec, "clock": 90_000, "channels": 0, "fmtp": ""},
+            {"track": 1, "kind": "audio", "codec": "opus", "clock": 48_000, "channels": 2, "fmtp": ""},
+        ]
+        self._worker.send({"t": "open", "r": "bench", "live": "live", "publication": "stream", "outputs": outputs, "tracks": tracks})
+
+    def take(self, packets: list[list[Any]], now: float) -> None:
+        if not self._batch:
+            self._since = now
+        self._batch += packets
+        if self._batch and (now - self._since >= self._batch_s or len(self._batch) >= BATCH_PACKETS):
+            batch, self._batch = self._batch, []
+            self._worker.send({"t": "rtp", "r": "bench", "p": batch})
+            self.messages += 1
+
+    async def cpu_s(self) -> float:
+        return float((await self._main.request({"t": "stats"}))["cpu_s"])
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+async def measure(
+    codec: str,
+    coded: tuple[list[Any], list[Any]],
+    seconds: float,
+    outputs: list[str],
+    batches_s: Sequence[float] = (0.0, HLS_BATCH_S, FILE_BATCH_S),
+) -> list[dict[str, Any]]:
+    """A row for each of `batches_s`; 0: each drain is a message. Raises LoadFailed."""
+    with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name, contextlib.ExitStack() as stack:
+        recorders = []
+        for index, batch_s in enumerate(batches_s):
+            recorder = _Recorder(Path(name) / str(index), batch_s)
+            stack.callback(recorder.stop)
+            recorders.append(recorder)
+        for recorder in recorders:
+            await recorder.open(codec, outputs)
+        before = [(0.0, 0)] * len(recorders)
+        began = time.monotonic()
+        measured_from: float | None = None
+        for packets in rounds(codec, coded, seconds + SETTLE_S):
+            left = 0
+            while left < len(packets):
+                now = time.monotonic()
+                if measured_from is None and now - began >= SETTLE_S:
+                    before = [(await recorder.cpu_s(), recorder.messages) for recorder in recorders]
+                    measured_from = time.monotonic()
+                first = left
+                while left < len(packets) and packets[left].at <= now - began:
+                    left += 1
+                due = [[sent.track, sent.number, sent.timestamp, sent.marker, sent.payload, now] for sent in packets[first:left]]
+                for recorder in recorders:
+                    recorder.take(due, now)
+                await asyncio.sleep(DRAIN_S)
+        assert measured_from is not None
+        passed_s = time.monotonic() - measured_from
+        after = [(await recorder.cpu_s(), recorder.messages) for recorder in recorders]
+    return [
+        {
+            "label": f"{codec}, process, {' and '.join(outputs)}, {recorder.label}",
+            "codec": codec,
+            "segments": "hls" in outputs,
+            "seconds": round(passed_s, 2),
+            "messages_per_s": round((then[1] - first[1]) / passed_s, 1),
+            "cpu_ms_per_s": round(1000 * (then[0] - first[0]) / passed_s, 2),
+        }
+        for recorder, first, then in zip(recorders, before, after, strict=True)
+    ]
