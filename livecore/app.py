@@ -28,6 +28,7 @@ from livecore.library.replays import Replays
 from livecore.library.shared_audience import SharedAudience
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia, LivePlane
+from livecore.lives.announcing import Announcing
 from livecore.lives.course import Course
 from livecore.lives.discovery import LiveDiscovery
 from livecore.lives.feed_source import LiveFeed
@@ -258,6 +259,7 @@ class App:
             self.videos,
             self.reports,
             self.people,
+            self.choices,
             self.meetings,
             self.calls,
             self.jobs,
@@ -313,6 +315,7 @@ class App:
             parts.phone_numbers,
             parts.activity,
             self.neighbours,
+            self.jobs,
         )
         self.neighbours.phone_watchers.append(self.contacts)
         self.follows = Follows(self.db, self.clock, relations, parts.profiles, parts.activity)
@@ -445,6 +448,7 @@ class App:
             self.account_parts.traits,
             self.follows,
         )
+        self.announcing = Announcing(self.db, self.clock, self.jobs, self.relations, self.directory, self.follows, self.notices)
         self.neighbours.private_lives = PrivateLives(self.db, self.clock, self.lives)
         self.lives.departures += [self.meetings.departed, self.calls.departed]
         self.blocks.on_block = self._separate
@@ -465,8 +469,16 @@ class App:
                 owner_id, live["id"], Path(recording["path"]), recording, live["visibility"], live["title"]
             )
 
-        course = Course(
-            self.db, self.clock, self.lives, self.guarded_media, self.signals, keep, self.settings.media_resume_s, self.settings.hls
+        self.course = course = Course(
+            self.db,
+            self.clock,
+            self.lives,
+            self.guarded_media,
+            self.signals,
+            keep,
+            self.settings.media_resume_s,
+            self.announcing,
+            self.settings.hls,
         )
         plane = LivePlane(self.media, self.settings.recorder_socket, self.origin)
         self.metrics.registry.register(RecorderCollector(lambda: plane.recorder_stats, self.origin))

@@ -884,6 +884,11 @@ class WatchHistory(Protocol):
         """Of creators whose videos were watched: watch time over length, on average, 0 to 1."""
 
 
+class Followers(Protocol):
+    async def friends_and_followers(self, account_id: str, after: str, limit: int) -> Sequence[str]:
+        """Account ids in their order above `after`, each once; who is blocked either way is among them."""
+
+
 class Followed(Protocol):
     async def followed_by(self, me: str) -> frozenset[str]:
         """Whom `me` follows, without those blocked either way."""

@@ -11,7 +11,7 @@ from livecore.accounts.records import Records
 from livecore.ports import Database
 
 # Hashes in one statement: more would hold up the loop while the statement is made.
-_BATCH = 1000
+_BATCH = 200
 # Numbers read in one turn of the loop, some half a millisecond. A thread that reads a whole book holds the interpreter so that the loop,
 # chat with it, waits for two thirds of a second; measured in turns of this size it waits for less than ten milliseconds.
 _NUMBERS_A_TURN = 20
@@ -59,4 +59,6 @@ class PhoneNumbers:
                     columns.email_verified_ms.is_not(None),
                 )
                 found.update({bytes(row.phone_index): row.id for row in await conn.execute(query)})
+                # Statements run on the loop: without this all of them would be one turn.
+                await asyncio.sleep(0)
         return found

@@ -94,6 +94,15 @@ class Choices:
             raise errors.NotFound("There is nobody of that name.")
         await self.take_back(me, "mute", other)
 
+    async def erase(self, account_id: str) -> None:
+        """Keeps `ports.Eraser`: their choices, and others' about them, are neither stored nor in memory any more."""
+        columns = feed_choice.c
+        async with self._db.write() as conn:
+            for column in (columns.account_id, columns.owner_id):
+                await conn.execute(delete(feed_choice).where(column == account_id))
+        self._changes += 1
+        self._kept.clear()
+
     def _forget(self, me: str) -> None:
         self._changes += 1
         self._kept.pop(me, None)

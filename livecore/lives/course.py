@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select, update
 
 from livecore.ids import new_id
 from livecore.lives import rules
+from livecore.lives.announcing import Announcing
 from livecore.lives.service import Lives
 from livecore.lives.tables import live, live_publication
 from livecore.ports import Clock, Database, MediaControl, Signals
@@ -31,6 +32,7 @@ class Course:
         signals: Signals,
         keep_recording: KeepRecording,
         resume_s: float,
+        announcing: Announcing,
         segments: bool = True,
     ) -> None:
         self._db = db
@@ -39,6 +41,7 @@ class Course:
         self._media = media
         self._signals = signals
         self._keep_recording = keep_recording
+        self._announcing = announcing
         self._segments = segments  # whether lives can be watched by HLS
         self._resume_ms = int(resume_s * 1000)
 
@@ -54,6 +57,7 @@ class Course:
                 await conn.execute(
                     update(live).where(live.c.id == live_id).values(state="live", started_ms=now_ms, version=live.c.version + 1)
                 )
+                await self._announcing.begun(conn, live_id)
             changed = await conn.execute(
                 update(live_publication)
                 .where(

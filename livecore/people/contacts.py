@@ -17,12 +17,15 @@ from livecore import errors
 from livecore.ids import new_id
 from livecore.people import tables
 from livecore.people.relations import RelationStore
-from livecore.ports import Activity, Clock, Database, Directory, Keys, Limiter, Neighbours, PeopleIndex, PersonCard, PhoneIndex
+from livecore.ports import Activity, Clock, Database, Directory, Job, Jobs, Keys, Limiter, Neighbours, PeopleIndex, PersonCard, PhoneIndex
 
 # The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
 CONSENT_VERSION = "1"
 # Rows that one turn of the loop prepares or reads, some five milliseconds: others have their turn in between.
 ROWS_A_TURN = 1000
+JOINED = "people.joined"
+# Owners of books who hear in one turn that somebody joined.
+OWNERS_A_TURN = 100
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Contacts:
         phones: PhoneIndex,
         activity: Activity,
         neighbours: Neighbours,
+        jobs: Jobs,
     ) -> None:
         self._db = db
         self._keys = keys
@@ -77,6 +81,8 @@ class Contacts:
         self._phones = phones
         self._activity = activity
         self._neighbours = neighbours
+        self._jobs = jobs
+        jobs.handle(JOINED, self._tell_joined, timeout_s=3600)
 
     # -- giving numbers
 
@@ -216,7 +222,8 @@ class Contacts:
     async def phone_confirmed(self, account_id: str, index: bytes) -> None:
         """Keeps the promise of `ports.PhoneWatcher`."""
         contact = tables.contact.c
-        async with self._db.write() as conn:
+        # A number may stand in thousands of books.
+        async with self._db.write(slow=True) as conn:
             before = select(contact.owner_id).where(contact.account_id == account_id, contact.phone_hash != index)
             left = set((await conn.execute(before)).scalars())
             stale = update(tables.contact).where(contact.account_id == account_id, contact.phone_hash != index)
@@ -227,14 +234,28 @@ class Contacts:
             joined = set((await conn.execute(known)).scalars())
             match = update(tables.contact).where(contact.phone_hash == index, contact.owner_id != account_id)
             await conn.execute(match.values(account_id=account_id))
+            if joined:
+                await self._jobs.enqueue(conn, JOINED, {"account": account_id})
         await self._tell_changed(account_id, left | joined)
-        if self._neighbours.signals is None:
-            return
-        for owner in sorted(joined):
-            card = (await self._index.discoverable(owner, [account_id], "discoverable_by_phone")).get(account_id)
-            if card is not None:
-                who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
-                await self._neighbours.signals.to_account(owner, "contact:joined", {"user": who})
+
+    async def _tell_joined(self, job: Job) -> None:
+        """Everybody whose book holds the number that this account confirmed. An event, not a notice: who is away sees the list later."""
+        account_id = str(job.payload["account"])
+        contact = tables.contact.c
+        after = ""
+        while self._neighbours.signals is not None:
+            query = select(contact.owner_id).where(contact.account_id == account_id, contact.owner_id > after)
+            async with self._db.read() as conn:
+                owners = list((await conn.execute(query.order_by(contact.owner_id).limit(OWNERS_A_TURN))).scalars())
+            for owner in owners:
+                card = (await self._index.discoverable(owner, [account_id], "discoverable_by_phone")).get(account_id)
+                if card is not None:
+                    who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
+                    await self._neighbours.signals.to_account(owner, "contact:joined", {"user": who})
+            if len(owners) < OWNERS_A_TURN:
+                return
+            after = owners[-1]
+            await asyncio.sleep(0)
 
 
 async def _in_turns(conn: AsyncConnection, statement: Any, values: Sequence[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, union
 from sqlalchemy.exc import IntegrityError
 
 from livecore import errors
@@ -66,6 +66,16 @@ class Follows:
         async with self._db.read() as conn:
             query = select(func.count()).select_from(tables.follow).where(tables.follow.c.followed_id == account_id)
             return int((await conn.execute(query)).scalar_one())
+
+    async def friends_and_followers(self, account_id: str, after: str, limit: int) -> Sequence[str]:
+        """Keeps `ports.Followers`."""
+        follow, friendship = tables.follow.c, tables.friendship.c
+        who = union(
+            select(follow.follower_id.label("id")).where(follow.followed_id == account_id, follow.follower_id > after),
+            select(friendship.friend_id.label("id")).where(friendship.account_id == account_id, friendship.friend_id > after),
+        ).subquery()
+        async with self._db.read() as conn:
+            return list((await conn.execute(select(who.c.id).order_by(who.c.id).limit(limit))).scalars())
 
     async def page(self, me: str, after: str | None, limit: int) -> Sequence[Any]:
         """followed_id, created_ms in the order of ids above `after`."""

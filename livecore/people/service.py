@@ -238,14 +238,17 @@ class People:
 
     async def erase(self, account_id: str) -> None:
         """Keeps the promise of `ports.Eraser`: the rows are deleted as declared; here everybody concerned forgets them at once."""
-        friendship, block = tables.friendship.c, tables.block.c
+        friendship, block, follow = tables.friendship.c, tables.block.c, tables.follow.c
         async with self._db.write() as conn:
             query: Any = union(
                 select(friendship.friend_id).where(friendship.account_id == account_id),
                 select(block.blocked_id).where(block.blocker_id == account_id),
                 select(block.blocker_id).where(block.blocked_id == account_id),
+                select(follow.follower_id).where(follow.followed_id == account_id),
             )
             others = list((await conn.execute(query)).scalars())
+            for column in (follow.follower_id, follow.followed_id):
+                await conn.execute(delete(tables.follow).where(column == account_id))
             for column in (friendship.account_id, friendship.friend_id):
                 await conn.execute(delete(tables.friendship).where(column == account_id))
             for column in (block.blocker_id, block.blocked_id):
