@@ -39,3 +39,41 @@ def test_every_text_that_a_module_uses_exists() -> None:
             if not is_text and known.get(used) != "object":
                 missing.append(f"{module.relative_to(DEMO)}: t.{used}")
     assert not missing
+
+
+# What each kind of notice carries; no word about who acted.
+NOTICES = {
+    "call_missed": {"username": "ben", "video": False},
+    "comment": {"video": "1", "comment": "2"},
+    "comment_like": {"video": "1", "comment": "2"},
+    "export_ready": {"export": "1"},
+    "like": {"video": "1"},
+    "mention": {"post": "1"},
+    "new_sign_in": {"device": "Firefox"},
+    "policy_updated": {"policy": "privacy", "effective": "2030-01-01"},
+    "replay_expires": {"video": "1", "title": "Sunday"},
+    "reply": {"video": "1", "comment": "2"},
+    "restored": {"target": {"kind": "video"}},
+    "takedown": {"target": {"kind": "video"}, "ground": "claim"},
+    "warning": {"reason": "Be kind"},
+}
+SAY = """
+import { en } from "%s";
+const out = {};
+for (const [kind, data] of Object.entries(%s)) out[kind] = en.notices.kinds[kind] ? [en.notices.kinds[kind].title, en.notices.kinds[kind].text(data)] : null;
+console.log(JSON.stringify(out));
+"""
+
+
+def test_every_kind_of_notice_has_words_of_its_own() -> None:
+    if shutil.which("node") is None:
+        pytest.skip("no node: apt-get install nodejs")
+    script = SAY % ((DEMO / "i18n" / "en.js").as_uri(), json.dumps(NOTICES))
+    ran = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True)
+    said = json.loads(ran.stdout)
+    assert all(words and all(words) and "undefined" not in "".join(words) for words in said.values()), said
+    # And whatever the server tells is in that table.
+    sources = "".join(path.read_text() for path in (DEMO.parents[1] / "livecore").rglob("*.py"))
+    told = set(re.findall(r"notify\(\s*conn,\s*[\w.]+,\s*\"(\w+)\"", sources))
+    assert told
+    assert told <= NOTICES.keys()

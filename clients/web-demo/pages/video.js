@@ -1,6 +1,7 @@
 import { videos } from "../api/index.js";
 import { h } from "../core/dom.js";
 import { t } from "../core/text.js";
+import { comments } from "../parts/comments.js";
 import { empty } from "../parts/empty.js";
 import { iconButton } from "../parts/head.js";
 import { back } from "../core/router.js";
@@ -9,7 +10,7 @@ import { reel } from "../parts/reel.js";
 // Asked again this often while a video is being made ready.
 const AGAIN_MS = 1500;
 
-export default function video({ params, life }) {
+export default function video({ params, query, life }) {
   const place = h("div", { class: "stage" }, h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.loading })));
   const node = h("div", { class: "stage on-picture" }, h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/"))), place);
 
@@ -26,6 +27,8 @@ export default function video({ params, life }) {
     if (found.status === "removed") return place.replaceChildren(empty("warning", t.video.removedTitle, t.video.removedText, h("a", { class: "button", href: "/policies/ip" }, t.policies.kinds.ip)));
     if (found.status === "failed") return place.replaceChildren(empty("warning", t.video.failedTitle, t.video.failedText));
     place.replaceChildren(reel([found], "end", async () => ({ items: [], next_cursor: null }), life));
+    // A notice of a comment leads to the comments.
+    if (query.has("comments")) comments(found.id, { life });
   }
   return { title: t.video.title, node, ready: open() };
 }

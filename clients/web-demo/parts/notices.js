@@ -14,6 +14,13 @@ const PLACES = {
   takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
   policy_updated: ({ policy }) => `/policies/${policy}`,
   call_missed: () => "/messages",
+  like: ({ video }) => `/video/${video}`,
+  comment: ({ video }) => `/video/${video}?comments=1`,
+  reply: ({ video }) => `/video/${video}?comments=1`,
+  comment_like: ({ video }) => `/video/${video}?comments=1`,
+  mention: ({ post, video }) => (post ? `/post/${post}` : `/video/${video}?comments=1`),
+  replay_expires: ({ video }) => `/video/${video}`,
+  export_ready: () => "/me/data",
   new_sign_in: () => "/me/devices",
 };
 
