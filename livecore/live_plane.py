@@ -190,6 +190,14 @@ class GuardedMedia:
     async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
         await self._ask(self._media.cut(account_id, live_id, reason))
 
+    async def watchers(self, live_id: str) -> list[str]:
+        try:
+            return await self._media.watchers(live_id)
+        except MediaError as exc:
+            # A worker that is away shows nobody anything.
+            log.warning("media request failed", reason=exc.code)
+            return []
+
     async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str]) -> None:
         await self._ask(self._media.start_recording(live_id, publication_id, recording_id, outputs))
 

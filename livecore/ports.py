@@ -784,6 +784,9 @@ class MediaControl(Protocol):
     async def cut(self, account_id: str, live_id: str | None, reason: str) -> None:
         """Close an account's watching sessions, in one live or in all."""
 
+    async def watchers(self, live_id: str) -> list[str]:
+        """The accounts that watch a live by WebRTC; none when the worker is away."""
+
     async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str]) -> None:
         """Copy a publication to the recorder. `outputs`: "file", "hls"."""
 

@@ -219,7 +219,17 @@ class Lives:
         await self._standing.changed(live_id)
         if "visibility" in changes:
             await self._signals.audience_changed(live_id)
+            await self._put_out_others(live_id)
         return await self.get(me, live_id)
+
+    async def _put_out_others(self, live_id: str) -> None:
+        """Who watches by WebRTC and is not in the audience any more."""
+        async with self._db.read() as conn:
+            row = await self._row(conn, live_id)
+        for viewer in await self._media.watchers(live_id):
+            if await self._hidden(viewer, row):
+                await self._signals.cut_account(viewer, "not in the audience any more", live_id)
+                await self._media.cut(viewer, live_id, "not in the audience any more")
 
     async def end(self, live_id: str, reason: str, by: Principal | None = None) -> Mapping[str, Any]:
         """End for everybody; ending twice changes nothing. `by` None = the platform itself."""

@@ -185,6 +185,11 @@ class MediaPlane:
         remotes = [remote for remote in self._remotes if remote.connection is not None]
         await asyncio.gather(*(self._ask(remote, message) for remote in remotes))
 
+    async def watchers(self, live_id: str) -> list[str]:
+        """The accounts that watch a live by WebRTC."""
+        remote = self._of_live(live_id)
+        return [] if remote is None else list(await self._ask(remote, {"t": "watchers", "live": live_id}))
+
     async def start_recording(self, live_id: str, publication_id: str, recording_id: str, outputs: Sequence[str] = ("file",)) -> None:
         """Copy the publication to the recorder from its next key frame on. `outputs`: "file", "hls". Raises NoPublisher."""
         remote = self._of_live(live_id)

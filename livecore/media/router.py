@@ -213,6 +213,11 @@ class Router:
             session.transport.close(reason, now)
         return len(cut)
 
+    def watchers(self, live_id: str) -> list[str]:
+        """The accounts that watch a live through this worker; whoever watches without one is not in it."""
+        watching = (one for one in self.sessions.values() if isinstance(one, ViewerSession) and one.publication.live_id == live_id)
+        return sorted({one.account_id for one in watching if one.account_id is not None})
+
     def close(self, reason: str, now: float) -> None:
         """Everything ends (the worker drains)."""
         for live_id in list(self._by_live):

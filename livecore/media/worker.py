@@ -245,6 +245,8 @@ class Worker:
             return router.end_live(m["live"], now)
         if kind == "cut":
             return router.cut(m["account"], m["live"], m["reason"], now)
+        if kind == "watchers":
+            return router.watchers(m["live"])
         if kind == "start_recording":
             return router.start_recording(m["live"], m["publication"], m["recording"], m["outputs"], now)
         if kind == "stop_recording":

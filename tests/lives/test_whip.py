@@ -238,3 +238,25 @@ async def test_viewer_asks_for_a_layer_over_http(start_server: StartServer) -> N
         peer.close()
     finally:
         await broadcast.end()
+
+
+async def test_another_audience_ends_the_watching_of_those_who_are_not_in_it(start_server: StartServer) -> None:
+    server = await start_server(media=True)
+    anna, ben, cora = [await server.person(name) for name in ("anna", "ben", "cora")]
+    await server.befriend(anna, ben)
+    broadcast = await Broadcast(anna).start()
+    try:
+        await watch(ben, broadcast.id)
+        await watch(cora, broadcast.id)
+        assert await server.app.media.watchers(broadcast.id) == sorted([ben.id, cora.id])
+        assert (await anna.patch(f"/api/v1/lives/{broadcast.id}", {"visibility": "friends"})).status == 200
+
+        async def only_ben() -> bool:
+            figures = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json
+            return sum(len(one["viewers"]) for one in figures["media"]["publications"].values()) == 1
+
+        await until(only_ben, "the other to be put out")
+        assert await server.app.media.watchers(broadcast.id) == [ben.id]
+        assert (await offered(cora, broadcast.id)).status == 404
+    finally:
+        await broadcast.end()

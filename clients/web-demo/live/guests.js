@@ -9,7 +9,7 @@ import { Viewer } from "../media/whep.js";
  * `speaks(publication)` is called with who speaks now, the host's publication included.
  */
 export function guests(live, { life, except = null, speaks = () => {} }) {
-  const node = h("div", { class: "guests", "aria-label": t.live.guests });
+  const node = h("div", { class: "guests", role: "group", "aria-label": t.live.guests });
   const tiles = new Map();
   let speaker = null;
 
