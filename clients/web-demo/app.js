@@ -22,6 +22,7 @@ route("/upload", page("upload"), { nav: "live" });
 route("/watch/{live}", page("watch"), { bare: true });
 route("/guest/{live}", page("guest"), { bare: true });
 route("/video/{video}", page("video"), { bare: true });
+route("/post/{post}", page("post"), { bare: true });
 route("/messages", page("messages"), { nav: "messages" });
 route("/messages/{conversation}", page("messages"), { nav: "messages", bare: true });
 route("/call/{call}", page("call"), { nav: "messages", bare: true });

@@ -48,6 +48,7 @@ PAGES = (
     "/watch/{live}",
     "/guest/{live}",
     "/video/{video}",
+    "/post/{post}",
     "/messages",
     "/messages/{conversation}",
     "/call/{call}",

@@ -1,7 +1,6 @@
 // Cards in messages: a video, a live, a post or a person, asked for by their id, so that each reader sees what is shown to them.
-import { lives, videos } from "../api/index.js";
+import { lives, posts, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
-import { get } from "../core/http.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { avatar, nameOf } from "../parts/avatar.js";
@@ -9,7 +8,7 @@ import { avatar, nameOf } from "../parts/avatar.js";
 const KINDS = {
   video_card: { read: (id) => videos.video(id), href: (id) => `/video/${id}`, icon: "play", title: (one) => one.title || t.feed.untitled, who: (one) => one.owner },
   live_card: { read: (id) => lives.live(id), href: (id) => `/watch/${id}`, icon: "live", title: (one) => one.title, who: (one) => one.host },
-  post_card: { read: (id) => get(`posts/${id}`), href: (_, one) => `/u/${one.owner.username}`, icon: "document", title: (one) => one.text, who: (one) => one.owner },
+  post_card: { read: (id) => posts.post(id), href: (id) => `/post/${id}`, icon: "document", title: (one) => one.text, who: (one) => one.owner },
 };
 
 export function cardOf({ kind, id, name, phone }) {
@@ -21,7 +20,7 @@ export function cardOf({ kind, id, name, phone }) {
   const node = h("a", { class: "share-card" }, h("span", { class: "thumb" }, icon(how?.icon ?? "info")), h("span", { class: "body" }, h("span", { class: "title" }, t.messages.kinds[kind] ?? t.messages.something)));
   how?.read(id).then(
     (one) => {
-      node.href = how.href(id, one);
+      node.href = how.href(id);
       const picture = one.poster ? h("img", { src: one.poster, alt: "", loading: "lazy" }) : icon(how.icon);
       fill(node, h("span", { class: "thumb" }, picture), h("span", { class: "body" }, h("span", { class: "title" }, how.title(one)), h("span", { class: "soft small clip" }, `${t.messages.kinds[kind]} · ${nameOf(how.who(one))}`)));
     },

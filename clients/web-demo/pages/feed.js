@@ -2,7 +2,9 @@ import { lives, videos } from "../api/index.js";
 import { h, listen } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { complain } from "../core/toast.js";
+import { compose } from "../parts/composer.js";
 import { empty } from "../parts/empty.js";
+import { iconButton } from "../parts/head.js";
 import { reel } from "../parts/reel.js";
 
 const SCOPES = ["home", "discover"];
@@ -10,7 +12,9 @@ const SCOPES = ["home", "discover"];
 export default function feed({ query, life }) {
   const place = h("div", { class: "stage" });
   const scopes = h("div", { class: "scopes", role: "tablist", "aria-label": t.nav.feed });
-  const node = h("div", { class: "stage on-picture" }, h("div", { class: "top-line" }, scopes), place);
+  const write = iconButton("edit", t.post.title, () => compose({ life, ondone: () => open("home").catch(complain) }));
+  write.classList.add("write-post");
+  const node = h("div", { class: "stage on-picture" }, h("div", { class: "top-line" }, scopes, write), place);
 
   async function open(scope) {
     for (const button of scopes.children) button.setAttribute("aria-selected", String(button.dataset.scope === scope));

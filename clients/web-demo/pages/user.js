@@ -1,4 +1,4 @@
-import { people, videos } from "../api/index.js";
+import { people, posts, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { go } from "../core/router.js";
 import { account } from "../core/session.js";
@@ -7,6 +7,7 @@ import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
+import { postCard } from "../parts/post.js";
 import { tile } from "../parts/tile.js";
 import { head, iconButton } from "../parts/head.js";
 import { friendButton, personRow, standingOf } from "../parts/person.js";
@@ -52,6 +53,8 @@ export default function user({ params, life }) {
     }
     const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
     if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map(tile))));
+    const written = await posts.of(person.username).catch(() => ({ items: [] }));
+    if (written.items.length && !life.aborted) place.append(h("section", { class: "stack" }, h("h2", {}, t.post.many), written.items.map((one) => postCard(one, life))));
     fill(more, iconButton("more", t.more, () => choices(person)));
   }
 

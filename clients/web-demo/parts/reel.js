@@ -3,10 +3,18 @@ import { h, listen } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { complain } from "../core/toast.js";
 import { empty } from "./empty.js";
+import { PostSlide } from "./post.js";
 import { Slide } from "./slide.js";
 
 // More is asked for when this many screens are left.
 const AHEAD = 4;
+
+/** A post with a video is that video, with the post's words under it. */
+function slideOf(item, life, leave) {
+  if (item.kind !== "post") return new Slide(item, life, { leave });
+  if (!item.video) return new PostSlide(item, life, { leave });
+  return new Slide({ ...item.video, title: item.text || item.video.title, post: item }, life, { leave });
+}
 
 export function reel(items, cursor, more, life) {
   const node = h("div", { class: "reel", tabindex: "0", role: "feed", "aria-label": t.nav.feed });
@@ -14,15 +22,30 @@ export function reel(items, cursor, more, life) {
   let next = cursor;
   let asking = false;
   let shown = -1;
+  let last = null;
+
+  /** Takes out, or brings back, the slides whose item `isGone` says. */
+  const leave = (isGone, on) => {
+    for (const slide of slides) {
+      if (!isGone(slide.item.post ?? slide.item)) continue;
+      slide.node.hidden = on;
+      if (on) slide.letGo();
+      else slide.node.scrollIntoView();
+    }
+    // The one that comes into view is started by the watcher; the one that is shown may be it.
+    shown = -1;
+    if (on && !last && slides.every((slide) => slide.node.hidden)) node.append((last = end()));
+  };
+  const end = () => h("section", { class: "slide" }, empty("check", t.feed.endTitle, t.feed.endText, h("a", { class: "button", href: "/discover" }, t.feed.findPeople)));
 
   const add = (list) => {
     for (const item of list) {
-      const slide = new Slide(item, life);
+      const slide = slideOf(item, life, leave);
       slides.push(slide);
       node.append(slide.node);
       watcher.observe(slide.node);
     }
-    if (!next && list.length) node.append(h("section", { class: "slide" }, empty("check", t.feed.endTitle, t.feed.endText, h("a", { class: "button", href: "/discover" }, t.feed.findPeople))));
+    if (!next && list.length) node.append((last = end()));
   };
 
   async function show(index) {
@@ -61,7 +84,7 @@ export function reel(items, cursor, more, life) {
       if (event.target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
       if (event.key === "ArrowDown" || event.key === "PageDown") event.preventDefault(), step(1);
       if (event.key === "ArrowUp" || event.key === "PageUp") event.preventDefault(), step(-1);
-      if (event.key === "m" && slides[shown]) slides[shown].setSound(slides[shown].video.muted);
+      if (event.key === "m" && slides[shown]?.video) slides[shown].setSound(slides[shown].video.muted);
     },
     life,
   );

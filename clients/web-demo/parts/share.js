@@ -1,5 +1,5 @@
 // Sharing: as a card to a friend, a group or a broadcast list, through the system's own sheet, or as a link.
-import { lives, videos } from "../api/index.js";
+import { lives, posts, videos } from "../api/index.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
@@ -9,10 +9,10 @@ import { pick } from "../messages/pick.js";
 
 const CHANNELS = { direct: "friend", group: "group", broadcast: "broadcast" };
 
-/** `path` is the page; `video` or `live` is the id of what is shared. */
-export function share({ path, title, video = null, live = null, life }) {
+/** `path` is the page; `video`, `live` or `post` is the id of what is shared. */
+export function share({ path, title, video = null, live = null, post = null, life }) {
   const url = new URL(path, location.origin).href;
-  const tell = (how) => (video ? videos.share(video, how) : live ? lives.share(live, how) : null);
+  const tell = (how) => (video ? videos.share(video, how) : live ? lives.share(live, how) : post ? posts.share(post, how) : null);
   const link = () => Promise.resolve(tell({ channel: "link" })).catch(() => null);
   const copy = async () => {
     await navigator.clipboard?.writeText(url).catch(() => null);

@@ -9,6 +9,7 @@ import { complain } from "../core/toast.js";
 import { attach, play } from "../media/playback.js";
 import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
+import { choicesOf } from "./choices.js";
 import { comments } from "./comments.js";
 import { report } from "./report.js";
 import { scrub } from "./scrub.js";
@@ -24,8 +25,8 @@ const SEEN_S = 2;
 const BEAT_S = 10;
 
 export class Slide {
-  constructor(item, life) {
-    Object.assign(this, { item, life, release: null, active: false, seen: false });
+  constructor(item, life, { leave } = {}) {
+    Object.assign(this, { item, life, leave, release: null, active: false, seen: false });
     this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
     this.poster = item.poster && h("img", { class: ["poster", !(item.width > item.height) && "fills"], src: item.poster, alt: "", decoding: "async" });
     this.bar = h("i", {});
@@ -69,6 +70,7 @@ export class Slide {
         [
           ...this.#qualities(),
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
+          ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
           { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
         ],

@@ -1,4 +1,4 @@
-import { accounts, videos } from "../../api/index.js";
+import { accounts, posts, videos } from "../../api/index.js";
 import { fill, h } from "../../core/dom.js";
 import { icon } from "../../core/icons.js";
 import { go } from "../../core/router.js";
@@ -7,8 +7,10 @@ import { t } from "../../core/text.js";
 import { complain } from "../../core/toast.js";
 import { avatar, nameOf } from "../../parts/avatar.js";
 import { empty } from "../../parts/empty.js";
-import { head, iconLink } from "../../parts/head.js";
+import { head, iconButton, iconLink } from "../../parts/head.js";
+import { compose } from "../../parts/composer.js";
 import { isStaff } from "../../parts/nav.js";
+import { postCard } from "../../parts/post.js";
 import { doIt, goOn, group } from "../../parts/rows.js";
 import { tileBones } from "../../parts/skeleton.js";
 import { tile } from "../../parts/tile.js";
@@ -35,14 +37,22 @@ export default function me({ life }) {
     fill(grid, items.map(tile));
   }
 
+  const written = h("section", { class: "stack", hidden: true });
+  async function drawPosts() {
+    const { items } = await posts.of("me");
+    if (life.aborted) return;
+    written.hidden = !items.length;
+    fill(written, h("h2", {}, t.post.many), items.map((one) => postCard(one, life)));
+  }
+
   const node = h(
     "div",
     { class: "page" },
-    head(t.nav.me, { actions: [iconLink("plus", t.upload.title, "/upload"), iconLink("settings", t.me.settings, "/me/settings")] }),
+    head(t.nav.me, { actions: [iconButton("edit", t.post.title, () => compose({ life, ondone: () => drawPosts().catch(complain) })), iconLink("plus", t.upload.title, "/upload"), iconLink("settings", t.me.settings, "/me/settings")] }),
     h(
       "div",
       { class: "column wide pair" },
-      h("div", { class: "stack" }, card, own),
+      h("div", { class: "stack" }, card, own, written),
       h(
         "div",
         { class: "stack" },
@@ -52,7 +62,7 @@ export default function me({ life }) {
       ),
     ),
   );
-  return { title: t.nav.me, node, ready: Promise.all([accounts.me().then(drawCard), drawVideos()]) };
+  return { title: t.nav.me, node, ready: Promise.all([accounts.me().then(drawCard), drawVideos(), drawPosts()]) };
 }
 
 async function signOut() {
