@@ -7,6 +7,7 @@ from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE, SMALL, Size, Visitor
 from tests.conftest import StartProgram
 
+NOBODY = "0" * 32
 OPEN_PAGES = {
     "signup": ("/signup", "Create an account"),
     "signin": ("/signin", "Sign in"),
@@ -32,6 +33,21 @@ OWN_PAGES = {
     "devices": ("/me/devices", "This one"),
     "password": ("/me/password", "Present password"),
     "data": ("/me/data", "Take your data with you"),
+    "two-factor": ("/me/two-factor", "With a second factor"),
+    "notices": ("/me/notices", "No notices"),
+    "upload-empty": ("/upload", "Drop a video here"),
+    "counter": ("/me/counter", "Your statements"),
+}
+# What is not there says so, and offers a way on.
+GONE_PAGES = {
+    f"/post/{NOBODY}": "This post is not available",
+    f"/video/{NOBODY}": "This video is not available",
+    f"/watch/{NOBODY}": "Back to the feed",
+    "/u/nobody_at_all": "This person cannot be found",
+    "/join/AAAAAAAAAAAAAAAAAAAAAAAAAAAA": "This link opens nothing",
+    "/people?show=requests": "No open requests",
+    "/people?show=blocks": "Nobody is blocked",
+    "/staff": "Your role has no queue here.",
 }
 
 
@@ -55,6 +71,11 @@ async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dar
     await mira.arrive()
     for name, (path, text) in OWN_PAGES.items():
         await _look(mira, name, path, text)
+    for path, text in GONE_PAGES.items():
+        await mira.go(path)
+        await expect(mira.page.get_by_text(text).first).to_be_visible()
+        await mira.fits()
+        await mira.accessible()
 
 
 async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgram, visitor: NewVisitor) -> None:

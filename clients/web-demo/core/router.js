@@ -35,7 +35,7 @@ export function start(main, onchange) {
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (link.target || link.hasAttribute("download") || link.origin !== location.origin || !find(link.pathname)) return;
     event.preventDefault();
-    go(link.pathname + link.search);
+    go(link.pathname + link.search + link.hash);
   });
   return open();
 }
@@ -57,7 +57,7 @@ async function open() {
   const found = find(path);
   if (!found) return go("/", { replace: true });
   if (!signedIn() && !found.open && !found.guest) {
-    return go(`/signin?next=${encodeURIComponent(path + location.search)}`, { replace: true });
+    return go(`/signin?next=${encodeURIComponent(path + location.search + location.hash)}`, { replace: true });
   }
   if (signedIn() && found.guest) return go("/", { replace: true });
 

@@ -56,7 +56,7 @@ export async function onAir({ node, picture, preview, stream, live, life, sizes 
     toggle.setAttribute("aria-expanded", String(!health.hidden));
   });
   const ask = iconButton("userPlus", t.host.invite, () => inviteGuest(live, here.signal));
-  top.replaceChildren(h("span", { class: "grow" }), toggle, ask, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life: here.signal })), quit, h("div", { class: "facts-line" }, h("span", { class: "tag live" }, t.live.badge), viewers, time));
+  top.replaceChildren(h("div", { class: "facts-line" }, h("span", { class: "tag live" }, t.live.badge), viewers, time), h("span", { class: "grow" }), toggle, ask, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life: here.signal })), quit);
   health.hidden = matchMedia("(max-width: 40rem)").matches;
   toggle.setAttribute("aria-expanded", String(!health.hidden));
   picture.append(health);

@@ -89,7 +89,7 @@ export default function watch({ params, life }) {
       menu(
         live.title || t.live.of(nameOf(live.owner)),
         [
-    ways.viewer && { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(ways.viewer, life) },
+          ways.viewer && { icon: "settings", label: t.live.quality, onclick: () => chooseQuality(ways.viewer, life) },
           { icon: "share", label: t.share.title, onclick: () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life }) },
           { icon: "flag", label: t.report.title, onclick: () => report({ kind: "live", id: live.id }, { person: live.owner.username, life }) },
         ],

@@ -7,13 +7,19 @@ export function empty(name, title, text, action = null) {
   return h("div", { class: "empty" }, icon(name), h("h2", {}, title), text && h("p", {}, text), action);
 }
 
+// What is not there, or not for this person, is not there at the next try either.
+const GONE = [403, 404, 410, 451];
+
 export function broken(error, again) {
+  const way = GONE.includes(error.status)
+    ? h("a", { class: "button primary", href: "/" }, t.video.toFeed)
+    : h("button", { class: "button primary", type: "button", onclick: again }, t.tryAgain);
   return h(
     "div",
     { class: "empty", role: "alert" },
     icon(error.type === "network" ? "bell" : "warning"),
     h("h2", {}, error.type === "network" ? t.offlineTitle : t.brokenTitle),
     h("p", {}, error.message),
-    h("button", { class: "button primary", type: "button", onclick: again }, t.tryAgain),
+    way,
   );
 }
