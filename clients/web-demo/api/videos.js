@@ -22,5 +22,8 @@ export const unlike = (id) => remove(`videos/${id}/like`);
 export const view = (id, seconds, position_s = null, source = "other") =>
   post(`videos/${id}/views`, { seconds, position_s, source }, { once: onceKey() });
 export const share = (id, how) => post(`videos/${id}/shares`, how, { once: onceKey() });
-export const comments = (id) => get(`videos/${id}/comments`);
-export const comment = (id, text) => post(`videos/${id}/comments`, { text }, { once: onceKey() });
+export const insights = (id) => get(`videos/${id}/insights`);
+export const comments = (id, parent = null) => get(`videos/${id}/comments`, { query: { parent } });
+export const comment = (id, text, parent = null) => post(`videos/${id}/comments`, { text, parent }, { once: onceKey() });
+export const dropComment = (one) => remove(`videos/${one.video}/comments/${one.id}`);
+export const likeComment = (one, on) => (on ? put : remove)(`videos/${one.video}/comments/${one.id}/like`);

@@ -195,10 +195,27 @@ export const en = {
     goneText: "It was deleted, taken down, or is not shared with you.",
   },
 
+  insights: {
+    title: "How it does",
+    facts: { views: "Views", viewers: "Viewers", average: "Watched on average", likes: "Likes", comments: "Comments", shares: "Shares" },
+    few: "Shown once enough people have watched it that nobody can be told apart.",
+    retention: "Who stays, from the beginning to the end",
+    part: (part, share) => `Part ${part}: ${share} %`,
+    sources: "Whence views came",
+    source: { feed: "Feed", profile: "Profile", search: "Search", chat: "Messages", link: "Link", other: "Elsewhere" },
+  },
+
   comments: {
     title: "Comments",
     placeholder: "Say something kind",
     send: "Send",
+    answer: "Answer",
+    answers: (count) => many(count, "answer", "answers"),
+    answering: (name) => `Answering ${name}`,
+    noAnswer: "Write a comment of its own instead",
+    like: (count) => `Like (${count})`,
+    dropTitle: "Delete this comment?",
+    dropText: "The answers to it go with it.",
     emptyTitle: "No comments yet",
     emptyText: "Be the first to say something.",
   },

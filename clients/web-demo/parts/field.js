@@ -86,7 +86,7 @@ export function form({ submit, act, class: name = "form", wide = true }, ...fiel
     placed[0]?.querySelector("input, select, textarea")?.focus();
     const rest = (error.errors ?? []).filter((one) => !places.some((place) => related(one.field, place.dataset.field)));
     if (placed.length && !rest.length) return;
-    const words = rest.length ? rest.map((one) => `${one.field}: ${one.reason}`).join(". ") : error.message;
+    const words = rest.length ? rest.map((one) => (one.field === "body" ? sentence(one.reason) : `${one.field}: ${one.reason}`)).join(". ") : error.message;
     general.replaceChildren(icon("warning"), h("span", {}, words));
     general.hidden = false;
   }

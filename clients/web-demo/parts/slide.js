@@ -11,6 +11,7 @@ import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
 import { comments } from "./comments.js";
+import { insights } from "./insights.js";
 import { report } from "./report.js";
 import { scrub } from "./scrub.js";
 import { share } from "./share.js";
@@ -69,6 +70,7 @@ export class Slide {
         item.title || t.feed.untitled,
         [
           ...this.#qualities(),
+          mine && item.kind === "video" && { icon: "info", label: t.insights.title, onclick: () => insights(item, life) },
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
           ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
@@ -83,7 +85,7 @@ export class Slide {
     liking.setAttribute("aria-pressed", String(item.liked));
     this.liking = liking;
     const talking = button("comment", t.comments.title, shortNumber(item.comments), () =>
-      comments(item.id, { life, onadd: () => (talking.lastChild.textContent = shortNumber((item.comments += 1))) }),
+      comments(item.id, { life, owns: mine, onadd: (more) => (talking.lastChild.textContent = shortNumber((item.comments += more))) }),
     );
     return h("div", { class: "acts" }, liking, talking, sharing, this.soundButton, more);
   }
