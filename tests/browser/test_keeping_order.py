@@ -98,7 +98,7 @@ async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgra
     await anna.page.get_by_role("dialog").get_by_role("button", name="Archive").click()
     await anna.go("/messages")
     rows = anna.page.locator(".talk-list .row-item", has_text="Not again")
-    shelf = anna.page.locator(".shelf")
+    shelf = anna.page.locator(".archive-line")
     await shelf.click()
     await expect(rows.filter(has_text="ben").get_by_label("Muted")).to_be_visible()
     await anna.accessible()

@@ -49,6 +49,8 @@ async def test_guest_quality_and_figures(program: StartProgram, visitor: NewVisi
     cora = await visitor(serving, "cora", size=PHONE)
     for one in (anna, ben, cora):
         await one.arrive()
+    # Who may be invited into a live is a setting of theirs: at first, by friends.
+    await serving.befriend(anna.person, ben.person)
     await anna.go("/live")
     await anna.video_advances()
     await anna.page.get_by_label("Several sizes").check()
