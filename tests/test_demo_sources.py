@@ -44,3 +44,13 @@ def test_every_sheet_has_its_brackets(path: Path) -> None:
     text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
     assert text.count("{") == text.count("}")
     assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)", text, re.MULTILINE)
+
+
+def test_a_class_is_laid_out_in_one_sheet() -> None:
+    """Two pages that give one name to different things lay each other out."""
+    where: dict[str, set[str]] = {}
+    for sheet in SHEETS:
+        text = re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)
+        for name in re.findall(r"^\.([\w-]+)\s*[,{]\s*$", text, re.MULTILINE):
+            where.setdefault(name, set()).add(sheet.name)
+    assert {name: sheets for name, sheets in where.items() if len(sheets) > 1} == {}
