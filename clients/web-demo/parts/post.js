@@ -51,7 +51,7 @@ export class PostSlide {
     const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
     const gone = () => (this.node.hidden = true);
     this.node = h(
-      "section",
+      "article",
       { class: "slide post-slide", "aria-label": t.post.by(nameOf(item.owner)) },
       item.images.length > 0 && h("div", { class: "post-pictures", tabindex: "0", role: "group", "aria-label": t.post.pictures }, pictures(item, "1080")),
       item.images.length > 0 && h("div", { class: "shade" }),

@@ -36,7 +36,7 @@ export function reel(items, cursor, more, life) {
     shown = -1;
     if (on && !last && slides.every((slide) => slide.node.hidden)) node.append((last = end()));
   };
-  const end = () => h("section", { class: "slide" }, empty("check", t.feed.endTitle, t.feed.endText, h("a", { class: "button", href: "/discover" }, t.feed.findPeople)));
+  const end = () => h("article", { class: "slide", "aria-label": t.feed.endTitle }, empty("check", t.feed.endTitle, t.feed.endText, h("a", { class: "button", href: "/discover" }, t.feed.findPeople)));
 
   const add = (list) => {
     for (const item of list) {

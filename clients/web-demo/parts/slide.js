@@ -34,7 +34,7 @@ export class Slide {
     const progress = item.kind === "video" ? scrub(this.video, item) : h("div", { class: "progress" }, this.bar);
     this.tap = h("button", { class: "tap", type: "button", "aria-label": t.feed.pauseOrPlay, onclick: () => this.toggle() }, h("span", { class: "big" }, icon("play", 40)));
     this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), progress);
-    this.node = h("section", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
+    this.node = h("article", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
     this.video.addEventListener("timeupdate", () => this.#progress());
     this.video.addEventListener("playing", () => this.poster?.remove());
     this.video.addEventListener("loadedmetadata", () => {
