@@ -49,7 +49,8 @@ async def test_a_host_and_a_moderator_keep_order(program: StartProgram, visitor:
     await expect(carl.page.get_by_role("alert").last).to_be_visible()
     await _order(anna, "Buy it anyway", "Ban from this live")
     await expect(carl.page.get_by_text("You were banned from this live.").first).to_be_visible()
-    await expect(carl.page.get_by_role("link", name="Discover").last).to_be_visible()
+    await expect(carl.page.get_by_role("heading", name="You cannot watch this live")).to_be_visible()
+    await expect(carl.page.locator(".room")).to_have_count(0)
     await carl.picture("live-banned")
 
 

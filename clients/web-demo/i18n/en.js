@@ -418,6 +418,7 @@ export const en = {
       appoint: "Make moderator",
       done: "Done.",
       you: { muted: "You are muted in this chat.", kicked: "You were put out of this live.", banned: "You were banned from this live." },
+      outTitle: "You cannot watch this live",
       moderator: "You are a moderator of this live now.",
     },
     title: "Live",

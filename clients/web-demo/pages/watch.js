@@ -36,6 +36,8 @@ export default function watch({ params, life }) {
   const top = h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/discover")));
   const picture = h("div", { class: "picture" }, frame, veil, top);
   const node = h("div", { class: "live-page on-picture" }, picture);
+  // Out of this live for good: what the connection says afterwards is no news.
+  let put = false;
   async function open() {
     const live = await lives.live(params.live);
     if (life.aborted) return;
@@ -52,23 +54,31 @@ export default function watch({ params, life }) {
     on("live:session", (data) => data.live === live.id && line(data), life);
     const control = rewind(ways);
     if (control) picture.append(control);
-    node.append(
-      room(live, {
-        life,
-        onpublications: (publications) => {
-          host = publications.find((one) => one.kind === "host")?.id ?? null;
-          beside.update(publications);
-        },
-        onviewers: (count, friends) => (top.querySelector(".viewers").lastChild.textContent = t.live.withFriends(shortNumber(count), friends)),
-        onended: async () => {
-          // Who is back in the live sees it to its end.
-          if (ways.delayed && !ways.delayed.isLive) return video.addEventListener("ended", async () => ended(await lives.live(live.id).catch(() => live)), { once: true });
+    const chat = room(live, {
+      life,
+      onpublications: (publications) => {
+        host = publications.find((one) => one.kind === "host")?.id ?? null;
+        beside.update(publications);
+      },
+      onviewers: (count, friends) => (top.querySelector(".viewers").lastChild.textContent = t.live.withFriends(shortNumber(count), friends)),
+      onended: async ({ reason } = {}) => {
+        // Put out or banned: no more of it, and not as if it were over.
+        const away = t.live.order.you[reason];
+        if (away) {
           ways.stop();
           control?.remove();
-          ended(await lives.live(live.id).catch(() => live));
-        },
-      }),
-    );
+          chat.remove();
+          put = true;
+          return refused({ message: away }, t.live.order.outTitle);
+        }
+        // Who is back in the live sees it to its end.
+        if (ways.delayed && !ways.delayed.isLive) return video.addEventListener("ended", async () => ended(await lives.live(live.id).catch(() => live)), { once: true });
+        ways.stop();
+        control?.remove();
+        ended(await lives.live(live.id).catch(() => live));
+      },
+    });
+    node.append(chat);
     ways.start();
     video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
   }
@@ -110,6 +120,7 @@ export default function watch({ params, life }) {
   }
 
   function say(state, ways, live) {
+    if (put) return;
     const spinner = (text) => [h("div", { class: "spinner" }), h("p", { role: "status" }, text)];
     veil.hidden = state === "watching";
     veil.className = "veil light";
@@ -119,10 +130,10 @@ export default function watch({ params, life }) {
     if (state === "ended") lives.live(live.id).then((now) => (now.state === "ended" ? ended(now) : refused(ways.error)), () => refused(ways.error));
   }
 
-  function refused(error) {
+  function refused(error, title = t.brokenTitle) {
     veil.hidden = false;
     veil.className = "veil";
-    veil.replaceChildren(empty("warning", t.brokenTitle, error?.message ?? "", h("a", { class: "button primary", href: "/discover" }, t.nav.discover)));
+    veil.replaceChildren(empty("warning", title, error?.message ?? "", h("a", { class: "button primary", href: "/discover" }, t.nav.discover)));
   }
 
   function askForSound(element) {

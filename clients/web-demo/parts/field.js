@@ -58,6 +58,7 @@ export function form({ submit, act, class: name = "form", wide = true }, ...fiel
   const button = h("button", { class: ["button primary", wide && "wide"], type: "submit" }, submit);
   const node = h("form", { class: name, novalidate: true }, ...fields, general, button);
 
+  node.addEventListener("input", () => (general.hidden = true));
   node.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.getAttribute("aria-busy") === "true") return;

@@ -25,6 +25,12 @@ const SEEN_S = 2;
 // From then on the player reports so often: what is not reported is not counted.
 const BEAT_S = 10;
 
+/** A button whose text is a number is called by its word and the number. */
+function count(button, word, number) {
+  button.lastChild.textContent = shortNumber(number);
+  button.setAttribute("aria-label", `${word} ${shortNumber(number)}`);
+}
+
 export class Slide {
   constructor(item, life, { leave } = {}) {
     Object.assign(this, { item, life, leave, release: null, active: false, seen: false });
@@ -81,12 +87,14 @@ export class Slide {
     );
     if (item.kind === "live") return h("div", { class: "acts" }, this.soundButton, sharing, more);
 
-    const liking = button("heart", t.feed.like, shortNumber(item.likes), () => this.like());
+    const liking = button("heart", t.feed.like, "", () => this.like());
+    count(liking, t.feed.like, item.likes);
     liking.setAttribute("aria-pressed", String(item.liked));
     this.liking = liking;
-    const talking = button("comment", t.comments.title, shortNumber(item.comments), () =>
-      comments(item.id, { life, owns: mine, onadd: (more) => (talking.lastChild.textContent = shortNumber((item.comments += more))) }),
+    const talking = button("comment", t.comments.title, "", () =>
+      comments(item.id, { life, owns: mine, onadd: (more) => count(talking, t.comments.title, (item.comments += more)) }),
     );
+    count(talking, t.comments.title, item.comments);
     return h("div", { class: "acts" }, liking, talking, sharing, this.soundButton, more);
   }
 
@@ -105,7 +113,7 @@ export class Slide {
     const { item, liking } = this;
     const draw = () => {
       liking.setAttribute("aria-pressed", String(item.liked));
-      liking.lastChild.textContent = shortNumber(item.likes);
+      count(liking, t.feed.like, item.likes);
     };
     const turn = () => {
       item.liked = !item.liked;
