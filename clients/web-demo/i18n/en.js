@@ -845,6 +845,7 @@ export const en = {
     noneText: "Nothing waits for a decision.",
     received: (when, channel) => `Received ${when}${channel ? `, by ${channel}` : ""}`,
     openTarget: "Open the material",
+    noSectionTitle: "Nothing for you here",
     noSection: "Your role has no queue here.",
     fields: {
       "contact.name": "Claimant",

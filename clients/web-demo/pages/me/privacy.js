@@ -46,7 +46,7 @@ export default function privacy() {
             ),
           )
         : h("p", { class: "soft" }, t.privacy.noFacts),
-      items.length && h("div", { class: "line-up" }, act(t.privacy.dropAdvertising, async () => (await accounts.dropAdvertisingId(), toast(t.privacy.dropped), drawRest())), act(t.privacy.dropFacts, async () => (await accounts.dropDeviceFacts(), toast(t.privacy.dropped), drawRest()), { icon: "trash" })),
+      items.length > 0 && h("div", { class: "line-up" }, act(t.privacy.dropAdvertising, async () => (await accounts.dropAdvertisingId(), toast(t.privacy.dropped), drawRest())), act(t.privacy.dropFacts, async () => (await accounts.dropDeviceFacts(), toast(t.privacy.dropped), drawRest()), { icon: "trash" })),
     );
     const known = Object.entries(seen);
     fill(experiments, known.length ? h("dl", { class: "facts" }, known.flatMap(([name, variant]) => [h("dt", {}, name), h("dd", {}, variant)])) : h("p", { class: "soft" }, t.privacy.noExperiments));

@@ -22,7 +22,7 @@ export default function staff({ params }) {
     const section = params.section ?? allowed[0];
     fill(tabs, allowed.map((name) => h("a", { href: `/staff/${name}`, "aria-current": name === section ? "page" : null }, t.staff.tabs[name])));
     tabs.hidden = allowed.length < 2;
-    if (!section) return fill(place, empty("gavel", t.staff.noneTitle, t.staff.noSection));
+    if (!section) return fill(place, empty("gavel", t.staff.noSectionTitle, t.staff.noSection));
     const { items } = section === "claims" ? await trust.claims() : await trust.reports();
     if (!items.length) return fill(place, empty("check", t.staff.noneTitle, t.staff.noneText));
     fill(place, section === "claims" ? claims(items) : reports(items));
