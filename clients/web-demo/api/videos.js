@@ -1,16 +1,7 @@
 // Videos and the feed.
 import { get, onceKey, patch, post, put, remove } from "../core/http.js";
 
-/** What fills a screen, videos and lives: pages that hold posts alone are passed over. */
-export async function feed({ scope = "home", cursor = null, signal } = {}) {
-  for (;;) {
-    const page = await get("feed", { query: { scope, cursor, limit: 10 }, signal });
-    const items = page.items.filter((item) => item.kind !== "post");
-    if (items.length || !page.next_cursor) return { ...page, items };
-    cursor = page.next_cursor;
-  }
-}
-
+export const feed = ({ scope = "home", cursor = null, signal } = {}) => get("feed", { query: { scope, cursor, limit: 10 }, signal });
 export const video = (id) => get(`videos/${id}`);
 export const of = (owner) => get("videos", { query: { owner } });
 export const mine = () => get("me/videos");
