@@ -48,6 +48,7 @@ NOTICES = {
     "comment_like": {"video": "1", "comment": "2"},
     "export_ready": {"export": "1"},
     "like": {"video": "1"},
+    "live": {"live": "1"},
     "mention": {"post": "1"},
     "new_sign_in": {"device": "Firefox"},
     "policy_updated": {"policy": "privacy", "effective": "2030-01-01"},

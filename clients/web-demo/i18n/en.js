@@ -896,6 +896,7 @@ export const en = {
       warning: { title: "A warning", text: ({ reason }) => reason || "Something that you shared breaks the rules." },
       policy_updated: { title: "A policy changes", text: ({ effective }) => `Please read what is new. It is in force from ${effective}.`, way: "Read it" },
       new_sign_in: { title: "New sign-in", text: ({ device }) => `Your account was opened on ${device}.`, way: "Your devices" },
+      live: { title: "Live now", text: () => "A friend, or somebody you follow, is live.", way: "Watch" },
       like: { title: "A like", text: () => "Somebody likes a video of yours.", way: "To the video" },
       comment: { title: "A comment", text: () => "There is a new comment under a video of yours.", way: "Read it" },
       reply: { title: "An answer", text: () => "Somebody answered a comment of yours.", way: "Read it" },

@@ -14,6 +14,7 @@ const PLACES = {
   takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
   policy_updated: ({ policy }) => `/policies/${policy}`,
   call_missed: () => "/messages",
+  live: ({ live }) => `/watch/${live}`,
   like: ({ video }) => `/video/${video}`,
   comment: ({ video }) => `/video/${video}?comments=1`,
   reply: ({ video }) => `/video/${video}?comments=1`,
