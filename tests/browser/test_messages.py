@@ -91,7 +91,7 @@ async def test_a_stranger_asks_and_is_accepted(program: StartProgram, visitor: N
     await expect(ben.page.get_by_text("your message waits until it is accepted")).to_be_visible()
     await ben.write("May I?")
     await anna.go("/messages")
-    await anna.page.locator(".talk-list .row-item", has_text="May I?").click()
+    await anna.page.locator(".talk-list .row-item", has_text="Wants to write to you").click()
     await expect(anna.page.get_by_text("Take the message?")).to_be_visible()
     await expect(anna.page.get_by_role("textbox", name="Message")).to_be_hidden()
     await anna.page.get_by_role("button", name="Accept").click()
