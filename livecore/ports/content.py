@@ -1,0 +1,94 @@
+"""What is shown, shared, watched and taken down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+if TYPE_CHECKING:
+    from livecore.ports.accounts import Audience, Principal
+
+
+@dataclass(frozen=True)
+class TakedownTarget:
+    """`kind` is one of `TAKEDOWN_KINDS`; `id` is the video's, live's, post's or account's id."""
+
+    kind: str
+    id: str
+
+
+TAKEDOWN_KINDS = ("video", "image", "live", "post", "comment", "profile_picture", "profile_name")
+
+
+class TakedownPort(Protocol):
+    """Kept by the owner of each kind of content; `app` collects them by kind for `trust`."""
+
+    async def owner_of(self, target: TakedownTarget) -> str | None:
+        """The account that answers for it; None when it does not exist."""
+
+    async def disable(self, conn: AsyncConnection, target: TakedownTarget, reason: str) -> None:
+        """Part of the caller's transaction. Hidden from feed, link, download, share and caches when it commits."""
+
+    async def enable(self, conn: AsyncConnection, target: TakedownTarget) -> None: ...
+
+    async def disabled_now(self, target: TakedownTarget) -> None:
+        """Called after the commit: drop caches, cut running lives and streams."""
+
+
+class ShareGate(Protocol):
+    """What may be handed on as a card; kept by the owner of each kind ("video", "live", "post"), collected by `app` for `rooms`."""
+
+    async def check_share(self, me: Principal, content_id: str) -> None:
+        """Raises NotFound, Gone or LegallyUnavailable where `me` does not see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time.
+
+    `row` is what its owner keeps of it, for drawing. The counters say how it does; `length_ms` is 0 for what has no length.
+    """
+
+    kind: str
+    id: str
+    owner_id: str
+    at_ms: int
+    visibility: Audience
+    row: Mapping[str, Any] = field(default_factory=dict)
+    length_ms: int = 0
+    watched_ms: int = 0
+    views: int = 0
+    likes: int = 0
+    comments: int = 0
+    shares: int = 0
+    tags: tuple[str, ...] = ()
+
+
+class FeedSource(Protocol):
+    """Kept by the owner of each kind of item; `app` collects them for the feed. What is taken down or not ready is left out."""
+
+    kind: str
+
+    async def newest(self, owners: frozenset[str] | None, before: tuple[int, str], limit: int, *, after_ms: int = 0) -> Sequence[FeedEntry]:
+        """Up to `limit` entries, newest first by (at_ms, id), all below `before` and not older than `after_ms`; fewer only when
+        there are no more.
+
+        `owners` None: items for everyone, whoever made them; else items of these accounts, whatever their audience (the feed
+        asks `Relations`).
+        """
+
+    async def entries(self, ids: Sequence[str]) -> Sequence[FeedEntry]:
+        """Those of these items that are there now, in any order."""
+
+
+class WatchHistory(Protocol):
+    """What a person watched, as numbers; kept by `library`, asked by the feed for who lets it."""
+
+    async def habits(self, account_id: str) -> tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]:
+        """Shares of the time watched lately by creator and by tag, and the share of each video that was watched."""
+
+    async def quality(self, owner_ids: Sequence[str]) -> Mapping[str, float]:
+        """Of creators whose videos were watched: watch time over length, on average, 0 to 1."""
