@@ -47,10 +47,16 @@ const CHANGES = {
   },
 };
 
-/** Facts from the server about conversations, laid over what is kept. */
+/**
+ * Facts from the server about conversations, laid over what is kept. It counts as unread what has not come here yet, too, and that is
+ * counted here when it comes; so its count only takes away: what was read on another device.
+ */
 export function keepConversations(list) {
   return run("readwrite", ["conversations"], async ({ conversations: all }) => {
-    for (const one of list) all.put({ ...NEW, ...(await done(all.get(one.id))), ...one });
+    for (const one of list) {
+      const held = { ...NEW, ...(await done(all.get(one.id))) };
+      all.put({ ...held, ...one, unread: Math.min(held.unread, one.unread ?? held.unread) });
+    }
   });
 }
 
