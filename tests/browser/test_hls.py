@@ -59,9 +59,13 @@ async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgr
         now = await place()
         return bool(now["way"] == "hls" and 0 < now["end"] - now["now"] < DELAY_LIMIT_S)
 
-    # The room is full, so HLS it stays; and whoever comes to a full room begins with it.
+    # The room is full, so HLS it stays; and whoever comes to a full room begins with it. A reload leaves the room, so another one fills it.
     await page.get_by_role("button", name="To live").click()
     await until(near, "the newest by HLS")
+    cora = await visitor(serving, "cora")
+    await cora.arrive()
+    await cora.go(f"/watch/{live['id']}")
+    await cora.video_advances(".live-page video")
     await page.reload()
     await ben.video_advances(".live-page video")
     await until(near, "the picture by HLS near the newest")
