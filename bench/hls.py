@@ -81,6 +81,7 @@ async def run(options: HlsOptions, screen: Screen) -> Report:
             "audio": True,
             "packet_bytes": options.packet_bytes,
             "rate": options.rate,
+            "rtp": None,
         }
         with screen.stage("publishing", 1) as advance:
             await publishers[0].do("publish", publish, 30.0)
