@@ -27,6 +27,7 @@ async def test_a_message_arrives_once_and_is_gone_when_it_has_arrived(either_ser
         "body": "hello",
         "attachments": [],
         "reply_to": None,
+        "timer": None,
     }
     assert not a.heard("message:new")
     assert await rows(either_server, "message") == 1
