@@ -90,7 +90,7 @@ async def _point(options: RestOptions, posts: int, database_url: str, database_p
         begun = time.monotonic()
         now_ms, ids = time.time_ns() // 1_000_000, [author.id for author in authors]
         if database_url:
-            await asyncio.to_thread(seed.seed_postgresql, database_url, ids, friends, posts, now_ms)
+            await seed.seed_postgresql(database_url, ids, friends, posts, now_ms)
         else:
             await asyncio.to_thread(seed.seed_sqlite, server.data_dir / "livecore.sqlite", ids, friends, posts, now_ms)
         seed_s = time.monotonic() - begun

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psycopg
 
 from livecore.platform.migrations import full_text
 
@@ -35,11 +34,11 @@ FROM number
 """
 _POSTGRESQL_POSTS = f"""
 INSERT INTO post (id, author_id, text, visibility, created_ms, tags, images, version)
-SELECT lpad(to_hex(%(now_ms)s - (n + 1) * {STEP_MS}::bigint), 12, '0') || substr(md5(n::text), 1, 20),
-  (%(authors)s::text[])[n %% array_length(%(authors)s::text[], 1) + 1],
-  'about ' || word || ' number ' || n || ' #' || word, 'everyone', %(now_ms)s - (n + 1) * {STEP_MS}::bigint, word, '', 1
-FROM (SELECT n, (%(words)s::text[])[n %% array_length(%(words)s::text[], 1) + 1] AS word
-  FROM generate_series(0, %(count)s - 1) AS n) AS numbered
+SELECT lpad(to_hex($1::bigint - (n + 1) * {STEP_MS}::bigint), 12, '0') || substr(md5(n::text), 1, 20),
+  ($2::text[])[n % array_length($2::text[], 1) + 1],
+  'about ' || word || ' number ' || n || ' #' || word, 'everyone', $1::bigint - (n + 1) * {STEP_MS}::bigint, word, '', 1
+FROM (SELECT n, ($3::text[])[n % array_length($3::text[], 1) + 1] AS word
+  FROM generate_series(0, $4::int - 1) AS n) AS numbered
 """
 
 
@@ -62,30 +61,36 @@ def seed_sqlite(path: Path, authors: Sequence[str], friends: Sequence[tuple[str,
         connection.execute("COMMIT")
 
 
-def seed_postgresql(url: str, authors: Sequence[str], friends: Sequence[tuple[str, str]], count: int, now_ms: int) -> None:
+async def seed_postgresql(url: str, authors: Sequence[str], friends: Sequence[tuple[str, str]], count: int, now_ms: int) -> None:
+    # Only who measures PostgreSQL needs its driver.
+    import asyncpg
 
-    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE post DISABLE TRIGGER search_fts_post")
-        given: dict[str, Any] = {"count": count, "now_ms": now_ms, "authors": list(authors), "words": list(WORDS)}
-        cursor.execute(_POSTGRESQL_POSTS.encode(), given)
-        cursor.execute("DELETE FROM search_entry")
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("ALTER TABLE post DISABLE TRIGGER search_fts_post")
+        await connection.execute(_POSTGRESQL_POSTS, now_ms, list(authors), list(WORDS), count)
+        await connection.execute("DELETE FROM search_entry")
         for statement in full_text.filling():
-            cursor.execute(statement.encode())
-        cursor.execute("ALTER TABLE post ENABLE TRIGGER search_fts_post")
-        insert = b"INSERT INTO friendship VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-        cursor.executemany(insert, [(*pair, now_ms) for pair in friends])
-        cursor.execute("ANALYZE")
+            await connection.execute(statement)
+        await connection.execute("ALTER TABLE post ENABLE TRIGGER search_fts_post")
+        pairs = [(*pair, now_ms) for pair in friends]
+        await connection.executemany("INSERT INTO friendship VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", pairs)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
 
 
 @contextlib.contextmanager
 def postgres() -> Iterator[tuple[str, int] | None]:
     """A throwaway server: its address and process; None where this machine has no PostgreSQL."""
 
-    found = shutil.which("postgres") or next((str(one) for one in sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))), None)
+    # A `postgres` on the path may be a link that stands there without the programs beside it.
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    found = str(packaged[-1]) if packaged else shutil.which("postgres")
     if found is None:
         yield None
         return
-    binaries = Path(found).parent
+    binaries = Path(found).resolve().parent
     directory = Path(tempfile.mkdtemp(prefix="livecore-bench-pg-"))
     as_user: dict[str, Any] = {}
     if os.getuid() == 0:  # PostgreSQL does not run as root
