@@ -189,7 +189,7 @@ async def _claims(claimant: Visitor, target: str) -> None:
     if await confirm.count():
         await page.get_by_label("Six-digit code").fill(await claimant.serving.code(claimant.email))
         await page.get_by_role("button", name="Confirm").click()
-        await expect(page.get_by_text("Confirmed")).to_be_visible()
+        await expect(page.get_by_text("Confirmed", exact=True)).to_be_visible()
     await claimant.picture("claim-receipt")
     await page.get_by_role("link", name="How the claim stands").click()
     await expect(page.get_by_text("Waiting for a decision").first).to_be_visible()
