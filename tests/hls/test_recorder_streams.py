@@ -206,7 +206,7 @@ async def test_several_hosts_have_a_file_and_a_stream_each_on_one_line_of_time(d
     send(worker, recording="rec2", start_s=now + 1.5)
     for recording in ("rec1", "rec2"):
         worker.send({"t": "close", "r": recording, "reason": "ended"})
-    await until(lambda: len([message for message in desk.told if message["t"] == "finished"]) == 2, "both files")
+    await until(lambda: len({message["publication"] for message in desk.told if message["t"] == "finished"}) == 2, "both files")
     files = {message["publication"]: message["started_at_ms"] for message in desk.told if message["t"] == "finished"}
     assert files["pub2"] - files["pub1"] == pytest.approx(1500, abs=40)
     streams = [desk.origin.stream(name) for name in ("pub1", "pub2")]

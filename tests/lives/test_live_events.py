@@ -41,6 +41,7 @@ async def test_who_speaks_is_heard_from_the_sound_itself(start_server: StartServ
     """Two publishers write audio levels beside their packets (RFC 6464); the worker finds out who speaks, and the room is told."""
     server = await start_server(media=True)
     anna, ben, cora = [await server.person(name) for name in ("anna", "ben", "cora")]
+    await server.befriend(anna, ben)
     host = await Broadcast(anna).start()
     host.level = 90  # a quiet room
     invited = (await anna.post(f"/api/v1/lives/{host.id}/guests", {"username": "ben"})).json

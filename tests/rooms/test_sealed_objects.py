@@ -29,7 +29,10 @@ async def test_any_range_is_read_and_nothing_after_the_key(tmp_path: Path) -> No
     storage = make_storage("", tmp_path)
     sealed = SealedObjects(storage, keys)
     data = bytes(range(256)) * (SIZE // 256) + b"the end"
-    await sealed.put("attachments/one", "attachment:one", data)
+    # Beside the directory that is searched below.
+    source = tmp_path.with_name(f"{tmp_path.name}-source")
+    source.write_bytes(data)
+    await sealed.put("attachments/one", "attachment:one", source)
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert data[:64] not in stored
     reader = sealed.reader("attachment:one", len(data))
