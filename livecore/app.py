@@ -89,7 +89,9 @@ from livecore.privacy.minors import Minors
 from livecore.privacy.retention import Retention
 from livecore.push.service import Push
 from livecore.rest import ROUTES, openapi, whip
-from livecore.rest.api import APP, mount, problems
+from livecore.rest.answers import problems
+from livecore.rest.api import APP
+from livecore.rest.endpoint import mount
 from livecore.rest.web import WEB_DEMO, WebDemo
 from livecore.rooms.assembly import Rooms
 from livecore.rooms.postgres_store import PostgresStore

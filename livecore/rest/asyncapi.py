@@ -5,7 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
-from livecore.rest.api import Call, Raw, Routes, json_response
+from livecore.rest.answers import json_response
+from livecore.rest.api import Call, Raw, Routes
 
 routes = Routes("system")
 

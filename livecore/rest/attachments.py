@@ -7,9 +7,10 @@ from pydantic import Field
 
 from livecore import errors
 from livecore.ids import is_id
-from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes, read_bytes
+from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes
 from livecore.rest.objects import send_from
 from livecore.rest.ranges import Stored
+from livecore.rest.reading import read_bytes
 from livecore.rooms.attachment_rules import MEDIA_TYPES
 from livecore.rooms.attachments import Row
 

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field
 
 from livecore import errors
 from livecore.cursors import decode_cursor, encode_cursor
-from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes, bearer
+from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
+from livecore.rest.reading import bearer
 from livecore.trust.claims import ClaimView
 from livecore.trust.targets import Pointer
 

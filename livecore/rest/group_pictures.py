@@ -7,7 +7,8 @@ from pydantic import Field
 
 from livecore import errors
 from livecore.pictures import MEDIA_TYPES, OUT_TYPE
-from livecore.rest.api import Call, Params, Raw, Reply, Routes, read_bytes
+from livecore.rest.api import Call, Params, Raw, Reply, Routes
+from livecore.rest.reading import read_bytes
 from livecore.rooms.snapshots import Snapshot
 
 routes = Routes("conversations")

@@ -13,8 +13,9 @@ from livecore import errors
 from livecore.lives.playback import Viewing
 from livecore.media.origin import MEDIA_TYPE, PLAYLIST, PLAYLIST_TYPE, Answer, Target
 from livecore.media.playlist import Segment, Stream, Variant, multivariant
-from livecore.rest.api import Call, Params, Raw, Routes, bearer
+from livecore.rest.api import Call, Params, Raw, Routes
 from livecore.rest.hls_connection import can_take_over, take_over
+from livecore.rest.reading import bearer
 
 routes = Routes("media")
 

@@ -11,7 +11,8 @@ from livecore.accounts.wording import PROFILE_NAME_LIMIT_CHARS, SHORT_LIMIT_CHAR
 from livecore.cursors import decode_cursor, encode_cursor
 from livecore.ports import Audience
 from livecore.rest.accounts import Account, Email, Name, Phone, account_model
-from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes, read_bytes
+from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes
+from livecore.rest.reading import read_bytes
 from livecore.rest.sessions import GivenPassword
 
 routes = Routes("me")

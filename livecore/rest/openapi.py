@@ -10,7 +10,8 @@ from pydantic.json_schema import models_json_schema
 
 from livecore import __version__
 from livecore.errors import ChecksumMismatch
-from livecore.rest.api import PROBLEM_TYPE, Raw, Route, Routes
+from livecore.rest.answers import PROBLEM_TYPE
+from livecore.rest.api import Raw, Route, Routes
 
 _PLACE = re.compile(r"{(\w+)(?::[^}]*)?}")
 

@@ -6,7 +6,9 @@ import ipaddress
 from aiohttp import web
 
 from livecore import __version__, errors
-from livecore.rest.api import Call, Model, Raw, Reply, Routes, bearer, json_response
+from livecore.rest.answers import json_response
+from livecore.rest.api import Call, Model, Raw, Reply, Routes
+from livecore.rest.reading import bearer
 
 routes = Routes("system")
 

@@ -18,7 +18,8 @@ from livecore.media.control import (
     NoSuchSession,
     StaleTag,
 )
-from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes, bearer, read_bytes
+from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes
+from livecore.rest.reading import bearer, read_bytes
 
 routes = Routes("media")
 

@@ -15,7 +15,7 @@ from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
 from livecore.ports import Authenticator, CallExchange, Devices, Directory, Limiter, MeetingPlace, MissedNotices, Principal, Relations
 from livecore.presence.service import Presence
-from livecore.rest.api import client_address, fields_of
+from livecore.rest.reading import client_address, fields_of
 from livecore.rooms.live import LiveHub
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.service import Messages
