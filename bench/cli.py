@@ -350,6 +350,7 @@ def upload_command(
     at_once: Annotated[int, typer.Option(min=1, max=64, help="files that are sent at the same time")] = 1,
     part_mib: Annotated[int, typer.Option(min=0, max=10_240, help="size of one request [MiB]; 0 sends a file in one")] = 0,
     checksum: Annotated[bool, typer.Option(help="each request with a checksum")] = False,
+    versus_nginx: Annotated[bool, typer.Option("--versus-nginx", help="by turns with nginx, which takes the bytes by PUT")] = False,
     pin: Pin = True,
     json: JsonPath = None,
     plot: PlotPath = None,
@@ -359,7 +360,7 @@ def upload_command(
     from bench import upload
 
     sizes = [int(size) for size in numbers(mib, 1, 16_000, "mib")]
-    options = upload.UploadOptions(mib=sizes, at_once=at_once, part_mib=part_mib, checksum=checksum, pin=pin)
+    options = upload.UploadOptions(mib=sizes, at_once=at_once, part_mib=part_mib, checksum=checksum, nginx=versus_nginx, pin=pin)
     _measure(lambda screen: upload.run(options, screen), upload.COLUMNS, json, plot, upload.PLOT)
 
 

@@ -1,10 +1,10 @@
-"""The load of `livecore bench upload`: a tus client that makes its bytes as it sends them."""
+"""The load of `livecore bench upload`: a client of tus, or of a plain PUT, that makes its bytes as it sends them."""
 
 import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -18,17 +18,23 @@ _HEAD = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\1mdat"
 _CHUNK = bytes(range(256)) * 1024
 
 
-def _bytes(start: int, size: int) -> AsyncIterator[bytes]:
+def _bytes(start: int, size: int, count: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
+    """The bytes of the file from `start` on; `count` is told those that were asked for."""
+
     async def made() -> AsyncIterator[bytes]:
         left = size
         if start == 0:
             first = (_HEAD + _CHUNK)[: min(len(_CHUNK), left)]
             left -= len(first)
             yield first
+            if count is not None:
+                count(len(first))
         while left:
             piece = _CHUNK[: min(len(_CHUNK), left)]
             left -= len(piece)
             yield piece
+            if count is not None:
+                count(len(piece))
 
     return made()
 
@@ -40,20 +46,41 @@ async def _checksum(start: int, size: int) -> str:
     return f"sha1 {base64.b64encode(digest.digest()).decode()}"
 
 
-async def _send(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    total, at_once, sent, refused = arguments["bytes"], arguments["at_once"], 0, 0
-    headers = _TUS | {"Authorization": f"Bearer {arguments['token']}"}
-    timeout = aiohttp.ClientTimeout(total=None)
+# Bytes made between two words of how far it is.
+_TELL_BYTES = 64 << 20
 
-    async def one(http: aiohttp.ClientSession) -> None:
-        nonlocal sent, refused
+# (client, a file's number, tells bytes that were sent): the status of a refusal, or 0.
+_One = Callable[[aiohttp.ClientSession, int, Callable[[int], None]], Awaitable[int]]
+
+
+async def _all(arguments: dict[str, Any], progress: Progress, one: _One) -> dict[str, Any]:
+    """Send `at_once` files together. CPU seconds are the load's own."""
+    sent = told = 0
+
+    def count(size: int) -> None:
+        nonlocal sent, told
+        sent += size
+        if sent - told >= _TELL_BYTES:
+            told = sent
+            progress({"mib": sent / (1 << 20)})
+
+    started, cpu = time.perf_counter(), time.process_time()
+    async with aiohttp.ClientSession(arguments["url"], timeout=aiohttp.ClientTimeout(total=None)) as http:
+        refusals = await asyncio.gather(*(one(http, number, count) for number in range(arguments["at_once"])))
+    return {"seconds": time.perf_counter() - started, "cpu_s": time.process_time() - cpu, "refused": max(refusals)}
+
+
+async def _send(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    total = arguments["bytes"]
+    headers = _TUS | {"Authorization": f"Bearer {arguments['token']}"}
+
+    async def one(http: aiohttp.ClientSession, _number: int, count: Callable[[int], None]) -> int:
         said = f"purpose {base64.b64encode(b'video').decode()}"
         # One byte more than is sent: it is never whole, and nobody begins to look at it.
         create = {"Upload-Length": str(total + 1), "Upload-Metadata": said}
         async with http.post("/uploads", headers=headers | create) as answer:
             if answer.status != 201:
-                refused = answer.status
-                return
+                return answer.status
             path = answer.headers["Location"]
         offset, part = 0, arguments["part_bytes"] or total
         while offset < total:
@@ -61,21 +88,28 @@ async def _send(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]
             asked = {"Upload-Offset": str(offset), "Content-Type": _PART_TYPE, "Content-Length": str(size)}
             if arguments["checksum"]:
                 asked["Upload-Checksum"] = await _checksum(offset, size)
-            async with http.patch(path, headers=headers | asked, data=_bytes(offset, size)) as answer:
+            async with http.patch(path, headers=headers | asked, data=_bytes(offset, size, count)) as answer:
                 if answer.status != 204:
-                    refused = answer.status
-                    return
+                    return answer.status
             offset += size
-            sent += size
-            progress({"mib": sent / (1 << 20)})
         async with http.delete(path, headers=headers):
-            pass
+            return 0
 
-    started, cpu = time.perf_counter(), time.process_time()
-    async with aiohttp.ClientSession(arguments["url"], timeout=timeout) as http:
-        await asyncio.gather(*(one(http) for _ in range(at_once)))
-    return {"seconds": time.perf_counter() - started, "cpu_s": time.process_time() - cpu, "refused": refused}
+    return await _all(arguments, progress, one)
+
+
+async def _put(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    total = arguments["bytes"]
+
+    async def one(http: aiohttp.ClientSession, number: int, count: Callable[[int], None]) -> int:
+        async with http.put(f"/{number}", headers={"Content-Length": str(total)}, data=_bytes(0, total, count)) as answer:
+            if answer.status not in (201, 204):
+                return answer.status
+        async with http.delete(f"/{number}"):
+            return 0
+
+    return await _all(arguments, progress, one)
 
 
 def handlers() -> dict[str, Handler]:
-    return {"send": _send}
+    return {"send": _send, "put": _put}

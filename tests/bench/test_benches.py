@@ -190,3 +190,13 @@ def test_uploads_come_in_at_a_pace_and_in_constant_memory(tmp_path: Path) -> Non
         assert point["mib_per_cpu_s"] > 0
     # Eight times the bytes take no eight times the memory: what a request holds is bounded.
     assert large["rss_most_mib"] - small["rss_before_mib"] < 40
+    assert max(mib for _, mib in large["memory"]) == large["rss_most_mib"]
+
+
+def test_the_same_bytes_to_nginx_are_measured_by_turns(tmp_path: Path) -> None:
+    ran = run(tmp_path, "upload", "--mib", "8", "--versus-nginx", "--no-pin")
+    assert ran.status == 0, ran.said
+    ours, theirs = ran.report["results"]
+    assert (ours["label"], theirs["label"]) == ("livecore 1 × 8 MiB", "nginx 1 × 8 MiB")
+    assert theirs["mib_per_s"] > 0
+    assert 0 < theirs["rss_most_mib"] < ours["rss_most_mib"]
