@@ -23,17 +23,20 @@ def encode_cursor(keys: Keys, kind: str, values: list[Any]) -> str:
 
 def decode_cursor(keys: Keys, kind: str, cursor: str) -> list[Any]:
     """Raises Invalid naming `cursor` when it is not one of ours."""
-    refused = Invalid([FieldError("cursor", "is not one that this list gave out")])
     if len(cursor) > CURSOR_LIMIT_CHARS:
-        raise refused
+        raise _refused()
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         tag, body = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
         if not hmac.compare_digest(tag, keys.blind(f"cursor:{kind}", body.decode())[:_TAG_BYTES]):
-            raise refused
+            raise _refused()
         values = orjson.loads(body)
     except (ValueError, UnicodeDecodeError) as exc:
-        raise refused from exc
+        raise _refused() from exc
     if not isinstance(values, list):
-        raise refused
+        raise _refused()
     return values
+
+
+def _refused() -> Invalid:
+    return Invalid([FieldError("cursor", "is not one that this list gave out")])

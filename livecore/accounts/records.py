@@ -71,7 +71,7 @@ class Records:
         self._opened: OrderedDict[tuple[str, int], dict[str, str | None]] = OrderedDict()
         self._shown: OrderedDict[str, Person] = OrderedDict()
         columns = tables.account.c
-        self._standing = select(columns.id, columns.version, columns.state).where(among(db.dialect, columns.id, "ids"))
+        self._standing = db.prepare(select(columns.id, columns.version, columns.state).where(among(db.dialect, columns.id, "ids")))
 
     def email_index(self, email: str) -> bytes:
         return self._keys.blind("account.email", email_key(email))
@@ -99,11 +99,10 @@ class Records:
             return {}
         people: dict[str, Person] = {}
         cold: list[str] = []
-        async with self._db.read() as conn:
-            rows = (await conn.execute(self._standing, {"ids": members(self._db.dialect, wanted)})).all()
-        for account_id, version, state in rows:
+        for row in await self._standing({"ids": members(self._db.dialect, wanted)}):
+            account_id = row["id"]
             kept = self._shown.get(account_id)
-            if kept is not None and kept.version == version and kept.state == state:
+            if kept is not None and kept.version == row["version"] and kept.state == row["state"]:
                 people[account_id] = kept
             else:
                 cold.append(account_id)

@@ -20,24 +20,18 @@ class LiveFeed:
         below = tuple_(columns.started_ms, columns.id) < tuple_(bindparam("at_ms"), bindparam("below_id", type_=String))
         by_time = on_air.where(below, columns.started_ms >= bindparam("after_ms")).limit(bindparam("limit", type_=Integer))
         by_time = by_time.order_by(columns.started_ms.desc(), columns.id.desc())
-        self._for_all = by_time.where(columns.visibility == "everyone")
-        self._of_owners = by_time.where(among(db.dialect, columns.owner_id, "owners"))
-        self._by_ids = on_air.where(among(db.dialect, columns.id, "ids"))
+        self._for_all = db.prepare(by_time.where(columns.visibility == "everyone"))
+        self._of_owners = db.prepare(by_time.where(among(db.dialect, columns.owner_id, "owners")))
+        self._by_ids = db.prepare(on_air.where(among(db.dialect, columns.id, "ids")))
 
     async def newest(self, owners: frozenset[str] | None, before: tuple[int, str], limit: int, *, after_ms: int = 0) -> Sequence[FeedEntry]:
         given: dict[str, Any] = {"at_ms": before[0], "below_id": before[1], "after_ms": after_ms, "limit": limit}
         if owners is not None:
             given["owners"] = members(self._db.dialect, owners)
-        async with self._db.read() as conn:
-            result = await conn.execute(self._for_all if owners is None else self._of_owners, given)
-        names = list(result.keys())
-        return [entry(dict(zip(names, row, strict=True))) for row in result.all()]
+        return [entry(row) for row in await (self._for_all if owners is None else self._of_owners)(given)]
 
     async def entries(self, ids: Sequence[str]) -> Sequence[FeedEntry]:
-        async with self._db.read() as conn:
-            result = await conn.execute(self._by_ids, {"ids": members(self._db.dialect, ids)})
-        names = list(result.keys())
-        return [entry(dict(zip(names, row, strict=True))) for row in result.all()]
+        return [entry(row) for row in await self._by_ids({"ids": members(self._db.dialect, ids)})]
 
 
 def entry(row: dict[str, Any]) -> FeedEntry:

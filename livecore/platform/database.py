@@ -6,19 +6,22 @@ polled with sleeps), readers on connections of their own (`livecore.platform.sql
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from sqlalchemy import Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from livecore import errors
+from livecore.platform.prepared import PreparedPostgres, PreparedSqlite
 from livecore.platform.sqlite import POOL_WAIT_S, SqliteFile, connect, hop
+from livecore.ports import Prepared
 
 T = TypeVar("T")
 
@@ -57,6 +60,23 @@ class SqlDatabase:
         if self._file is not None:
             return _SqliteRead(self._file, slow)
         return self._read_postgres()
+
+    def prepare(self, query: Select[Any]) -> Prepared:
+        ask: Prepared
+        if self._file is not None:
+            ask = PreparedSqlite(self._file, query)
+        else:
+            assert self._engine is not None
+            ask = PreparedPostgres(self._engine.execution_options(isolation_level="AUTOCOMMIT"), query)
+
+        async def answer(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+            try:
+                return await ask(given)
+            except Exception as exc:
+                _raise_absence(exc)
+                raise
+
+        return answer
 
     @asynccontextmanager
     async def _read_postgres(self) -> AsyncIterator[AsyncConnection]:

@@ -161,6 +161,7 @@ class SqliteFile:
     """The connections of one file.
 
     `turn`: held by whoever writes, in order of arrival. `thread`: where commits are flushed, and what else needs a thread while holding the turn.
+    `slow`: where queries go on that left the loop.
     """
 
     def __init__(self, path: str, pragmas: Sequence[str] = PRAGMAS) -> None:
@@ -169,11 +170,12 @@ class SqliteFile:
         self.turn = asyncio.Lock()
         self._engine = create_engine("sqlite://", poolclass=NullPool, hide_parameters=True, creator=self._connect)
         event.listen(self._engine, "begin", _begin)
+        self.dialect = self._engine.dialect
         self._free: list[SqliteConnection] = []  # last in, first out: its page cache is the warm one
         self._readers = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._writer: SqliteConnection | None = None
-        self._slow = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="sqlite-slow")
+        self.slow = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="sqlite-slow")
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
     def _connect(self) -> _Driver:
@@ -195,7 +197,7 @@ class SqliteFile:
             if self._readers < READERS:
                 self._readers += 1
                 try:
-                    reader = self._open(self._slow, is_reader=True)
+                    reader = self._open(self.slow, is_reader=True)
                     reader.driver.execute("PRAGMA query_only=ON")
                     return reader
                 except BaseException:
@@ -288,7 +290,7 @@ class SqliteFile:
         self._free.clear()
         self._writer = None
         self._readers = 0
-        self._slow.shutdown()
+        self.slow.shutdown()
         self.thread.shutdown()
         self._engine.dispose()
 

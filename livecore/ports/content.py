@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,8 +46,7 @@ class ShareGate(Protocol):
         """Raises NotFound, Gone or LegallyUnavailable where `me` does not see it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedEntry:
+class FeedEntry(NamedTuple):
     """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time.
 
     `row` is what its owner keeps of it, for drawing. The counters say how it does; `length_ms` is 0 for what has no length.
@@ -57,7 +57,7 @@ class FeedEntry:
     owner_id: str
     at_ms: int
     visibility: Audience
-    row: Mapping[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] = MappingProxyType({})
     length_ms: int = 0
     watched_ms: int = 0
     views: int = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -19,6 +20,10 @@ class Clock(Protocol):
 
     def at_ms(self) -> int:
         """Unix milliseconds."""
+
+
+# Values by the name of their parameter in, rows by the name of their column out.
+Prepared = Callable[[Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
 
 
 class Database(Protocol):
@@ -39,6 +44,9 @@ class Database(Protocol):
     def read(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
     def write(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]: ...
+
+    def prepare(self, query: Select[Any]) -> Prepared:
+        """A query of a hot path on its own, compiled once. Its text is fixed: sets of values are passed by `livecore.among`."""
 
     def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
         """Have `do` run when the transaction of this `write` connection is committed; never when it is rolled back.

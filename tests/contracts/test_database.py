@@ -10,9 +10,26 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select, text, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from livecore.among import among, members
 from livecore.errors import Unavailable
 from livecore.platform.database import SqlDatabase, database_url
 from tests.servers import PostgresServer, free_port
@@ -148,6 +165,46 @@ async def test_what_waits_for_the_commit_never_runs_after_a_rollback(db: SqlData
     async with db.write() as conn:
         await conn.execute(insert(note).values(id=1, text="one"))
     assert ran == []
+
+
+sample = Table(
+    "sample",
+    metadata,
+    Column("id", String(10), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("bytes", LargeBinary, nullable=True),
+)
+
+
+async def test_a_prepared_query_gives_what_the_same_query_gives_and_sees_each_commit(db: SqlDatabase) -> None:
+    rows = [{"id": key, "is_on": key < "c", "facts": {"key": [key]}, "bytes": key.encode() if key < "d" else None} for key in "abcde"]
+    columns = sample.c
+    query = select(sample, (columns.id + "!").label("loud")).where(among(db.dialect, columns.id, "ids"), columns.is_on != bindparam("off"))
+    query = query.where(columns.id != "a").order_by(columns.id.desc()).limit(bindparam("limit", type_=Integer))
+    ask = db.prepare(query)
+    given = {"ids": members(db.dialect, list("abcdf")), "off": False, "limit": 2}
+    assert await ask(given) == []
+    async with db.write() as conn:
+        await conn.execute(insert(sample), rows)
+        assert await ask(given) == []
+    assert await ask(given) == [rows[1] | {"loud": "b!"}]
+    async with db.read() as conn:
+        for off in (False, True):
+            for limit in (1, 5):
+                given |= {"off": off, "limit": limit}
+                assert await ask(given) == [dict(row) for row in (await conn.execute(query, given)).mappings()]
+    async with db.write() as conn:
+        await conn.execute(sample.delete())
+    assert await asyncio.gather(*(ask(given) for _ in range(60))) == [[]] * 60
+
+
+async def test_a_prepared_query_that_is_wrong_is_our_fault_and_spoils_nothing(db: SqlDatabase) -> None:
+    ask = db.prepare(select(text("nothing")).select_from(text("nowhere")))
+    for _ in range(20):
+        with pytest.raises((DBAPIError, sqlite3.Error)):
+            await ask({})
+    assert await texts(db) == []
 
 
 async def test_a_wrong_statement_is_our_fault_and_not_an_absence(db: SqlDatabase) -> None:
@@ -295,7 +352,7 @@ async def test_a_whole_transaction_may_run_on_the_plain_driver(sqlite: SqlDataba
 
 
 # A query that SQLite works at for about a second, or until it is stopped.
-ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000000) SELECT count(*) FROM n"
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000000) SELECT count(*) AS found FROM n"
 
 
 async def loop_held_s(work: Awaitable[object]) -> float:
@@ -322,6 +379,24 @@ async def test_a_long_query_does_not_hold_the_loop_and_answers(sqlite: SqlDataba
     took = time.perf_counter() - took
     assert took > 0.1
     assert held_s < took / 2
+
+
+async def test_a_long_prepared_query_does_not_hold_the_loop_and_answers(sqlite: SqlDatabase) -> None:
+    async def work() -> None:
+        assert await sqlite.prepare(select(literal_column("found").label("found")).select_from(text(f"({ENDLESS})")))({}) == [
+            {"found": 3000000}
+        ]
+
+    took = time.perf_counter()
+    held_s = await loop_held_s(work())
+    took = time.perf_counter() - took
+    assert took > 0.1
+    assert held_s < took / 2
+
+
+async def test_a_query_whose_text_depends_on_its_values_is_not_prepared(sqlite: SqlDatabase) -> None:
+    with pytest.raises(ValueError, match="among"):
+        sqlite.prepare(select(note).where(note.c.id.in_(bindparam("ids", expanding=True))))
 
 
 async def test_only_the_query_itself_counts_and_never_what_comes_before_it(sqlite: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
