@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# What present browsers play as it came; in H.264 only eight bits of 4:2:0.
+# What present browsers play as it came; in MP4 only eight bits of 4:2:0.
+_MP4_PICTURE = frozenset({"h264", "vp9", "av1"})
 _MP4_SOUND = frozenset({"aac", "mp3", "opus"})
 _WEBM_PICTURE = frozenset({"vp8", "vp9", "av1"})
 _WEBM_SOUND = frozenset({"opus", "vorbis"})
@@ -44,7 +45,7 @@ def _play(facts: Mapping[str, Any]) -> str:
     codecs = (picture["codec"] if picture else None, sound["codec"] if sound else None)
     if facts["container"] == "webm" and codecs[0] in {None, *_WEBM_PICTURE} and codecs[1] in {None, *_WEBM_SOUND}:
         return "as_it_is"
-    is_plain = picture is None or (codecs[0] == "h264" and picture["pixels"] in _PLAIN_PIXELS)
+    is_plain = picture is None or (codecs[0] in _MP4_PICTURE and picture["pixels"] in _PLAIN_PIXELS)
     if is_plain and codecs[1] in {None, *_MP4_SOUND}:
         is_ready = facts["container"] == "mov" and facts["fast_start"] and not facts["tells_place"]
         return "as_it_is" if is_ready else "repack"

@@ -250,6 +250,9 @@ def test_what_a_film_needs_is_decided_by_what_is_inside() -> None:
         ({"video": h264 | {"pixels": "yuv420p10le"}, "audio": None}, "ladder", ["360", "720", "1080"]),
         ({"video": {"codec": "hevc", "pixels": "yuv420p"}, "audio": aac, "width": 300, "height": 500}, "ladder", ["360", "sound"]),
         ({"video": {"codec": "vp9", "pixels": "yuv420p"}, "audio": {"codec": "opus"}, "container": "webm"}, "as_it_is", []),
+        ({"video": {"codec": "vp9", "pixels": "yuv420p"}, "audio": {"codec": "opus"}}, "as_it_is", []),
+        ({"video": {"codec": "av1", "pixels": "yuv420p"}, "audio": {"codec": "opus"}, "fast_start": False}, "repack", []),
+        ({"video": {"codec": "av1", "pixels": "yuv420p10le"}, "audio": {"codec": "opus"}}, "ladder", ["360", "720", "1080", "sound"]),
         ({"video": None, "audio": aac}, "as_it_is", []),
     ):
         found = plan(base | facts, always_ladder=False)  # type: ignore[arg-type]
