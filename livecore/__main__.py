@@ -1,5 +1,16 @@
-"""`python -m livecore`."""
+"""`python -m livecore`: the command line, or one process of a livecore as its supervisor starts it."""
 
-from livecore.cli import main
+import sys
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["process"]:
+        from livecore.serve import run_child
+
+        sys.exit(run_child(sys.argv[2:]))
+    from livecore.cli import main as command_line
+
+    command_line()
+
 
 main()

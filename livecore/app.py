@@ -195,7 +195,7 @@ class App:
         application[APP] = self
         mount(application, ROUTES)
         self.gateway.attach(application)
-        application.add_routes(WebDemo(WEB_DEMO).routes())
+        application.add_routes(WebDemo.at(WEB_DEMO).routes())
         return application
 
     async def _start_policies(self) -> None:

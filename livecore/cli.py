@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from bench.cli import bench
-from livecore import __version__, config, serve
+from livecore import __version__, config
 from livecore.config import Settings
 from livecore.errors import ConfigError, Problem
 from livecore.platform import logs
@@ -29,9 +29,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 admin = typer.Typer(help="What an operator does by hand.", no_args_is_help=True)
-process = typer.Typer(hidden=True)
 cli.add_typer(admin, name="admin")
-cli.add_typer(process, name="process")
 cli.add_typer(bench, name="bench")
 console = Console(stderr=True)
 log = structlog.get_logger("cli")
@@ -198,22 +196,6 @@ def grant_command(
         return 0
 
     _run(work())
-
-
-@process.command("main")
-def process_main(index: int = 0, ready_fd: int = typer.Option(-1, "--ready-fd")) -> None:
-    serve.end_with_parent()
-    raise typer.Exit(serve.run_main(serve.settings_from_parent(), index, ready_fd if ready_fd >= 0 else None))
-
-
-@process.command("media")
-def process_media(index: int = 0) -> None:
-    raise typer.Exit(serve.run_media(serve.settings_from_parent(), index))
-
-
-@process.command("recorder")
-def process_recorder() -> None:
-    raise typer.Exit(serve.run_recorder(serve.settings_from_parent()))
 
 
 @cli.command("version")

@@ -1,7 +1,10 @@
 """A whole livecore in this process, on a real port."""
 
 import asyncio
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from livecore import data
 from livecore.app import App
 from livecore.config import Settings
+from livecore.platform.database import SQLITE_NAME, SqlDatabase, database_url
+from livecore.platform.migrations import migrate
 from livecore.ports import Clock
 from livecore.supervisor import Supervisor
 from tests.people import Person
@@ -40,6 +46,25 @@ class Answer:
         return f"<{self.status} {self.body[:500]!r}>"
 
 
+_fresh: list[Path] = []
+
+
+async def _put_fresh_database(directory: Path) -> None:
+    """The database as the migrations leave an empty one, made once a test process: they would be most of a server's start."""
+    place = directory / SQLITE_NAME
+    if place.exists():
+        return
+    if not _fresh:
+        template = Path(tempfile.mkdtemp(prefix="livecore-fresh-")) / SQLITE_NAME
+        atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
+        database = SqlDatabase(database_url("", template.parent))
+        await migrate(database, data.metadata)
+        await database.close()
+        _fresh.append(template)
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(_fresh[0], place)
+
+
 class Server:
     """Attributes: `app` (the composition), `url`, `settings`, `clock`."""
 
@@ -56,6 +81,8 @@ class Server:
     async def start(self) -> None:
         if self.supervisor is not None:
             await self.supervisor.start()
+        if not self.settings.database_url:
+            await _put_fresh_database(self.settings.data_dir)
         application = await self.app.start()
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()

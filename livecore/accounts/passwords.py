@@ -1,6 +1,7 @@
 """Passwords: argon2id (RFC 9106) in threads, so many at once and so many waiting, never more."""
 
 import asyncio
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
@@ -26,15 +27,24 @@ def check_password(password: str) -> str:
     return password
 
 
+def _hasher(memory_kib: int) -> argon2.PasswordHasher:
+    return argon2.PasswordHasher(time_cost=TIME_COST, memory_cost=memory_kib, parallelism=1)
+
+
+@functools.cache
+def _nobody(memory_kib: int) -> str:
+    """Verified against when there is no such account, so that its absence takes as long as a wrong password."""
+    return _hasher(memory_kib).hash("nobody has this password")
+
+
 class Passwords:
     """When `QUEUE_LIMIT` hashes wait, the next is refused with 503 and Retry-After."""
 
     def __init__(self, settings: Settings) -> None:
-        self._argon2 = argon2.PasswordHasher(time_cost=TIME_COST, memory_cost=settings.argon2_memory_kib, parallelism=1)
+        self._argon2 = _hasher(settings.argon2_memory_kib)
         self._threads = ThreadPoolExecutor(settings.argon2_parallel, thread_name_prefix="argon2")
         self._waiting = 0
-        # Verified against when there is no such account, so that its absence takes as long as a wrong password.
-        self._nobody = self._argon2.hash("nobody has this password")
+        self._nobody = _nobody(settings.argon2_memory_kib)
 
     async def hash(self, password: str) -> str:
         return str(await self._run(self._argon2.hash, password))

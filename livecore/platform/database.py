@@ -25,11 +25,12 @@ from livecore.ports import Prepared
 
 T = TypeVar("T")
 
+SQLITE_NAME = "livecore.sqlite"
 # Fewer than PostgreSQL's default of 100 for four processes and a shell.
 POSTGRES_POOL = 16
 
 
-def database_url(configured: str, data_dir: Path, name: str = "livecore.sqlite") -> str:
+def database_url(configured: str, data_dir: Path, name: str = SQLITE_NAME) -> str:
     """The SQLAlchemy URL with its async driver."""
     if not configured:
         return f"sqlite:///{data_dir / name}"

@@ -12,23 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from livecore.errors import ConfigError
+from livecore.platform.addresses import local_addresses
 
 # Browsers refuse certificates that are valid for longer than 398 days.
 VALID_DAYS = 397
 RENEW_DAYS = 30
-
-
-def local_addresses() -> list[str]:
-    """This machine's own addresses, the one towards the network first; loopback last. Sends nothing."""
-    found: list[str] = []
-    for family, probe in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as sock:
-                sock.connect((probe, 9))
-                found.append(sock.getsockname()[0])
-        except OSError:
-            continue
-    return [address for address in dict.fromkeys(found) if not ipaddress.ip_address(address).is_loopback] + ["127.0.0.1"]
 
 
 def ensure_certificate(directory: Path) -> tuple[Path, Path]:

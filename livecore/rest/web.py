@@ -11,6 +11,7 @@ Three kinds of address, all below the server's own origin:
 The policy of the pages (CSP level 3) allows scripts, styles and connections of this origin alone, and no inline script.
 """
 
+import functools
 import gzip
 import hashlib
 import mimetypes
@@ -115,12 +116,19 @@ _STATIC_IMPORT = re.compile(r'^(?:import|export)\b[^"]*?\bfrom "(\.[^"]+)"', re.
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, held in memory. `gzipped` is None where compressing gains nothing."""
+    """One file, held in memory."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str
     etag: str
-    gzipped: bytes | None = field(repr=False)
+
+    @functools.cached_property
+    def gzipped(self) -> bytes | None:
+        """None where compressing gains nothing. Made when it is first asked for: all at once would hold a start up."""
+        if len(self.body) < GZIP_FROM_BYTES:
+            return None
+        packed = gzip.compress(self.body, 6, mtime=0)
+        return packed if len(packed) < len(self.body) else None
 
 
 def asset(name: str, body: bytes) -> Asset:
@@ -128,9 +136,7 @@ def asset(name: str, body: bytes) -> Asset:
     content_type = MEDIA_TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     if content_type.startswith("text/") or suffix in {".json", ".svg", ".webmanifest"}:
         content_type += "; charset=utf-8"
-    packed = gzip.compress(body, 6, mtime=0) if len(body) >= GZIP_FROM_BYTES else body
-    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return Asset(body, content_type, etag, packed if len(packed) < len(body) else None)
+    return Asset(body, content_type, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
 
 
 class WebDemo:
@@ -152,6 +158,12 @@ class WebDemo:
         self.vendor = {name: asset(name, body) for name, body in vendor.items()}
         self.shell = self._page(sources, "index.html")
         self.docs = self._page(sources, "docs.html")
+
+    @staticmethod
+    @functools.cache
+    def at(root: Path) -> "WebDemo":
+        """The one of this process, read when it is first asked for."""
+        return WebDemo(root)
 
     def _page(self, sources: dict[str, bytes], name: str) -> Asset:
         """A page with the build and the list of modules put in; ValueError where the client is not there at all."""
@@ -241,7 +253,7 @@ def _answer(request: web.Request, found: Asset, headers: dict[str, str]) -> web.
     if found.etag in tags or "*" in tags:
         return web.Response(status=304, headers=out)
     out["Content-Type"] = found.content_type
-    if found.gzipped is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
+    if "gzip" in request.headers.get("Accept-Encoding", "") and found.gzipped is not None:
         # The compressed body is another representation, so its tag is weak: equal in meaning, not in bytes.
         out |= {"Content-Encoding": "gzip", "ETag": f"W/{found.etag}"}
         return web.Response(body=found.gzipped, headers=out)
