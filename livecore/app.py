@@ -179,7 +179,7 @@ class App:
         # -- lives and media
         await self._build_lives()
         # -- library and feed
-        self._start_library()
+        await self._start_library()
         # -- trust and privacy
         self._build_trust()
 
@@ -523,7 +523,7 @@ class App:
             raise errors.Forbidden("This is no media session.", type="bad_link")
         return session_id, grant.account_id
 
-    def _start_library(self) -> None:
+    async def _start_library(self) -> None:
         mentions = Mentions(self.relations, self.directory, self.notices)
         library = LibraryParts(
             LibraryEngines(
@@ -532,6 +532,7 @@ class App:
                 storage=self.storage,
                 growing=make_growing(self.storage),
                 jobs=self.jobs,
+                bus=self.bus if self.settings.redis_url else None,
                 settings=self.settings,
                 relations=self.relations,
                 directory=self.directory,
@@ -545,6 +546,7 @@ class App:
         )
         self.videos, self.reactions, self.images = library.videos, library.reactions, library.images
         self.uploads, self.copies = library.uploads, library.copies
+        self._stack.push_async_callback(await self.uploads.turns.start())
         self.comments, self.views = library.comments, library.views
         feed = FeedParts(
             FeedEngines(

@@ -15,7 +15,7 @@ from livecore.library.uploads import Uploads
 from livecore.library.videos import Videos
 from livecore.library.views import Views
 from livecore.mentions import Mentions
-from livecore.ports import Clock, Database, Directory, Growing, Jobs, Limiter, MessageMedia, Notifier, Relations, Signals, Storage
+from livecore.ports import Bus, Clock, Database, Directory, Growing, Jobs, Limiter, MessageMedia, Notifier, Relations, Signals, Storage
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Engines:
     storage: Storage
     growing: Growing
     jobs: Jobs
+    bus: Bus | None  # None: this process is alone
     settings: Settings
     relations: Relations
     directory: Directory
@@ -51,5 +52,5 @@ class LibraryParts:
             "avatar": AvatarIntake(e.settings, e.growing, e.put_avatar),
             "attachment": AttachmentIntake(e.settings, e.growing, e.message_media),
         }
-        self.uploads = Uploads(e.db, e.clock, e.storage, e.growing, e.settings, sinks)
+        self.uploads = Uploads(e.db, e.clock, e.storage, e.growing, e.settings, sinks, e.bus)
         self.processing = Processing(e.db, e.clock, e.storage, e.growing, e.jobs, e.signals, e.settings, self.uploads, self.copies)

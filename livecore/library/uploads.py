@@ -1,8 +1,8 @@
 """The service of uploads: records, who writes now, quotas, and what a whole file becomes.
 
 A byte is acknowledged when it is durable and the record says so. One request writes to an upload at a time: a new one writes its
-word into the record and the old one's next commit finds that it is not the holder any more; in the same process it is also told
-at once, so that it keeps what it has and ends. What a whole file becomes is the affair of a `Sink` for each purpose.
+word into the record and the old one's next commit finds that it is not the holder any more; it is also told at once
+(`upload_turns`). What a whole file becomes is the affair of a `Sink` for each purpose.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from livecore.library.magic import HEAD_BYTES
 from livecore.library.upload_rules import NewUpload, Row, Sink, UploadRules
 from livecore.library.upload_tables import UPLOAD_PREFIX, upload, upload_piece
 from livecore.library.upload_turns import Body, Interrupted, Turns
-from livecore.ports import Clock, Database, Growing, GrowingWriter, Grown, Piece, Principal, Storage
+from livecore.ports import Bus, Clock, Database, Growing, GrowingWriter, Grown, Piece, Principal, Storage
 
 log = structlog.get_logger("uploads")
 
@@ -35,7 +35,14 @@ class Uploads:
     """Keeps an `Eraser`."""
 
     def __init__(
-        self, db: Database, clock: Clock, storage: Storage, growing: Growing, settings: Settings, sinks: Mapping[str, Sink]
+        self,
+        db: Database,
+        clock: Clock,
+        storage: Storage,
+        growing: Growing,
+        settings: Settings,
+        sinks: Mapping[str, Sink],
+        bus: Bus | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -43,7 +50,7 @@ class Uploads:
         self._growing = growing
         self._settings = settings
         self._sinks = sinks
-        self.turns = Turns(db)
+        self.turns = Turns(db, bus)
         self._rules = UploadRules(db, clock, growing, settings, sinks)
 
     @property
