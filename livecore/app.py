@@ -158,7 +158,7 @@ class App:
         self.keys = SqlKeys(database_url(settings.keys_url, settings.data_dir, "keys.sqlite"))
         self._stack.push_async_callback(self.keys.close)
         await self.keys.start()
-        self.bus = await make_bus(settings.redis_url, self.metrics)
+        self.bus = await make_bus(settings.redis_url, self.metrics, settings.bus_channels)
         self._stack.push_async_callback(self.bus.close)
         self.storage = make_storage(settings.storage_url, settings.data_dir)
         self.limiter = RateLimiter(settings, self.keys, self.metrics)
@@ -354,7 +354,7 @@ class App:
         )
         await self.rooms.start()
         self._stack.push_async_callback(self.rooms.close)
-        self.hub, signals.members_of = self.rooms.hub, self.rooms.members_of
+        self.hub, signals.to_conversation, signals.to_live = self.rooms.hub, self.rooms.hub.tell_readers, self.rooms.lives.tell
         signals.on_put_out = lambda _connection, live_id: self.rooms.lives.moved(live_id)
         self.device_keys = DeviceKeys(
             self.db,
@@ -414,6 +414,7 @@ class App:
             self.directory,
             self.calls,
             self.sharing,
+            (self.bus_signals, self.hub),
         )
         self.gateway = Gateway(self.settings, self.authenticator, self.limiter, self.metrics, services)
         self.gateway.start()

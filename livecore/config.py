@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         "", "", "empty = keys.sqlite in the data directory; postgresql://… of another database for many nodes", repr=False
     )
     redis_url: str = setting("", "", "empty = an in-process bus; redis://… when several processes serve one platform", repr=False)
+    bus_channels: int = setting(
+        0, "channels", "0 = a Redis channel each conversation and account; a number: they share so many, should Redis mind millions", ge=0
+    )
     storage_url: str = setting("", "", "empty = files in the data directory; s3://bucket/prefix?endpoint=… for many nodes")
     processes: int = setting(1, "processes", "one main process serves SQLite; more need PostgreSQL and Redis", ge=1, le=64)
     tls: Literal["off", "auto"] | str = setting("off", "", "auto = a local certificate; or CERT.pem:KEY.pem")

@@ -1,165 +1,19 @@
-"""The bell between processes; keeps the promise of `ports.Bus`. Here the part in this process: mailboxes, and the bus of one process.
+"""The bell between processes; keeps the promise of `ports.Bus`. Here the bus of one process.
 
 publish ── MemoryBus: matching mailboxes ──────────────┐
 publish ── RedisBus: outbox ─ PUBLISH ─ Redis ─ reader ─┴─ Mailbox (bounded) ─ handler, one delivery at a time
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import structlog
-
+from livecore.platform.bus_channels import Channels, kind_of
+from livecore.platform.bus_mailbox import BusMetrics, GapCallback, Gaps, Handler, Mailbox
 from livecore.platform.metrics import Metrics
 from livecore.ports import Delivery
 
 if TYPE_CHECKING:
     from livecore.platform.bus_redis import RedisBus
-
-log = structlog.get_logger("bus")
-
-# Some seconds of a hot platform for one handler. A bell may be lost, memory may not: the oldest goes.
-MAILBOX_LIMIT = 4096
-# Subscribers read the store again after a gap: not more often than this, however many processes tell of the same outage.
-GAP_EVERY_S = 1.0
-
-Handler = Callable[[Delivery], Awaitable[None] | None]
-GapCallback = Callable[[], Awaitable[None] | None]
-
-
-class BusMetrics:
-    def __init__(self, metrics: Metrics) -> None:
-        self.dropped = metrics.counter("bus_dropped", "Deliveries lost because a handler was slow or the server away.", ("reason",))
-        self.failed = metrics.counter("bus_handler_failed", "Deliveries whose handler raised.")
-        self.gaps = metrics.counter("bus_gaps", "Times after which subscribers were told that deliveries may be lost.")
-
-
-class Gaps:
-    """Who wants to be told that deliveries may have been lost."""
-
-    def __init__(self, metrics: BusMetrics) -> None:
-        self._callbacks: dict[object, GapCallback] = {}
-        self._metrics = metrics
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._told = float("-inf")  # monotonic seconds of the last call
-
-    def add(self, callback: GapCallback) -> Callable[[], None]:
-        mark = object()
-        self._callbacks[mark] = callback
-
-        def remove() -> None:
-            self._callbacks.pop(mark, None)
-
-        return remove
-
-    def tell(self) -> None:
-        """Call the callbacks now, or at the end of the second in which they were called last."""
-        if self._timer is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(max(loop.time(), self._told + GAP_EVERY_S), self._tell_now)
-
-    def _tell_now(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = None
-        self._told = loop.time()
-        self._metrics.gaps.inc()
-        for callback in list(self._callbacks.values()):
-            task = loop.create_task(self._call(callback))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _call(self, callback: GapCallback) -> None:
-        try:
-            outcome = callback()
-            if outcome is not None:
-                await outcome
-        except Exception:
-            log.exception("a gap callback failed")
-
-    async def close(self) -> None:
-        self._callbacks.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-class Mailbox:
-    """What one handler has not yet taken, oldest first; runs the handler, one delivery at a time."""
-
-    def __init__(self, handler: Handler, gaps: Gaps, metrics: BusMetrics) -> None:
-        self._handler = handler
-        self._gaps = gaps
-        self._metrics = metrics
-        self._waiting: deque[Delivery] = deque()
-        self._task: asyncio.Task[None] | None = None  # while a coroutine of the handler runs
-        self._scheduled = False  # a call of `_run` is on the loop, or `_task` runs
-        self._lost = False  # deliveries were dropped since the mailbox was last empty
-        self.closed = False
-
-    def put(self, delivery: Delivery) -> None:
-        if self.closed:
-            return
-        if len(self._waiting) >= MAILBOX_LIMIT:
-            self._waiting.popleft()
-            self._metrics.dropped.labels("slow_handler").inc()
-            self._lost = True
-        self._waiting.append(delivery)
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._run)
-
-    def _run(self) -> None:
-        """Plain handlers run here, without a task; the first coroutine moves the rest into one."""
-        while self._waiting:
-            outcome = self._call(self._waiting.popleft())
-            if outcome is not None:
-                self._task = asyncio.get_running_loop().create_task(self._drain(outcome))
-                return
-        self._emptied()
-
-    async def _drain(self, outcome: Awaitable[None] | None) -> None:
-        while True:
-            if outcome is not None:
-                try:
-                    await outcome
-                except Exception:
-                    self._fault()
-            if not self._waiting:
-                break
-            outcome = self._call(self._waiting.popleft())
-        self._task = None
-        self._emptied()
-
-    def _call(self, delivery: Delivery) -> Awaitable[None] | None:
-        try:
-            return self._handler(delivery)
-        except Exception:
-            self._fault()
-            return None
-
-    def _fault(self) -> None:
-        self._metrics.failed.inc()
-        log.exception("a bus handler failed")
-
-    def _emptied(self) -> None:
-        self._scheduled = False
-        if self._lost:
-            self._lost = False
-            self._gaps.tell()
-
-    async def close(self) -> None:
-        """No delivery begins after this; one that runs is cancelled, unless it is the caller."""
-        self.closed = True
-        self._waiting.clear()
-        task = self._task
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 class MemoryBus:
@@ -168,10 +22,14 @@ class MemoryBus:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = BusMetrics(metrics)
         self._gaps = Gaps(self._metrics)
+        self._channels: dict[str, Channels] = {}  # by prefix
         self._exact: dict[str, list[Mailbox]] = {}
         self._below: dict[str, list[Mailbox]] = {}  # by prefix
 
     async def publish(self, topic: str, data: bytes) -> None:
+        self.post(topic, data)
+
+    def post(self, topic: str, data: bytes) -> None:
         delivery = Delivery(topic, data)
         for mailbox in self._exact.get(topic, ()):
             mailbox.put(delivery)
@@ -179,6 +37,9 @@ class MemoryBus:
             if topic.startswith(prefix):
                 for mailbox in mailboxes:
                     mailbox.put(delivery)
+        channels = self._channels.get(kind_of(topic))
+        if channels is not None and topic in channels:
+            channels.mailbox.put(delivery)
 
     async def subscribe(self, topic: str, handler: Handler) -> Callable[[], Awaitable[None]]:
         mailbox = Mailbox(handler, self._gaps, self._metrics)
@@ -198,6 +59,19 @@ class MemoryBus:
     def on_gap(self, callback: GapCallback) -> Callable[[], None]:
         return self._gaps.add(callback)
 
+    def channels(self, prefix: str, handler: Handler) -> Channels:
+        made = self._channels[prefix] = Channels(self, prefix, Mailbox(handler, self._gaps, self._metrics), 0)
+        return made
+
+    def enter(self, topic: str) -> None:
+        """Nothing to be asked for: a delivery is looked up by who holds its topic."""
+
+    def leave(self, topic: str) -> None:
+        """As `enter`."""
+
+    async def settled(self) -> None:
+        """At once."""
+
     async def check(self) -> None:
         """Always answers; the other bus may not."""
 
@@ -207,15 +81,17 @@ class MemoryBus:
         self._below.clear()
         for mailbox in mailboxes:
             await mailbox.close()
+        for channels in self._channels.values():
+            await channels.close()
         await self._gaps.close()
 
 
-async def make_bus(redis_url: str, metrics: Metrics) -> "MemoryBus | RedisBus":
-    """The bus that `redis_url` names ("" = of this process only). Raises Unavailable when Redis does not answer at the start."""
+async def make_bus(redis_url: str, metrics: Metrics, channels: int = 0) -> "MemoryBus | RedisBus":
+    """The bus that `redis_url` names ("" = of this process only). `channels`: see `Channels`. Raises Unavailable when Redis does not answer at the start."""
     if not redis_url:
         return MemoryBus(metrics)
     from livecore.platform.bus_redis import RedisBus
 
-    bus = RedisBus(redis_url, metrics)
+    bus = RedisBus(redis_url, metrics, channels)
     await bus.start()
     return bus

@@ -25,6 +25,7 @@ from livecore.ports.accounts import (
 from livecore.ports.content import TAKEDOWN_KINDS, FeedEntry, FeedSource, ShareGate, TakedownPort, TakedownTarget, WatchHistory
 from livecore.ports.engines import (
     Bus,
+    Channels,
     Clock,
     Database,
     Delivery,
@@ -80,6 +81,7 @@ __all__ = [
     "Bus",
     "CallBegun",
     "CallExchange",
+    "Channels",
     "Clock",
     "Companions",
     "ContactGate",

@@ -88,6 +88,22 @@ class Delivery:
     data: bytes
 
 
+class Channels(Protocol):
+    """Topics of one kind, of which a process hears those that it holds. Holds are counted.
+
+    Several names may share a channel: the handler may be given what was published under a name that nobody here holds.
+    """
+
+    def publish(self, name: str, data: bytes) -> None:
+        """As `Bus.publish`, without a turn of the loop."""
+
+    async def hold(self, names: Iterable[str]) -> None:
+        """Returns when deliveries have begun; as `Bus.subscribe` while the server is away."""
+
+    def release(self, names: Iterable[str]) -> None:
+        """Of what was held. Deliveries may go on for a while."""
+
+
 class Bus(Protocol):
     """A bell between processes: at most once, in order per publisher and topic, and it may lose.
 
@@ -108,6 +124,9 @@ class Bus(Protocol):
 
         Deliveries to one handler come one after the other; a coroutine is awaited before the next.
         """
+
+    def channels(self, prefix: str, handler: Callable[[Delivery], Awaitable[None] | None]) -> Channels:
+        """Channels for names without a dot, their topics `prefix` (it ends in a dot) and the name. Once for each prefix."""
 
     def on_gap(self, callback: Callable[[], Awaitable[None] | None]) -> Callable[[], None]:
         """Have `callback` called after each time that deliveries may have been lost; answers a function that ends this."""

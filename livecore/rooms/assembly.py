@@ -82,7 +82,6 @@ class Rooms:
             self.contents,
             self.writer,
             self.hub,
-            outlet,
         )
         self.sharing = Sharing(directory, self.conversations, self.messages, self.contents)
         self.lives = LiveHub(bus, clock, limiter, relations, live_outlet, lines=settings.live_ring_lines, shared=shared)
@@ -110,7 +109,3 @@ class Rooms:
         await self.hub.close()
         await self.writer.close()
         await self.expiry.close()
-
-    async def members_of(self, conversation_id: str) -> list[str]:
-        snapshot = await self.snapshots.get(conversation_id)
-        return snapshot.readers if snapshot is not None else []

@@ -64,6 +64,7 @@ class Item:
     sent_ms: int
     content: bytes
     withheld: frozenset[str] = frozenset()
+    version: int = 0  # the conversation's, when this was committed; 0: read from the store later
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,12 @@ class LiveHub:
                 del self._answers[number]
         return sorted(found)
 
+    async def tell(self, live_id: str, event: str, data: Mapping[str, Any]) -> None:
+        """An event that is no line, to all who are in the room, in every process."""
+        self._outlet.to_live(live_id, event, data)
+        if self._shared:
+            await self._bus.publish(TOPIC + live_id, orjson.dumps(["event", self._node, [event, dict(data)]]))
+
     async def viewers(self, live_id: str) -> int:
         room = self._rooms.get(live_id)
         return self._count(live_id, room) if room is not None else 0
@@ -278,6 +284,9 @@ class LiveHub:
                 return self._bus.publish(TOPIC + live_id, orjson.dumps(["here", self._node, [number, here]]))
         elif what == "here":
             self._answers.get(data[0], set()).update(data[1])
+        elif what == "event":
+            if node != self._node:
+                self._outlet.to_live(live_id, *data)
         elif what == "end":
             self._outlet.to_live(live_id, "live:ended", {"live": live_id} | data)
             self._outlet.close_live(live_id)

@@ -235,7 +235,7 @@ class Conversations:
             emptied = await bodies.delete_delivered(conn, [conversation_id])
             await rows.end_if_empty(conn, conversation_id)
         self._writer.retire(emptied)
-        await self._hub.changed(conversation_id)
+        await self._hub.changed(conversation_id, went=account_id)
         if role != "recipient":
             # Who is on a broadcast list does not know of it.
             await self._outlet.everywhere([account_id], "conversation:left", {"conversation": conversation_id})
@@ -271,6 +271,8 @@ class Conversations:
         snapshot = await self._snapshots.get(conversation_id)
         if snapshot is None:
             return
+        # All of them: what is withheld from somebody now need not be for ever.
+        await self._hub.changed(conversation_id, came=snapshot.readers)
         for account in accounts:
             facts = snapshot.members.get(account)
             data = {"conversation": conversation_id, "kind": snapshot.kind, "request": bool(facts and facts.request)}
@@ -278,7 +280,7 @@ class Conversations:
 
     async def tell_joined(self, snapshot: Snapshot, account_id: str) -> None:
         """To the new member and to those who were there; who is on a broadcast list does not know of it."""
-        await self._hub.changed(snapshot.id)
+        await self._hub.changed(snapshot.id, came=[account_id] if snapshot.kind == "group" else ())
         if snapshot.kind == "group":
             await self._outlet.everywhere(
                 [account_id], "conversation:new", {"conversation": snapshot.id, "kind": "group", "request": False}
@@ -291,4 +293,4 @@ class Conversations:
         if snapshot is None:
             return
         data = {"conversation": conversation_id, "version": snapshot.version, "title": snapshot.title, "timer": snapshot.timer_s}
-        await self._outlet.everywhere([account for account in snapshot.readers if account != but], "conversation:changed", data)
+        self._hub.tell(conversation_id, [account for account in snapshot.readers if account != but], "conversation:changed", data)

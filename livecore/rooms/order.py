@@ -66,6 +66,7 @@ def plan(drafts: Sequence[Draft], heads: Mapping[str, Head], known: Mapping[tupl
                     at_ms,
                     draft.content,
                     draft.withheld,
+                    draft.version,
                 ),
             )
         )

@@ -17,7 +17,7 @@ from livecore.rooms.attachments import Attachments, Row
 from livecore.rooms.catchup import Place
 from livecore.rooms.contents import Contents
 from livecore.rooms.events import pack
-from livecore.rooms.fanout import Hub, Outlet
+from livecore.rooms.fanout import Hub
 from livecore.rooms.items import Draft, Kind, Mark, Sent
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.membership import Conversations
@@ -48,7 +48,6 @@ class Messages:
         contents: Contents,
         writer: Writer,
         hub: Hub,
-        outlet: Outlet,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -63,7 +62,6 @@ class Messages:
         self._contents = contents
         self._writer = writer
         self._hub = hub
-        self._outlet = outlet
 
     async def send(
         self,
@@ -151,7 +149,7 @@ class Messages:
         if snapshot.kind == "direct" and others and snapshot.members[others[0]].request:
             return
         data = {"conversation": conversation_id, "user": principal.username, "active": active}
-        await self._outlet.everywhere(others, "typing", data)
+        self._hub.tell(conversation_id, others, "typing", data)
 
     async def sync(self, principal: Principal, places: Mapping[str, Place]) -> dict[str, dict[str, Any]]:
         return await self._mailboxes.sync(principal, places)

@@ -54,6 +54,10 @@ class Snapshot:
         """Those who get what is said here; the recipients of a broadcast list get direct messages instead."""
         return [account for account, facts in self.members.items() if facts.role != "recipient"]
 
+    def readers_of(self, seq: int) -> list[str]:
+        """Those who were there when that number was given."""
+        return [account for account, facts in self.members.items() if facts.role != "recipient" and facts.since_seq < seq]
+
 
 class Snapshots:
     def __init__(self, db: Database) -> None:

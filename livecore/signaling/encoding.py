@@ -38,27 +38,53 @@ _OFFSET_FORMS = (Form.TEXT_OFFSET, Form.MSGPACK_OFFSET)
 
 
 class Encoded:
-    """One event of the namespace "/", encoded at the first use of each form. `offset`: its place in the recovery log, if it has one."""
+    """One event of the namespace "/", encoded at the first use of each form. `offset`: its place in the recovery log, if it has one.
 
-    __slots__ = ("_frames", "_packets", "data", "event", "offset")
+    One that another process encoded (`received`) is copied and not read, unless a client speaks msgpack or the log asks.
+    """
 
-    def __init__(self, event: str, data: Mapping[str, Any]) -> None:
+    __slots__ = ("_data", "_frames", "_packets", "_payload", "event", "offset")
+
+    def __init__(self, event: str, data: Mapping[str, Any] | None, payload: bytes | None = None) -> None:
         self.event = event
-        self.data = data
+        self._data = data
+        self._payload = payload
         self.offset: str | None = None
         self._packets: list[str | bytes | None] = [None] * len(Form)
         self._frames: list[bytes | None] = [None] * len(Form)
+
+    @classmethod
+    def received(cls, event: str, payload: bytes) -> "Encoded":
+        return cls(event, None, payload)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        if self._data is None:
+            self._data = orjson.loads(self.payload()[1:])[1]
+        return self._data
+
+    def payload(self) -> bytes:
+        """The Socket.IO packet as JSON, without an offset: what other processes are given."""
+        if self._payload is None:
+            self._payload = b"%d%b" % (_EVENT, orjson.dumps([self.event, self._data]))
+        return self._payload
+
+    def _text(self, form: Form) -> bytes:
+        payload = self.payload()
+        if form is Form.TEXT_OFFSET and self.offset is not None:
+            return b'%b,"%b"]' % (payload[:-1], self.offset.encode())
+        return payload
 
     def packet(self, form: Form) -> str | bytes:
         """The Socket.IO packet, as it goes into an Engine.IO message."""
         made = self._packets[form]
         if made is None:
-            arguments: list[Any] = [self.event, self.data]
-            if form in _OFFSET_FORMS and self.offset is not None:
-                arguments.append(self.offset)
             if form in _TEXT_FORMS:
-                made = f"{_EVENT}{orjson.dumps(arguments).decode()}"
+                made = self._text(form).decode()
             else:
+                arguments: list[Any] = [self.event, self.data]
+                if form in _OFFSET_FORMS and self.offset is not None:
+                    arguments.append(self.offset)
                 made = msgpack.packb({"type": _EVENT, "data": arguments, "nsp": "/"})
             self._packets[form] = made
         return made
@@ -67,7 +93,8 @@ class Encoded:
         """As a WebSocket frame."""
         made = self._frames[form]
         if made is None:
-            made = self._frames[form] = packet_frame(self.packet(form))
+            made = frame(b"4" + self._text(form)) if form in _TEXT_FORMS else packet_frame(self.packet(form))
+            self._frames[form] = made
         return made
 
 

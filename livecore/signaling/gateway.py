@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +46,15 @@ _CUT_OFF = ("transport close", "transport error", "ping timeout")
 FRAME_LIMIT_BYTES = 1 << 20
 
 
+class Reach(Protocol):
+    """Who has to know which accounts have sockets here, so that what is sent to them elsewhere arrives."""
+
+    async def came(self, account_id: str) -> None:
+        """Before a socket is let in; nothing is missed from the return on. Counted. Raises Unavailable."""
+
+    def left(self, account_id: str) -> None: ...
+
+
 class SharingNotices(Protocol):
     async def with_message(self, account_id: str, message_id: str) -> str | None:
         """What a person is told with their first message; None with every other."""
@@ -66,6 +76,7 @@ class Services:
     directory: Directory
     calls: CallExchange
     sharing: SharingNotices
+    reach: Sequence[Reach]
 
 
 class Gateway:
@@ -129,11 +140,34 @@ class Gateway:
             await self._limiter.hit("anonymous_per_address", address)
             raise
         await self._services.mailboxes.attach(principal.account_id, principal.device_id)
+        await self._reach(principal.account_id)
+        try:
+            await self._let_in(link, principal, address, auth)
+        except BaseException:
+            self._leave(principal.account_id)
+            raise
+
+    async def _let_in(self, link: EngineLink, principal: Principal, address: str, auth: Any) -> None:
         # The store was told with the token's reading, a moment ago at most.
         self._seen_at[principal.device_id] = asyncio.get_running_loop().time()
         if self._comeback is not None:
             await self._comeback.admit(link, principal, auth)
         self._waiting[link.sid] = Connection(link.sid, principal, link, address)
+
+    async def _reach(self, account_id: str) -> None:
+        reached: list[Reach] = []
+        try:
+            for one in self._services.reach:
+                await one.came(account_id)
+                reached.append(one)
+        except BaseException:
+            for one in reached:
+                one.left(account_id)
+            raise
+
+    def _leave(self, account_id: str) -> None:
+        for one in self._services.reach:
+            one.left(account_id)
 
     async def _seen(self, principal: Principal) -> None:
         now = asyncio.get_running_loop().time()
@@ -188,8 +222,11 @@ class Gateway:
                     connection.link.send(Encoded("notice", notice))
 
     async def gone(self, sid: str, reason: str) -> None:
-        if self._waiting.pop(sid, None) is not None and self._comeback is not None:
-            self._comeback.dropped(sid)
+        waiting = self._waiting.pop(sid, None)
+        if waiting is not None:
+            self._leave(waiting.principal.account_id)
+            if self._comeback is not None:
+                self._comeback.dropped(sid)
         connection = self._registry.get(sid)
         if connection is None:
             return
@@ -197,11 +234,20 @@ class Gateway:
             self._comeback.gone(connection, may_return=reason in _CUT_OFF)
         lives = connection.lives
         self._registry.remove(connection)
+        self._leave_later(connection, may_return=reason in _CUT_OFF)
         connection.inbox = None
         for live_id in lives:
             self._services.lives.moved(live_id)
         await self._services.meetings.gone(sid, connection.principal.account_id)
         await self._services.presence.left(sid, connection.principal)
+
+    def _leave_later(self, connection: Connection, *, may_return: bool) -> None:
+        """What may be played back to who comes back has to be heard until then."""
+        account_id = connection.principal.account_id
+        if may_return and connection.link.pid is not None and self._comeback is not None:
+            asyncio.get_running_loop().call_later(self._settings.recover_age_s + 1, self._leave, account_id)
+        else:
+            self._leave(account_id)
 
     def event(self, sid: str, name: str, args: list[Any], number: int | None) -> None:
         connection = self._registry.get(sid)

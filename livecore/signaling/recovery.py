@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from livecore.ports import Principal
-from livecore.signaling.encoding import Encoded, Form
+from livecore.signaling.encoding import Encoded
 
 # Clients that are away, beside their age: each holds some 300 bytes.
 AWAY_LIMIT = 20_000
@@ -98,7 +98,7 @@ class Recovery:
         """Give the event its offset and keep it. Called before its first frame is made."""
         self._head = next(self._numbers)
         encoded.offset = f"{self._epoch}.{self._head}"
-        size = len(encoded.packet(Form.TEXT)) + ENTRY_COST_BYTES
+        size = len(encoded.payload()) + ENTRY_COST_BYTES
         entry = _Entry(self._head, self.now, encoded, size, frozenset(accounts), live_id, skip, hidden_from, author)
         self._log.append(entry)
         self._size_bytes += size

@@ -104,7 +104,9 @@ class Registry:
         skip: tuple[str, str] | None = None,
         author: str | None = None,
     ) -> None:
-        encoded = Encoded(event, data)
+        self.give(accounts, Encoded(event, data), skip=skip, author=author)
+
+    def give(self, accounts: Iterable[str], encoded: Encoded, *, skip: tuple[str, str] | None = None, author: str | None = None) -> None:
         recovery = self._listening()
         if recovery is not None:
             accounts = list(accounts)

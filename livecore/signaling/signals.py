@@ -8,11 +8,14 @@ import structlog
 
 from livecore.ids import new_id
 from livecore.ports import Bus, Delivery
+from livecore.signaling.encoding import Encoded
 from livecore.signaling.registry import Connection, Registry
 
 log = structlog.get_logger("signaling")
 
 TOPIC = "signals"
+# A channel each account: what only its own sockets get.
+ACCOUNT_PREFIX = "signals.account."
 
 
 class BusSignals:
@@ -23,13 +26,16 @@ class BusSignals:
         self._registry = registry
         self._shared = shared
         self._node = new_id()
+        self._accounts = bus.channels(ACCOUNT_PREFIX, self._on_event)
         self._end: Callable[[], Awaitable[None]] | None = None
-        self.members_of: Callable[[str], Awaitable[list[str]]] | None = None
+        # To all who read a conversation, or are in a live's room, on every process (set by the composition).
+        self.to_conversation: Callable[[str, str, Mapping[str, Any]], Awaitable[None]] | None = None
+        self.to_live: Callable[[str, str, Mapping[str, Any]], Awaitable[None]] | None = None
         self.on_put_out: Callable[[Connection, str], None] | None = None
-        # Media sessions end with the cut (set by the composition): (account, live, reason).
         # What each process remembers of who may watch by HLS (set by the composition).
         self.on_cut: list[Callable[[str, str | None], None]] = []
         self.on_audience_changed: list[Callable[[str], None]] = []
+        # Media sessions end with the cut (set by the composition): (account, live, reason).
         self.on_cut_media: list[Callable[[str, str | None, str], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -40,6 +46,15 @@ class BusSignals:
             await self._end()
             self._end = None
 
+    async def came(self, account_id: str) -> None:
+        """A socket of the account is about to be let in here: what is sent to it anywhere arrives from the return on."""
+        if self._shared:
+            await self._accounts.hold([account_id])
+
+    def left(self, account_id: str) -> None:
+        if self._shared:
+            self._accounts.release([account_id])
+
     # -- ports.Signals
 
     async def to_account(self, account_id: str, event: str, data: Mapping[str, Any]) -> None:
@@ -47,11 +62,9 @@ class BusSignals:
 
     async def to_room(self, room: str, event: str, data: Mapping[str, Any]) -> None:
         kind, _, id = room.partition(":")
-        if kind == "live":
-            self._registry.to_live(id, event, data)
-            await self._tell(["live", id, event, dict(data)])
-        elif kind == "conversation" and self.members_of is not None:
-            await self.everywhere(await self.members_of(id), event, data)
+        tell = {"live": self.to_live, "conversation": self.to_conversation}.get(kind)
+        if tell is not None:
+            await tell(id, event, data)
 
     async def cut_session(self, session_id: str, reason: str) -> None:
         self._cut_session(session_id, reason)
@@ -73,35 +86,37 @@ class BusSignals:
     def present(self, account_id: str) -> bool:
         return self._registry.present(account_id)
 
-    def local(
-        self,
-        accounts: Iterable[str],
-        event: str,
-        data: Mapping[str, Any],
-        *,
-        skip: tuple[str, str] | None = None,
-        author: str | None = None,
-    ) -> None:
-        self._registry.local(accounts, event, data, skip=skip, author=author)
+    def made(self, event: str, data: Mapping[str, Any]) -> Encoded:
+        return Encoded(event, data)
+
+    def received(self, event: str, payload: bytes) -> Encoded:
+        return Encoded.received(event, payload)
+
+    def local(self, accounts: Iterable[str], event: Any, *, skip: tuple[str, str] | None = None, author: str | None = None) -> None:
+        self._registry.give(accounts, event, skip=skip, author=author)
 
     async def everywhere(self, accounts: Iterable[str], event: str, data: Mapping[str, Any]) -> None:
-        wanted = list(accounts)
-        self._registry.local(wanted, event, data)
-        await self._tell(["accounts", wanted, event, dict(data)])
+        encoded, wanted = Encoded(event, data), list(accounts)
+        self._registry.give(wanted, encoded)
+        if self._shared:
+            for account_id in wanted:
+                self._accounts.publish(account_id, orjson.dumps([self._node, account_id, event]) + b"\n" + encoded.payload())
 
     async def _tell(self, what: list[Any]) -> None:
         if self._shared:
             await self._bus.publish(TOPIC, orjson.dumps([self._node, *what]))
 
+    def _on_event(self, delivery: Delivery) -> None:
+        head, _, payload = delivery.data.partition(b"\n")
+        node, account_id, event = orjson.loads(head)
+        if node != self._node and self._registry.present(account_id):
+            self._registry.give([account_id], Encoded.received(event, payload))
+
     def _on_delivery(self, delivery: Delivery) -> None:
         node, what, *args = orjson.loads(delivery.data)
         if node == self._node:
             return
-        if what == "accounts":
-            self._registry.local(args[0], args[1], args[2])
-        elif what == "live":
-            self._registry.to_live(args[0], args[1], args[2])
-        elif what == "cut_session":
+        if what == "cut_session":
             self._cut_session(args[0], args[1])
         elif what == "cut_account":
             self._cut_account(args[0], args[1], args[2])

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from livecore.errors import Unavailable
-from livecore.platform.bus import MAILBOX_LIMIT, MemoryBus, make_bus
+from livecore.platform.bus import MemoryBus, make_bus
+from livecore.platform.bus_mailbox import MAILBOX_LIMIT
 from livecore.platform.bus_redis import RedisBus
 from livecore.platform.metrics import Metrics
 from livecore.ports import Delivery
@@ -249,6 +250,43 @@ async def test_a_gap_callback_can_be_withdrawn(bus: AnyBus) -> None:
     assert told == []
 
 
+async def test_a_channel_is_heard_while_it_is_held(bus: AnyBus) -> None:
+    inbox = Inbox()
+    channels = bus.channels("of.", inbox)
+    await bus.subscribe("marker", marker := Inbox())
+    channels.publish("a", b"before")
+    await bus.publish("marker", b"")
+    await until(lambda: marker.got, "what nobody holds to be gone")
+    await channels.hold(["a", "b"])
+    channels.publish("a", b"a")
+    channels.publish("b", b"b")
+    channels.publish("c", b"c")
+    channels.publish("a", b"end")
+    await until(lambda: b"end" in inbox.bodies, "the last bell")
+    assert inbox.bodies == [b"a", b"b", b"end"]
+    assert inbox.got[0].topic == "of.a"
+
+
+async def test_a_channel_is_left_some_time_after_its_last_hold(bus: AnyBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livecore.platform.bus_channels.LEAVE_AFTER_S", 0.02)
+    inbox = Inbox()
+    channels = bus.channels("of.", inbox)
+    await channels.hold(["a"])
+    await channels.hold(["a", "b"])
+    channels.release(["a"])
+    channels.release(["b"])
+    await until(lambda: "of.b" not in channels, "the channel to be left")
+    channels.publish("b", b"to nobody")
+    channels.publish("a", b"still held")
+    await until(lambda: inbox.got, "the channel that is held")
+    assert inbox.bodies == [b"still held"]
+    channels.release(["a"])
+    await channels.hold(["a"])  # before it was left
+    channels.publish("a", b"again")
+    await until(lambda: len(inbox.got) == 2, "the bell after coming back")
+    assert inbox.bodies[1] == b"again"
+
+
 async def test_it_says_that_it_answers(bus: AnyBus) -> None:
     await bus.check()
 
@@ -266,6 +304,34 @@ async def test_a_bell_crosses_processes(redis_url: str, metrics: Metrics) -> Non
     assert inbox.bodies == [str(number).encode() for number in range(100)]
     await here.close()
     await there.close()
+
+
+@pytest.mark.redis
+async def test_what_nobody_holds_does_not_come_over_the_wire(redis_url: str) -> None:
+    metrics = Metrics(), Metrics()
+    here, there = await make_bus(redis_url, metrics[0]), await make_bus(redis_url, metrics[1])
+    ours, theirs = here.channels("of.", Inbox()), there.channels("of.", inbox := Inbox())
+    await theirs.hold(["b"])
+    for name in ("a", "a", "b"):
+        ours.publish(name, name.encode())
+    await until(lambda: inbox.got, "what is held")
+    assert (total(metrics[0], "bus_received", kind="of"), total(metrics[1], "bus_received", kind="of")) == (0, 1)
+    await here.close()
+    await there.close()
+
+
+@pytest.mark.redis
+async def test_names_share_so_many_channels(redis_url: str, metrics: Metrics) -> None:
+    bus = await make_bus(redis_url, metrics, channels=4)
+    channels = bus.channels("of.", inbox := Inbox())
+    names = [f"name{number}" for number in range(40)]
+    await channels.hold(names)
+    assert len(list(channels.topics())) == 4
+    for name in names:
+        channels.publish(name, name.encode())
+    await until(lambda: len(inbox.got) == 40, "all of them")
+    assert inbox.bodies == [name.encode() for name in names]
+    await bus.close()
 
 
 @pytest.mark.redis
@@ -288,6 +354,8 @@ async def test_a_killed_redis_is_a_gap_that_is_told_and_bells_ring_again(own_red
     bus.on_gap(lambda: gaps.append(asyncio.get_running_loop().time()))
     await bus.subscribe("t", inbox := Inbox())
     await bus.subscribe("below:*", below := Inbox())
+    channels = bus.channels("of.", held := Inbox())
+    await channels.hold(["early"])
     await bus.publish("t", b"before")
     await until(lambda: inbox.got, "the first bell")
 
@@ -298,6 +366,7 @@ async def test_a_killed_redis_is_a_gap_that_is_told_and_bells_ring_again(own_red
         await bus.publish("t", b"lost")  # does not raise, does not wait
     # While the server is away a subscription begins with the end of the gap.
     await bus.subscribe("meanwhile", meanwhile := Inbox())
+    await channels.hold(["late"])
     await until(lambda: total(metrics, "bus_dropped", reason="server_away") >= 1, "lost bells counted")
     assert gaps == []
     await own_redis.start()
@@ -309,6 +378,10 @@ async def test_a_killed_redis_is_a_gap_that_is_told_and_bells_ring_again(own_red
     await until(lambda: b"after" in inbox.bodies and below.got and meanwhile.got, "bells after the restart")
     assert below.bodies == [b"after"]
     assert meanwhile.bodies == [b"after"]
+    for name in ("early", "late"):
+        channels.publish(name, name.encode())
+    await until(lambda: len(held.got) == 2, "both channels")
+    assert held.bodies == [b"early", b"late"]
     await bus.check()
     await bus.close()
 

@@ -4,7 +4,8 @@ import asyncio
 
 import orjson
 
-from livecore.rooms.fanout import BELL_TOPIC
+from livecore.ports import Delivery
+from livecore.rooms.bells import Bell
 from tests.rooms.talk import direct, friends, hears, say
 from tests.serving import Server
 from tests.waiting import until
@@ -46,9 +47,11 @@ async def test_a_bell_for_a_conversation_that_is_gone_ends(server: Server) -> No
     await say(a, talk, "one")
     await hears(b, "one")
     hub = server.app.rooms.hub
-    bells = [["other", "head", "f" * 32, 1, 9], ["other", "head", talk, 50, 99], ["other", "changed", talk, 0, 0]]
-    for bell in bells:
-        await server.app.bus.publish(BELL_TOPIC, orjson.dumps(bell))
+    ben_id = server.app.registry.all()[1].principal.account_id
+    await hub._listening.came(ben_id)
+    for bell in (Bell("other", "f" * 32, 1, 9, 1), Bell("other", talk, 50, 99, 1)):
+        hub._on_bell(Delivery("", bell.pack()))
+    await hub._on_changed(Delivery("", orjson.dumps(["other", talk, [], None])))
     async with asyncio.timeout(5):
         await until(lambda: not hub._catching, "the reading to end")
     await say(a, talk, "two")

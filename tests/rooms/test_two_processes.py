@@ -11,6 +11,7 @@ from tests.people import Person
 from tests.rooms.talk import bodies, direct, friends, group, hears, nothing_held, received, say, synced
 from tests.servers import PostgresServer, RedisServer
 from tests.serving import Server
+from tests.signaling.test_comeback import stock_client
 from tests.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
@@ -139,11 +140,30 @@ async def test_traffic_that_goes_on_while_redis_is_killed_twice_arrives_once_and
                 assert [body for body in bodies(heard) if body.startswith(name)] == [f"{name}{number}" for number in range(said[name])]
 
 
-async def test_a_process_without_readers_reads_nothing(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+def came_over_the_wire(server: Server, kind: str = "rooms.conversation") -> float:
+    return server.app.metrics.registry.get_sample_value("livecore_bus_received_total", {"kind": kind}) or 0.0
+
+
+async def test_a_process_without_readers_gets_nothing_on_the_wire(
+    two: Callable[[], Coroutine[Any, Any, Pair]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livecore.platform.bus_channels.LEAVE_AFTER_S", 0.05)
     first, second = await two()
-    anna, ben = await friends(first, "anna", "ben")
-    talk = await direct(anna, ben)
-    a = await anna.connect()
+    anna, ben, carl = await friends(first, "anna", "ben", "carl")
+    talk, other = await direct(anna, ben), await direct(anna, carl)
+    a, c = await anna.connect(), await on(second, carl).connect()
+    for number in range(5):
+        await say(a, talk, f"m{number}")
+    # What comes after them, in the same pipeline, for somebody who is there.
+    await say(a, other, "to carl")
+    await hears(c, "to carl")
+    assert came_over_the_wire(second) == 1
+    assert talk not in second.app.hub._listening
+    # Who comes has it all the same, and then hears what is said, as it was encoded where it was said.
+    b = await on(second, ben).connect()
+    assert bodies((await synced(b, talk))["messages"]) == [f"m{number}" for number in range(5)]
+    await say(a, talk, "first")
+    await hears(b, "first")
     read: list[str] = []
     items_after = second.app.rooms.mailboxes.items_after
 
@@ -152,16 +172,70 @@ async def test_a_process_without_readers_reads_nothing(two: Callable[[], Corouti
         return await items_after(conversation_id, after)
 
     second.app.rooms.mailboxes.items_after = counted  # type: ignore[method-assign]
-    for number in range(5):
-        await say(a, talk, f"m{number}")
-    heads = second.app.hub._heads
-    await until(lambda: heads.get(talk) == 5, "the bells to be heard")
-    assert read == []
-    # Who comes has it all the same, and then hears what is said.
-    b = await on(second, ben).connect()
-    assert bodies((await synced(b, talk))["messages"]) == [f"m{number}" for number in range(5)]
     await say(a, talk, "now")
-    await hears(b, "now")
+    await hears(b, "first", "now")
+    assert read == []
+    assert b.heard("message:new")[-1] | {"id": "", "client_id": "", "epoch": "", "sent_at": 0} == {
+        "kind": "message",
+        "conversation": talk,
+        "epoch": "",
+        "seq": 7,
+        "sender": "anna",
+        "sent_at": 0,
+        "id": "",
+        "client_id": "",
+        "body": "now",
+        "attachments": [],
+        "reply_to": None,
+        "timer": None,
+    }
+    # And when the last reader goes, so does the channel.
+    heard = came_over_the_wire(second)
+    await b.close()
+    channels = second.app.hub._channels
+    await until(lambda: channels.topic(talk) not in channels, "the channel to be left")
+    await say(a, talk, "to nobody")
+    await say(a, other, "to carl again")
+    await hears(c, "to carl", "to carl again")
+    assert came_over_the_wire(second) == heard + 1
+
+
+async def test_what_is_sent_to_an_account_comes_where_it_is_connected(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+    first, second = await two()
+    anna, ben, carl, dora = await friends(first, "anna", "ben", "carl", "dora")
+    b, c = await on(second, ben).connect(), await on(second, carl).connect()
+    before = came_over_the_wire(second, "signals.account")
+    talk = await group(anna, ben, dora)
+    await until(lambda: [one["conversation"] for one in b.heard("conversation:new")] == [talk], "the new group")
+    assert c.heard("conversation:new") == []
+    # Of three members one is there.
+    assert came_over_the_wire(second, "signals.account") == before + 1
+    # Its first message may come before that process listens.
+    a = await anna.connect()
+    await say(a, talk, "hello")
+    await hears(b, "hello")
+    assert (await a.call("typing", {"conversation": talk, "active": True}))["ok"]
+    await until(lambda: [one["user"] for one in b.heard("typing")] == ["anna"], "that anna types")
+    await received(b, talk, 1)
+    await until(lambda: [one["user"] for one in a.heard("message:receipt")] == ["ben"], "that ben has it")
+
+
+async def test_who_is_cut_off_is_played_back_what_was_said_elsewhere(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+    first, second = await two()
+    anna, ben = await friends(first, "anna", "ben")
+    talk = await direct(anna, ben)
+    a = await anna.connect()
+    async with stock_client(on(second, ben), "websocket") as client:
+        assert (await client.line())[0] == "connect"
+        for word in ("one", "two"):
+            await say(a, talk, word)
+            assert await client.line() == ("message:new", word)
+        client.tell("drop")
+        assert (await client.line())[0] == "disconnect"
+        await say(a, talk, "missed")
+        word, again = await client.line()
+        assert (word, again["recovered"]) == ("connect", True)  # type: ignore[index]
+        assert await client.line() == ("message:new", "missed")
 
 
 async def test_a_live_is_one_room_on_both_processes(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
