@@ -99,6 +99,8 @@ from livecore.rooms.sqlite_store import SqliteStore
 from livecore.signaling.assembly import make_registry
 from livecore.signaling.gateway import Gateway, Services
 from livecore.signaling.signals import BusSignals
+from livecore.talk.assembly import Engines as TalkEngines
+from livecore.talk.assembly import TalkParts
 from livecore.trust.audit import AuditLog
 from livecore.trust.claims import Claims
 from livecore.trust.notices import Notices
@@ -259,6 +261,8 @@ class App:
             self.rooms.eraser,
             self.uploads,
             self.videos,
+            self.posts,
+            self.talk,
             self.reports,
             self.people,
             self.choices,
@@ -526,6 +530,7 @@ class App:
 
     async def _start_library(self) -> None:
         mentions = Mentions(self.relations, self.directory, self.notices)
+        talk = TalkParts(TalkEngines(self.db, self.clock, self.relations, self.directory, self.limiter, self.notices, mentions))
         library = LibraryParts(
             LibraryEngines(
                 db=self.db,
@@ -540,15 +545,12 @@ class App:
                 signals=self.signals,
                 put_avatar=self.avatars.put,
                 message_media=self.rooms.attachments,
-                limiter=self.limiter,
-                notifier=self.notices,
-                mentions=mentions,
+                talk=talk.rows,
             )
         )
-        self.videos, self.reactions, self.images = library.videos, library.reactions, library.images
-        self.uploads, self.copies = library.uploads, library.copies
+        self.videos, self.video_shares, self.images = library.videos, library.shares, library.images
+        self.uploads, self.copies, self.views = library.uploads, library.copies, library.views
         self._stack.push_async_callback(await self.uploads.turns.start())
-        self.comments, self.views = library.comments, library.views
         feed = FeedParts(
             FeedEngines(
                 db=self.db,
@@ -560,12 +562,15 @@ class App:
                 mentions=mentions,
                 images=library.images,
                 videos=library.videos,
+                talk=talk.rows,
                 sources=[library.feed_source, LiveFeed(self.db)],
                 shared=bool(self.settings.redis_url),
             )
         )
         self.shares, self.posts, self.choices, self.search = feed.shares, feed.posts, feed.choices, feed.search
         self.feed, self.post_feed = feed.feed, feed.post_feed
+        self.comments, self.likes, self.talk = talk.comments, talk.likes, talk.rows
+        talk.kinds |= {"video": self.videos, "post": self.posts}
         self.rooms.attachments.copier = ChildCopier()
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}
         self.rooms.contents.contacts = ContactCards(self.db, self.account_parts.phone_numbers, self.profiles)

@@ -13,6 +13,7 @@ SERVICES = {
     "push",
     "people",
     "rooms",
+    "talk",
     "presence",
     "lives",
     "library",

@@ -10,7 +10,7 @@ from livecore.feed.search import Search
 from livecore.feed.service import Feed
 from livecore.feed.shares import Shares
 from livecore.mentions import Mentions
-from livecore.ports import Clock, Database, Directory, FeedSource, Followed, Relations, ShareGate, WatchHistory
+from livecore.ports import Clock, Database, Directory, FeedSource, Followed, Relations, ShareGate, Talk, WatchHistory
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Engines:
     mentions: Mentions
     images: ShareGate
     videos: ShareGate
+    talk: Talk
     sources: Sequence[FeedSource]
     shared: bool
 
@@ -33,7 +34,7 @@ class FeedParts:
         posts = PostFeed(e.db)
         sources = [posts, *e.sources]
         self.shares = Shares(e.db, e.clock)
-        self.posts = Posts(e.db, e.clock, e.relations, e.directory, e.mentions, e.images, e.videos)
+        self.posts = Posts(e.db, e.clock, e.relations, e.directory, e.mentions, e.images, e.videos, e.talk)
         self.choices = Choices(e.db, e.clock, e.relations, e.directory, shared=e.shared)
         self.feed = Feed(e.relations, e.directory, e.followed, self.choices, e.history, e.clock, sources)
         self.post_feed = Feed(e.relations, e.directory, e.followed, self.choices, e.history, e.clock, [posts], ranked=False)

@@ -35,4 +35,15 @@ class PostFeed:
 
 
 def entry(row: dict[str, Any]) -> FeedEntry:
-    return FeedEntry("post", row["id"], row["author_id"], row["created_ms"], row["visibility"], row, tags=tuple(row["tags"].split()))
+    return FeedEntry(
+        "post",
+        row["id"],
+        row["author_id"],
+        row["created_ms"],
+        row["visibility"],
+        row,
+        likes=row["likes"],
+        comments=row["comments"],
+        shares=row["shares"],
+        tags=tuple(row["tags"].split()),
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,10 +13,12 @@ from livecore.errors import FieldError, Invalid
 from livecore.feed.tables import post
 from livecore.ids import new_id
 from livecore.mentions import Mentions
-from livecore.ports import Audience, Clock, Database, Directory, Principal, Relations, ShareGate, TakedownTarget
+from livecore.ports import Audience, Clock, Database, Directory, Discussion, Principal, Relations, ShareGate, TakedownTarget, Talk
 from livecore.wording import tags_of
 
 TEXT_LIMIT = 2000
+# Posts erased in one transaction: others write in between.
+ERASE_BATCH = 500
 
 Row = dict[str, Any]
 
@@ -27,10 +29,11 @@ class NewPost:
     visibility: Audience = "everyone"
     images: Sequence[str] = ()
     video_id: str | None = None
+    who_can_comment: Audience | None = None
 
 
 class Posts:
-    """Keeps the `TakedownPort` of kind "post"."""
+    """Keeps the `TakedownPort` of kind "post", `ports.Discussed` and an `Eraser`."""
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Posts:
         mentions: Mentions,
         images: ShareGate,
         videos: ShareGate,
+        talk: Talk,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -49,6 +53,7 @@ class Posts:
         self._mentions = mentions
         self._images = images
         self._videos = videos
+        self._talk = talk
 
     async def create(self, me: Principal, new: NewPost, idempotency: str | None) -> Row:
         """A new post; the same key again answers the first one. Raises Invalid for a video or a picture that its author does not see."""
@@ -69,6 +74,7 @@ class Posts:
                         images=" ".join(new.images),
                         video_id=new.video_id,
                         visibility=new.visibility,
+                        who_can_comment=new.who_can_comment,
                         created_ms=self._clock.at_ms(),
                         idempotency=idempotency,
                         version=1,
@@ -86,7 +92,7 @@ class Posts:
             raise Invalid([FieldError(field, "names what you do not see")]) from problem
 
     async def change(self, me: Principal, post_id: str, version: int | None, values: Mapping[str, Any]) -> Row:
-        """Its text or audience. Raises NotFound, Forbidden (not the author), StaleTag."""
+        """Its text, its audience, or who may comment. Raises NotFound, Forbidden (not the author), StaleTag."""
         row = await self._owned(me, post_id)
         changes: dict[str, Any] = dict(values)
         told: frozenset[str] = frozenset()
@@ -97,11 +103,7 @@ class Posts:
         if not text and not row["images"] and row["video_id"] is None:
             raise Invalid([FieldError("text", "may be empty only beside pictures or a video")])
         async with self._db.write() as conn:
-            known = (await conn.execute(select(post.c.version).where(post.c.id == post_id))).scalar_one_or_none()
-            if known is None:
-                raise errors.NotFound("There is no such post.")
-            if version is not None and known != version:
-                raise errors.StaleTag()
+            await self._check_version(conn, post_id, version)
             if changes:
                 await conn.execute(update(post).where(post.c.id == post_id).values(**changes, version=post.c.version + 1))
                 await self._mentions.tell(conn, told, {"post": post_id}, post_id)
@@ -131,10 +133,32 @@ class Posts:
         if (await self.get(me.account_id, content_id))["disabled_reason"] is not None:
             raise errors.LegallyUnavailable("This post was removed.", type="removed")
 
-    async def delete(self, me: Principal, post_id: str) -> None:
+    async def delete(self, me: Principal, post_id: str, version: int | None) -> None:
+        """Raises NotFound, Forbidden (not the author), StaleTag."""
         await self._owned(me, post_id)
         async with self._db.write() as conn:
-            await conn.execute(delete(post).where(post.c.id == post_id))
+            await self._check_version(conn, post_id, version)
+            await self._drop(conn, [post_id])
+
+    async def _check_version(self, conn: AsyncConnection, post_id: str, version: int | None) -> None:
+        known = (await conn.execute(select(post.c.version).where(post.c.id == post_id))).scalar_one_or_none()
+        if known is None:
+            raise errors.NotFound("There is no such post.")
+        if version is not None and known != version:
+            raise errors.StaleTag()
+
+    async def _drop(self, conn: AsyncConnection, post_ids: Sequence[str]) -> None:
+        await self._talk.drop(conn, post_ids)
+        await conn.execute(delete(post).where(post.c.id.in_(post_ids)))
+
+    async def erase(self, account_id: str) -> None:
+        """See `ports.Eraser`: what others wrote about the account's posts goes with them."""
+        while True:
+            async with self._db.write() as conn:
+                ids = (await conn.execute(select(post.c.id).where(post.c.author_id == account_id).limit(ERASE_BATCH))).scalars().all()
+                await self._drop(conn, ids)
+            if len(ids) < ERASE_BATCH:
+                return
 
     async def _owned(self, me: Principal, post_id: str) -> Row:
         row = await self.get(me.account_id, post_id)
@@ -162,6 +186,17 @@ class Posts:
         async with self._db.read() as conn:
             rows = (await conn.execute(select(post).where(post.c.id.in_(post_ids)))).mappings()
             return {row["id"]: dict(row) for row in rows}
+
+    # -- what is said about them (ports.Discussed)
+
+    async def discussed(self, viewer_id: str, content_id: str) -> Discussion:
+        row = await self.get(viewer_id, content_id)
+        return Discussion(row["author_id"], row["visibility"], row["who_can_comment"])
+
+    async def count(self, conn: AsyncConnection, content_id: str, counter: Literal["likes", "comments"], by: int) -> bool:
+        column = post.c[counter]
+        counted = await conn.execute(update(post).where(post.c.id == content_id).values({column: column + by}))
+        return bool(counted.rowcount)
 
     # -- takedown (ports.TakedownPort)
 

@@ -49,6 +49,11 @@ class Item:
     shares: int = 0
     tags: tuple[str, ...] = ()
 
+    @property
+    def reach(self) -> int:
+        """How many saw it, at least. A post counts no views; who acted on it has seen it."""
+        return max(self.views, self.likes, self.comments, self.shares)
+
 
 @dataclass(frozen=True)
 class Viewer:
@@ -78,7 +83,7 @@ def engagement(item: Item) -> float:
     watched = item.watched_ms / item.length_ms if item.length_ms else item.views * PRIOR_ENGAGEMENT
     # A like is worth a little more than having watched, a share most: it costs one's name.
     acts = 0.5 * item.likes + 0.7 * item.comments + 1.0 * item.shares
-    return min(1.0, (PRIOR_VIEWS * PRIOR_ENGAGEMENT + watched + acts) / (PRIOR_VIEWS + max(item.views, 1)))
+    return min(1.0, (PRIOR_VIEWS * PRIOR_ENGAGEMENT + watched + acts) / (PRIOR_VIEWS + max(item.reach, 1)))
 
 
 def parts(item: Item, viewer: Viewer, quality: float, now_ms: int) -> dict[str, float]:
@@ -92,7 +97,7 @@ def parts(item: Item, viewer: Viewer, quality: float, now_ms: int) -> dict[str, 
         # A fifth of one's time is a clear liking already.
         "interests": min(1.0, math.sqrt(max(0.0, interest))),
         "creator": quality,
-        "new_creator": 1.0 if item.views < NEWCOMER_VIEWS and quality <= PRIOR_ENGAGEMENT else 0.0,
+        "new_creator": 1.0 if item.reach < NEWCOMER_VIEWS and quality <= PRIOR_ENGAGEMENT else 0.0,
     }
 
 
@@ -111,7 +116,7 @@ def rank(items: Sequence[Item], viewer: Viewer, quality: Mapping[str, float], no
         if item.owner_id in viewer.unwanted:
             score *= NOT_INTERESTED_FACTOR
         told = sorted(((WEIGHTS[name] * value, name) for name, value in known.items() if value >= REASON_FROM), reverse=True)
-        reasons = tuple(name for _, name in told if not (name == "engaging" and item.views < NEWCOMER_VIEWS))
+        reasons = tuple(name for _, name in told if not (name == "engaging" and item.reach < NEWCOMER_VIEWS))
         scored.append(Ranked(item, score, reasons[:3]))
     return _varied(scored)
 

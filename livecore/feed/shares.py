@@ -1,12 +1,12 @@
-"""Shares of lives and posts, counted once for each key (a video counts its own, with its row)."""
+"""Shares of lives and posts, counted once for each key (a video counts its own, with its row; a post has a counter in its row too)."""
 
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from livecore.feed.tables import content_share
+from livecore.feed.tables import content_share, post
 from livecore.ids import new_id
 from livecore.ports import Clock, Database, Principal
 
@@ -33,6 +33,8 @@ class Shares:
         try:
             async with self._db.write() as conn:
                 await conn.execute(insert(content_share).values(row))
+                if kind == "post":
+                    await conn.execute(update(post).where(post.c.id == content_id).values({post.c.shares: post.c.shares + 1}))
         except IntegrityError:
             pass  # the same key: counted already
         return (await self.counts(kind, [content_id])).get(content_id, 0)

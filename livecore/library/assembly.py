@@ -3,19 +3,17 @@
 from dataclasses import dataclass
 
 from livecore.config import Settings
-from livecore.library.comments import Comments
 from livecore.library.copies import Copies
 from livecore.library.feed_source import VideoFeed
 from livecore.library.images import Images
 from livecore.library.intake import AttachmentIntake, AvatarIntake, ImageIntake, PutAvatar, VideoIntake
 from livecore.library.processing import Processing
-from livecore.library.reactions import Reactions
 from livecore.library.upload_rules import Sink
 from livecore.library.uploads import Uploads
+from livecore.library.video_shares import VideoShares
 from livecore.library.videos import Videos
 from livecore.library.views import Views
-from livecore.mentions import Mentions
-from livecore.ports import Bus, Clock, Database, Directory, Growing, Jobs, Limiter, MessageMedia, Notifier, Relations, Signals, Storage
+from livecore.ports import Bus, Clock, Database, Directory, Growing, Jobs, MessageMedia, Relations, Signals, Storage, Talk
 
 
 @dataclass(frozen=True)
@@ -32,17 +30,14 @@ class Engines:
     signals: Signals
     put_avatar: PutAvatar
     message_media: MessageMedia
-    limiter: Limiter
-    notifier: Notifier
-    mentions: Mentions
+    talk: Talk
 
 
 class LibraryParts:
     def __init__(self, e: Engines) -> None:
         self.copies = Copies(e.db, e.clock)
-        self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies)
-        self.reactions = Reactions(e.db, e.clock, self.videos, e.directory, e.notifier)
-        self.comments = Comments(e.db, e.clock, self.videos, e.relations, e.directory, e.limiter, e.notifier, e.mentions)
+        self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies, e.talk)
+        self.shares = VideoShares(e.db, e.clock, self.videos)
         self.views = Views(e.db, e.clock, self.videos, e.directory)
         self.feed_source = VideoFeed(e.db)
         self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.settings.image_limit_pixels)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -18,6 +18,7 @@ from livecore.ports import Clock, Database, Directory, Principal, Relations, Sto
 
 # The longest side: a tile of a list, a phone's width, a desktop's.
 SIZES = (320, 1080, 2048)
+ALT_LIMIT_CHARS = 500
 
 Row = dict[str, Any]
 
@@ -64,6 +65,7 @@ class Images:
             "id": new_id(),
             "owner_id": owner_id,
             "title": title,
+            "alt": "",
             "visibility": visibility,
             "width": width,
             "height": height,
@@ -109,12 +111,24 @@ class Images:
             rows = (await conn.execute(select(image).where(image.c.id.in_(image_ids)))).mappings()
             return {row["id"]: dict(row) for row in rows}
 
-    async def delete(self, me: Principal, image_id: str) -> None:
-        """Raises NotFound, Forbidden (not the owner)."""
+    async def _owned(self, me: Principal, image_id: str) -> Row:
         row = (await self.by_ids([image_id])).get(image_id)
         if row is None or row["owner_id"] != me.account_id:
             await self.get(me.account_id, image_id)
             raise errors.Forbidden("Only the owner may do that.", type="not_the_owner")
+        return row
+
+    async def change(self, me: Principal, image_id: str, changes: Mapping[str, Any]) -> Row:
+        """Its words or its audience. Raises NotFound, Forbidden (not the owner)."""
+        row = await self._owned(me, image_id)
+        if changes:
+            async with self._db.write() as conn:
+                await conn.execute(update(image).where(image.c.id == image_id).values(**changes, version=image.c.version + 1))
+        return row | dict(changes)
+
+    async def delete(self, me: Principal, image_id: str) -> None:
+        """Raises NotFound, Forbidden (not the owner)."""
+        row = await self._owned(me, image_id)
         async with self._db.write() as conn:
             await conn.execute(delete(image).where(image.c.id == image_id))
         await self._storage.delete_prefix(f"{IMAGE_PREFIX.format(account=row['owner_id'])}{image_id}/")

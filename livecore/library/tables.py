@@ -82,6 +82,7 @@ image = Table(
     Column("id", String(32), primary_key=True),
     Column("owner_id", String(32), nullable=False),
     Column("title", String(200), nullable=False),
+    Column("alt", String(500), nullable=False, server_default=text("''")),  # what it shows, for who does not see it
     Column("visibility", String(16), nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -94,7 +95,7 @@ image = Table(
     Index("ix_image_owner_created", "owner_id", "created_ms", "id"),
     info=personal(
         subject="owner_id",
-        what="pictures: title, who may see them, size",
+        what="pictures: title, what they show in words, who may see them, size",
         why=("provide",),
         keep_for="the life of the account, or until the person deletes the picture",
         category="images",
@@ -112,21 +113,6 @@ blocked_copy = Table(
     info=impersonal(
         "Digests of content that was taken down, so that it is not uploaded again: neither the content nor whose it was can be read "
         "from them. A row goes when the takedown is lifted."
-    ),
-)
-
-video_like = Table(
-    "video_like",
-    metadata,
-    Column("video_id", String(32), primary_key=True),
-    Column("account_id", String(32), primary_key=True, index=True),
-    Column("created_ms", BigInteger, nullable=False),
-    info=personal(
-        subject="account_id",
-        what="which videos a person likes",
-        why=("provide",),
-        keep_for="until the person takes the like back, or the life of the account",
-        category="likes",
     ),
 )
 
@@ -169,47 +155,6 @@ video_source = Table(
     Column("source", String(12), primary_key=True),  # feed, profile, search, chat, link, other
     Column("views", Integer, nullable=False),
     info=impersonal("from which page a video was opened how often, by all viewers together"),
-)
-
-video_comment = Table(
-    "video_comment",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("video_id", String(32), nullable=False),
-    Column("author_id", String(32), nullable=False, index=True),
-    Column("parent_id", String(32)),  # the comment that this one answers, itself under the video; NULL for those
-    Column("text", Text, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("likes", Integer, nullable=False, server_default="0"),
-    Column("replies", Integer, nullable=False, server_default="0"),
-    Column("disabled_reason", String(200)),  # NULL unless taken down
-    Column("idempotency", String(64), unique=True),  # NULL when the client gave no key
-    Index("ix_video_comment_video", "video_id", "id"),
-    Index("ix_video_comment_thread", "video_id", "parent_id", "id"),
-    info=personal(
-        subject="author_id",
-        what="comments that a person wrote under videos",
-        why=("provide",),
-        keep_for="until the comment or its video is deleted, or the life of the account",
-        category="comments",
-        hidden=("idempotency",),
-    ),
-)
-
-comment_like = Table(
-    "comment_like",
-    metadata,
-    Column("comment_id", String(32), primary_key=True),
-    Column("account_id", String(32), primary_key=True, index=True),
-    Column("video_id", String(32), nullable=False, index=True),
-    Column("created_ms", BigInteger, nullable=False),
-    info=personal(
-        subject="account_id",
-        what="which comments a person likes",
-        why=("provide",),
-        keep_for="until the person takes the like back, or the life of the account",
-        category="likes_of_comments",
-    ),
 )
 
 video_share = Table(

@@ -9,7 +9,7 @@ import errno
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from sqlalchemy import and_, delete, insert, or_, select, update
@@ -18,20 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
 from livecore.ids import new_id
-from livecore.library.comment_rows import drop_comments
 from livecore.library.copies import Copies
-from livecore.library.tables import (
-    VIDEO_PREFIX,
-    comment_like,
-    video,
-    video_comment,
-    video_like,
-    video_part,
-    video_share,
-    video_source,
-    video_view,
-)
-from livecore.ports import Audience, Clock, Database, Directory, Jobs, Principal, Relations, Storage, TakedownTarget
+from livecore.library.tables import VIDEO_PREFIX, video, video_part, video_share, video_source, video_view
+from livecore.ports import Audience, Clock, Database, Directory, Discussion, Jobs, Principal, Relations, Storage, TakedownTarget, Talk
 from livecore.wording import tags_of
 
 log = structlog.get_logger("library")
@@ -46,10 +35,18 @@ Row = dict[str, Any]
 
 
 class Videos:
-    """Keeps the `TakedownPort` of kind "video" and an `Eraser`."""
+    """Keeps the `TakedownPort` of kind "video", `ports.Discussed` and an `Eraser`."""
 
     def __init__(
-        self, db: Database, clock: Clock, storage: Storage, jobs: Jobs, relations: Relations, directory: Directory, copies: Copies
+        self,
+        db: Database,
+        clock: Clock,
+        storage: Storage,
+        jobs: Jobs,
+        relations: Relations,
+        directory: Directory,
+        copies: Copies,
+        talk: Talk,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -58,6 +55,7 @@ class Videos:
         self._relations = relations
         self._directory = directory
         self._copies = copies
+        self._talk = talk
         jobs.handle(REMOVE_JOB, self._remove_objects)
 
     # -- coming
@@ -150,6 +148,7 @@ class Videos:
                 id=video_id,
                 owner_id=owner_id,
                 title=upload["title"],
+                tags=" ".join(tags_of(upload["title"])),
                 visibility=upload["visibility"],
                 allow_download=True,
                 status="processing",
@@ -285,7 +284,8 @@ class Videos:
         return row
 
     async def _drop(self, conn: AsyncConnection, video_ids: Sequence[str]) -> None:
-        for table in (video_like, video_view, video_part, video_source, comment_like, video_comment, video_share):
+        await self._talk.drop(conn, video_ids)
+        for table in (video_view, video_part, video_source, video_share):
             await conn.execute(delete(table).where(table.c.video_id.in_(video_ids)))
         await conn.execute(delete(video).where(video.c.id.in_(video_ids)))
 
@@ -293,21 +293,22 @@ class Videos:
         await self._storage.delete_prefix(f"{VIDEO_PREFIX.format(account=job.payload['owner'])}{job.payload['video']}/")
 
     async def erase(self, account_id: str) -> None:
-        """See `ports.Eraser`: what others wrote about the account's videos goes with them, counters forget its own acts."""
+        """See `ports.Eraser`: what others wrote about the account's videos goes with them."""
         async with self._db.write() as conn:
             owned = [row.id for row in await conn.execute(select(video.c.id).where(video.c.owner_id == account_id))]
             if owned:
                 await self._drop(conn, owned)
-            for table, of, target in ((video_like, "video_id", video), (comment_like, "comment_id", video_comment)):
-                mine = table.c.account_id == account_id
-                acts = (await conn.execute(select(table.c[of]).where(mine))).scalars().all()
-                for acted_on in acts:
-                    counted = (target.c.id == acted_on, target.c.likes > 0)
-                    await conn.execute(update(target).where(*counted).values({target.c.likes: target.c.likes - 1}))
-                await conn.execute(delete(table).where(mine))
-            written = (await conn.execute(select(video_comment.c.id).where(video_comment.c.author_id == account_id))).scalars().all()
-            for start in range(0, len(written), 200):
-                await drop_comments(conn, written[start : start + 200])
+
+    # -- what is said about them (ports.Discussed)
+
+    async def discussed(self, viewer_id: str, content_id: str) -> Discussion:
+        row = await self.get(viewer_id, content_id)
+        return Discussion(row["owner_id"], row["visibility"], row["who_can_comment"])
+
+    async def count(self, conn: AsyncConnection, content_id: str, counter: Literal["likes", "comments"], by: int) -> bool:
+        column = video.c[counter]
+        counted = await conn.execute(update(video).where(video.c.id == content_id).values({column: column + by}))
+        return bool(counted.rowcount)
 
     # -- takedown (ports.TakedownPort)
 

@@ -22,7 +22,19 @@ from livecore.ports.accounts import (
     Traits,
     TraitSet,
 )
-from livecore.ports.content import TAKEDOWN_KINDS, FeedEntry, FeedSource, ShareGate, TakedownPort, TakedownTarget, WatchHistory
+from livecore.ports.content import (
+    TAKEDOWN_KINDS,
+    ContentKind,
+    Discussed,
+    Discussion,
+    FeedEntry,
+    FeedSource,
+    ShareGate,
+    TakedownPort,
+    TakedownTarget,
+    Talk,
+    WatchHistory,
+)
 from livecore.ports.engines import (
     Bus,
     Channels,
@@ -85,11 +97,14 @@ __all__ = [
     "Clock",
     "Companions",
     "ContactGate",
+    "ContentKind",
     "Database",
     "Delivery",
     "DeviceWatcher",
     "Devices",
     "Directory",
+    "Discussed",
+    "Discussion",
     "Eraser",
     "Erasures",
     "FeedEntry",
@@ -145,6 +160,7 @@ __all__ = [
     "StoredObject",
     "TakedownPort",
     "TakedownTarget",
+    "Talk",
     "TraitSet",
     "Traits",
     "Undelivered",

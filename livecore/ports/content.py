@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +44,36 @@ class ShareGate(Protocol):
 
     async def check_share(self, me: Principal, content_id: str) -> None:
         """Raises NotFound, Gone or LegallyUnavailable where `me` does not see it."""
+
+
+# What people like and comment on.
+ContentKind = Literal["video", "post"]
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """What comments and likes are about. `who_can_comment` None: as its owner's setting says."""
+
+    owner_id: str
+    visibility: Audience
+    who_can_comment: Audience | None
+
+
+class Discussed(Protocol):
+    """Kept by the owner of each kind that people like and comment on; `app` collects them for `talk`."""
+
+    async def discussed(self, viewer_id: str, content_id: str) -> Discussion:
+        """Raises NotFound or LegallyUnavailable where the viewer does not see it."""
+
+    async def count(self, conn: AsyncConnection, content_id: str, counter: Literal["likes", "comments"], by: int) -> bool:
+        """Part of the caller's transaction. False when the content is gone."""
+
+
+class Talk(Protocol):
+    """What people said about things and which they like; kept by `talk`, told by the things' owners."""
+
+    async def drop(self, conn: AsyncConnection, content_ids: Sequence[str]) -> None:
+        """Part of the caller's transaction: these are gone, and what hangs on them goes."""
 
 
 class FeedEntry(NamedTuple):

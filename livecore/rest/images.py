@@ -7,9 +7,9 @@ from aiohttp import web
 from pydantic import Field
 
 from livecore import errors, pictures
-from livecore.library.images import SIZES
+from livecore.library.images import ALT_LIMIT_CHARS, SIZES
 from livecore.ports import Audience
-from livecore.rest.api import Call, Model, Params, Raw, Reply, Routes
+from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes
 from livecore.rest.objects import send_object
 from livecore.rest.ranges import Stored
 from livecore.rest.videos import FILE_ERRORS, FileParams, viewer_of
@@ -23,11 +23,17 @@ class Picture(Model):
     id: str
     owner: str
     title: str
+    alt: str = Field(description="What it shows, in words; empty when its owner gave none.")
     visibility: Audience
     width: int
     height: int
     created_at: int
     files: dict[str, str]
+
+
+class PictureChange(Body):
+    alt: str | None = Field(default=None, max_length=ALT_LIMIT_CHARS, description="What it shows, in words.")
+    visibility: Audience | None = None
 
 
 class SizeParams(FileParams):
@@ -41,6 +47,7 @@ def picture_model(call: Call, row: Mapping[str, Any]) -> Picture:
         id=row["id"],
         owner=row["owner_id"],
         title=row["title"],
+        alt=row["alt"],
         visibility=row["visibility"],
         width=row["width"],
         height=row["height"],
@@ -53,6 +60,13 @@ def picture_model(call: Call, row: Mapping[str, Any]) -> Picture:
 async def read(call: Call) -> Reply:
     """One picture. 451 when it was taken down."""
     return Reply(picture_model(call, await call.app.images.get(call.me.account_id, call.path["id"])))
+
+
+@routes.patch("/api/v1/images/{id}", body=PictureChange, ok=(200, Picture), errors=(403, 451))
+async def change(call: Call, body: PictureChange) -> Reply:
+    """Say what one's own picture shows, or who may see it."""
+    wanted = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    return Reply(picture_model(call, await call.app.images.change(call.me, call.path["id"], wanted)))
 
 
 @routes.delete("/api/v1/images/{id}", ok=(204, None), errors=(403, 451))

@@ -33,7 +33,7 @@ async def _share(call: Call, kind: Kind, body: ShareNew) -> Reply:
     conversation = await call.app.rooms.sharing.deliver(call.me, kind, content_id, body.channel, body.to, body.text or None, key)
     # After the card: a refused one counts nothing, and the same key again sends and counts nothing.
     if kind == "video":
-        shares = int((await call.app.reactions.share(call.me, content_id, body.channel, key))["shares"])
+        shares = int((await call.app.video_shares.share(call.me, content_id, body.channel, key))["shares"])
     else:
         shares = await call.app.shares.note(call.me, kind, content_id, body.channel, key)
     return Reply(Shared(shares=shares, conversation=conversation, path=f"{_PAGES[kind]}/{content_id}"), status=201)

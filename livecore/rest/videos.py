@@ -4,7 +4,6 @@ Players and `<img>` send no headers, so a video names its bytes by signed addres
 is asked anew at each request all the same.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from livecore.ports import Audience, PersonCard
 from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes
 from livecore.rest.objects import attachment, send_object
 from livecore.rest.ranges import Stored
+from livecore.rest.tags import shown_tag, wanted_version
 
 routes = Routes("videos")
 
@@ -92,15 +92,8 @@ class VideoChange(Body):
     title: Title | None = None
     visibility: Audience | None = None
     allow_download: bool | None = None
-    who_can_comment: Audience | None = None
+    who_can_comment: Audience | None = Field(default=None, description="Null: as the owner's setting says.")
     poster_at_s: float | None = Field(default=None, ge=0, le=86_400, description="Take the poster from this moment.")
-
-
-class Counters(Model):
-    views: int
-    likes: int
-    comments: int
-    shares: int
 
 
 class ListParams(Params):
@@ -128,7 +121,7 @@ async def video_models(call: Call, rows: Sequence[dict[str, Any]]) -> list[Video
     """Rows as their viewer sees them; those whose owner has no card any more are left out."""
     viewer = call.me.account_id
     cards = await call.app.directory.cards(viewer, {row["owner_id"] for row in rows})
-    liked = await call.app.reactions.liked(viewer, [row["id"] for row in rows])
+    liked = await call.app.likes.liked(viewer, [row["id"] for row in rows])
     return [_model(call, row, cards[row["owner_id"]], row["id"] in liked) for row in rows if row["owner_id"] in cards]
 
 
@@ -193,26 +186,8 @@ async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
     models = await video_models(call, [row])
     if not models:
         raise errors.NotFound("There is no such video.")
-    return Reply(models[0], status=status, etag=_tag(call, row, models[0]))
-
-
-def _tag(call: Call, row: dict[str, Any], model: Video) -> str:
-    """The version, which `If-Match` is about, and a sum of what else is shown, so that a 304 is never stale."""
-    shown = model.model_dump_json(exclude={"file", "hls", "poster", "preview", "sprites", "download"})
-    # Signed addresses end: an answer that a client keeps is renewed in half of their time.
-    period = call.app.clock.at_ms() // (call.app.settings.media_link_s * 500)
-    return f"{row['version']}-{zlib.crc32(f'{period}{shown}'.encode()):08x}"
-
-
-def _version(call: Call) -> int | None:
-    """The version in `If-Match`, None without one or for `*`. Raises StaleTag for a tag that is none of ours."""
-    header = call.request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
-        return None
-    version, dash, _ = header.strip().strip('"').partition("-")
-    if not dash or not version.isascii() or not version.isdigit() or len(version) > 9:
-        raise errors.StaleTag()
-    return int(version)
+    shown = models[0].model_dump_json(exclude={"file", "hls", "poster", "preview", "sprites", "download"})
+    return Reply(models[0], status=status, etag=shown_tag(call, row["version"], shown))
 
 
 def _position(call: Call, kind: str) -> tuple[int, str] | None:
@@ -257,14 +232,15 @@ async def read(call: Call) -> Reply:
 @routes.patch("/api/v1/videos/{id}", body=VideoChange, ok=(200, Video), errors=(403, 409, 412, 451))
 async def change(call: Call, body: VideoChange) -> Reply:
     """Change title, audience, the download switch or the moment of the poster; honours `If-Match`."""
-    wanted = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
-    return await _one(call, await call.app.videos.change(call.me, call.path["id"], _version(call), wanted))
+    given = body.model_dump(exclude_unset=True)
+    wanted = {name: value for name, value in given.items() if value is not None or name == "who_can_comment"}
+    return await _one(call, await call.app.videos.change(call.me, call.path["id"], wanted_version(call), wanted))
 
 
 @routes.delete("/api/v1/videos/{id}", ok=(204, None), errors=(403, 412, 451))
 async def delete(call: Call) -> Reply:
     """Delete a video with everything that hangs on it; honours `If-Match`."""
-    await call.app.videos.delete(call.me, call.path["id"], _version(call))
+    await call.app.videos.delete(call.me, call.path["id"], wanted_version(call))
     return Reply(None, status=204)
 
 
@@ -342,22 +318,3 @@ async def poster(call: Call) -> web.StreamResponse:
         raise errors.NotFound("This video has no poster.") from gone
     stored = Stored(found.size_bytes, row["poster_sha256"], found.modified_ms)
     return await send_object(call, row["poster_key"], stored, "image/jpeg")
-
-
-# -- what people do with it
-
-
-def counters(row: dict[str, Any]) -> Counters:
-    return Counters(views=row["views"], likes=row["likes"], comments=row["comments"], shares=row["shares"])
-
-
-@routes.put("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
-async def like(call: Call) -> Reply:
-    """Like a video; again changes nothing."""
-    return Reply(counters(await call.app.reactions.like(call.me, call.path["id"])))
-
-
-@routes.delete("/api/v1/videos/{id}/like", ok=(200, Counters), errors=(451,))
-async def unlike(call: Call) -> Reply:
-    """Take a like back; again changes nothing."""
-    return Reply(counters(await call.app.reactions.unlike(call.me, call.path["id"])))

@@ -1,13 +1,20 @@
 """Watching: what a player reports, and what a creator sees of it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
 from livecore.rest.api import Body, Call, Model, Reply, Routes
-from livecore.rest.videos import Counters, counters
 
 routes = Routes("watching")
+
+
+class Counters(Model):
+    views: int
+    likes: int
+    comments: int
+    shares: int
 
 
 class ViewNew(Body):
@@ -31,6 +38,10 @@ class Insights(Model):
     average_watched_s: float | None
     retention: list[float] | None = Field(description="How much of each of 20 equal parts a viewer watched on average, 0 to 1.")
     sources: dict[str, int] = Field(description="Views by the page that they came from.")
+
+
+def counters(row: Mapping[str, Any]) -> Counters:
+    return Counters(views=row["views"], likes=row["likes"], comments=row["comments"], shares=row["shares"])
 
 
 @routes.post("/api/v1/videos/{id}/views", body=ViewNew, ok=(201, Counters), errors=(451,), rate="view_per_account", idempotent=True)

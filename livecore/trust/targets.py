@@ -13,13 +13,13 @@ from livecore.ports import Audit, Clock, Database, Directory, Notifier, Takedown
 from livecore.trust.tables import takedown
 
 PROFILE_KINDS = ("profile_picture", "profile_name")
-# Addresses of pages and of the interface, whatever stands before the path.
+# Addresses of pages and of the interface, whatever stands before the path. A comment stands below what it is about, so it comes first.
 _ADDRESSES = (
+    (re.compile(r"/comments?/([0-9a-f]{32})(?:[/?#.]|$)"), "comment"),
     (re.compile(r"/videos?/([0-9a-f]{32})(?:[/?#.]|$)"), "video"),
     (re.compile(r"/(?:watch|lives?|whep)/([0-9a-f]{32})(?:[/?#.]|$)"), "live"),
     (re.compile(r"/posts?/([0-9a-f]{32})(?:[/?#.]|$)"), "post"),
     (re.compile(r"/images?/([0-9a-f]{32})(?:[/?#.]|$)"), "image"),
-    (re.compile(r"/comments?/([0-9a-f]{32})(?:[/?#.]|$)"), "comment"),
 )
 _PROFILE = re.compile(r"/(?:u|users)/([A-Za-z0-9_.]{1,40})(?:[/?#]|$)")
 

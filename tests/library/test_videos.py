@@ -347,7 +347,7 @@ async def test_erasing_an_account_takes_its_acts_out_of_the_counters(server: Ser
     await ben.put(f"{path}/like")
     await ben.post(f"{path}/comments", {"text": "hello"})
     for _ in range(2):
-        await server.app.videos.erase(ben.id)
+        await server.app.talk.erase(ben.id)
         seen = (await anna.get(path)).json
         assert (seen["likes"], seen["comments"]) == (0, 0)
     await server.app.videos.erase(anna.id)

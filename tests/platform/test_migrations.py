@@ -2,17 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, inspect, text
+from alembic import command
+from sqlalchemy import Column, Connection, Index, Integer, MetaData, String, Table, inspect, text
 
 from livecore.data import metadata as real_metadata
 from livecore.errors import ConfigError
 from livecore.platform import migrations
 from livecore.platform.database import SqlDatabase, database_url
-from livecore.platform.migrations import difference, make_revision, migrate
+from livecore.platform.migrations import alembic_config, difference, make_revision, migrate
 from livecore.platform.migrations.new import load_tables, write
 
 
@@ -80,6 +81,38 @@ async def test_the_schema_that_a_start_makes_is_the_one_that_is_declared(db: Sql
     assert await differs(db, real_metadata) == []
     await migrate(db, real_metadata)
     assert await differs(db, real_metadata) == []
+
+
+async def test_what_was_said_under_videos_lives_on_with_posts(db: SqlDatabase) -> None:
+    def lead_to(revision: str) -> Callable[[Connection], None]:
+        return lambda connection: command.upgrade(alembic_config(real_metadata, connection), revision)
+
+    async with db.write() as conn:
+        await conn.run_sync(lead_to("c603c6745c58"))
+        await conn.execute(
+            text("INSERT INTO video_comment (id, video_id, author_id, text, created_ms) VALUES ('c', 'v', 'a', 'walrus', 1)")
+        )
+        await conn.execute(text("INSERT INTO video_like (video_id, account_id, created_ms) VALUES ('v', 'a', 2)"))
+        await conn.execute(text("INSERT INTO comment_like (comment_id, account_id, video_id, created_ms) VALUES ('c', 'b', 'v', 3)"))
+        await conn.execute(
+            text("INSERT INTO post (id, author_id, text, visibility, created_ms, version) VALUES ('p', 'a', 'seal', 'everyone', 4, 1)")
+        )
+        await conn.execute(
+            text(
+                "INSERT INTO content_share (id, kind, content_id, actor_id, channel, created_ms, idempotency) "
+                "VALUES ('s', 'post', 'p', 'b', 'link', 5, 's')"
+            )
+        )
+    await migrate(db, real_metadata)
+    async with db.write() as conn:
+        assert (await conn.execute(text("SELECT kind, content_id, author_id, text FROM content_comment"))).all() == [
+            ("video", "v", "a", "walrus")
+        ]
+        assert (await conn.execute(text("SELECT kind, content_id, account_id FROM content_like"))).all() == [("video", "v", "a")]
+        assert (await conn.execute(text("SELECT comment_id, account_id, content_id FROM comment_like"))).all() == [("c", "b", "v")]
+        assert (await conn.execute(text("SELECT likes, comments, shares FROM post"))).all() == [(0, 0, 1)]
+        await conn.execute(text("UPDATE post SET text = 'gull'"))
+        assert (await conn.execute(text("SELECT text FROM search_entry"))).all() == [("gull",)]
 
 
 async def test_the_command_writes_a_migration_that_makes_every_table(db: SqlDatabase, versions: Path) -> None:

@@ -29,6 +29,7 @@ class Scene:
     avatars: dict[str, str]
     lives: dict[str, str]
     videos: dict[str, str]
+    posts: dict[str, str]
     group: str = ""
 
 
@@ -116,6 +117,26 @@ async def feed(scene: Scene, viewer: Person, other: Person) -> bool:
     return await listed(viewer, "/api/v1/feed", other, scope="discover")
 
 
+async def post_page(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.get(f"/api/v1/posts/{scene.posts[other.username]}")).status == 200
+
+
+async def comment_on_a_post(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.post(f"/api/v1/posts/{scene.posts[other.username]}/comments", {"text": "hello"})).status == 201
+
+
+async def like_of_a_post(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.put(f"/api/v1/posts/{scene.posts[other.username]}/like")).status == 200
+
+
+async def comments_of_a_common_friend(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, f"/api/v1/posts/{scene.posts[scene.cara.username]}/comments", other)
+
+
+async def likes_of_a_common_friend(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, f"/api/v1/posts/{scene.posts[scene.cara.username]}/likes", other)
+
+
 async def message(scene: Scene, viewer: Person, other: Person) -> bool:
     """Whether what `viewer` writes arrives at `other`; the answer to a blocked writer is the ordinary one."""
     conversation = scene.group or await direct(viewer, other)
@@ -151,12 +172,17 @@ FRIENDS: list[Surface] = [
     feed,
     message,
 ]
+POSTS: list[Surface] = [post_page, comment_on_a_post, like_of_a_post, comments_of_a_common_friend, likes_of_a_common_friend]
+FRIENDS += POSTS
 STRANGERS: list[Surface] = [profile, search_by_username, search_by_name, suggestions, friend_request, following, picture, live_page, feed]
+STRANGERS += POSTS
 
 
 @pytest.fixture
 async def scene(server: Server, tmp_path: Path) -> Scene:
-    return Scene(server, await server.person("cara"), tmp_path, {}, {}, {})
+    cara = await server.person("cara")
+    post = (await cara.post("/api/v1/posts", {"text": "Who is here?"})).json["id"]
+    return Scene(server, cara, tmp_path, {}, {}, {}, {"cara": post})
 
 
 async def met(scene: Scene, name: str) -> Person:
@@ -169,6 +195,10 @@ async def met(scene: Scene, name: str) -> Person:
     assert put.status == 200, put
     scene.lives[name] = (await person.post("/api/v1/lives", {"title": f"Live of {name}"})).json["id"]
     scene.videos[name] = await keep(scene.server, person, scene.directory, title=f"Video of {name}")
+    scene.posts[name] = (await person.post("/api/v1/posts", {"text": f"Post of {name}"})).json["id"]
+    theirs = f"/api/v1/posts/{scene.posts['cara']}"
+    assert (await person.post(f"{theirs}/comments", {"text": "I am"})).status == 201
+    assert (await person.put(f"{theirs}/like")).status == 200
     await scene.server.befriend(scene.cara, person)
     return person
 

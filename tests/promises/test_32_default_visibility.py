@@ -41,7 +41,8 @@ async def test_32_and_to_nobody_without(server: Server) -> None:
     assert anna.email.encode() not in (await ben.get("/api/v1/users/anna")).body
 
 
-# Lists and single resources in which somebody may stand; `{talks}` is every conversation of the viewer.
+# Lists and single resources in which somebody may stand; `{talks}` is every conversation of the viewer, `{post}` a post of
+# somebody whom both know.
 SURFACES = (
     "/api/v1/users?q=anna",
     "/api/v1/users?q=Markername",
@@ -55,6 +56,8 @@ SURFACES = (
     "/api/v1/posts?owner=anna",
     "/api/v1/posts?scope=discover",
     "/api/v1/users/middle/friends",
+    "{post}/comments",
+    "{post}/likes",
 )
 
 
@@ -69,11 +72,12 @@ def cards(content: Any, username: str) -> list[dict[str, Any]]:
 
 async def shown_in(viewer: Person, owner: Person, field: str) -> dict[str, set[bool]]:
     """By surface: whether the places where the owner stands show the field."""
+    post = (await viewer.get("/api/v1/posts", params={"owner": "middle"})).json["items"][0]["id"]
     talks = [item["id"] for item in (await viewer.get("/api/v1/conversations")).json["items"]]
     found: dict[str, set[bool]] = {}
     for surface in SURFACES:
         for path in [f"/api/v1/conversations/{talk}" for talk in talks] if surface == "{talks}" else [surface]:
-            path, _, query = path.partition("?")
+            path, _, query = path.replace("{post}", f"/api/v1/posts/{post}").partition("?")
             answer = await viewer.get(path, params=dict([query.split("=")]) if query else None)
             if answer.status in (403, 404):
                 continue
@@ -86,7 +90,10 @@ async def shown_in(viewer: Person, owner: Person, field: str) -> dict[str, set[b
 
 PROFILE = FIELDS | {"visibility_birthday": "birthday", "visibility_last_seen": "last_seen", "visibility_friends": "friends"}
 # Where a viewer who is not blocked finds her, whatever she hides (found by her username, not by her name).
-ALWAYS = {"/api/v1/users?q=anna", "/api/v1/conversations", "{talks}", "/api/v1/contacts", "/api/v1/posts?owner=anna"}
+ALWAYS = {
+    *("/api/v1/users?q=anna", "/api/v1/conversations", "{talks}", "/api/v1/contacts", "/api/v1/posts?owner=anna"),
+    *("{post}/comments", "{post}/likes"),
+}
 
 
 async def seen(viewer: Person, owner: Person, setting: str) -> dict[str, bool]:
@@ -129,6 +136,9 @@ async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: S
     book = {"authorized": True, "add": [viewers["contact"].phone, viewers["blocked"].phone]}
     assert (await anna.post("/api/v1/contacts", book)).status == 200
     assert (await anna.post("/api/v1/posts", {"text": "hello", "visibility": "everyone"})).status == 201
+    theirs = (await middle.post("/api/v1/posts", {"text": "who is here?", "visibility": "everyone"})).json["id"]
+    assert (await anna.post(f"/api/v1/posts/{theirs}/comments", {"text": "I am"})).status == 201
+    assert (await anna.put(f"/api/v1/posts/{theirs}/like")).status == 200
     for viewer in viewers.values():
         # A group has its member list, a direct conversation its header.
         for body in ({"kind": "group", "title": "Us", "members": ["anna"]}, {"kind": "direct", "members": ["anna"]}):

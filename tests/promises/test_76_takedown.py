@@ -87,11 +87,14 @@ async def test_76_a_post_and_a_comment_are_gone(server: Server, tmp_path: Path) 
     video = await keep(server, ben, tmp_path)
     comment = (await anna.post(f"/api/v1/videos/{video}/comments", {"text": "Somebody else's verse"})).json["id"]
     assert (await ben.get(f"/api/v1/posts/{post}")).status == 200
-    for kind, target in (("post", post), ("comment", comment)):
+    theirs = (await ben.post("/api/v1/posts", {"text": "Say something", "visibility": "everyone"})).json["id"]
+    said = (await anna.post(f"/api/v1/posts/{theirs}/comments", {"text": "Somebody else's verse"})).json["id"]
+    for kind, target in (("post", post), ("comment", comment), ("comment", said)):
         receipt = await file_claim(server, {"kind": kind, "id": target})
         await decide(lena, receipt["id"], "uphold")
     assert (await ben.get(f"/api/v1/posts/{post}")).status in GONE
-    assert "Somebody else's verse" not in (await ben.get(f"/api/v1/videos/{video}/comments")).body.decode()
+    for about in (f"videos/{video}", f"posts/{theirs}"):
+        assert "Somebody else's verse" not in (await ben.get(f"/api/v1/{about}/comments")).body.decode()
     assert post not in [item["id"] for item in (await ben.get("/api/v1/posts")).json["items"]]
 
 

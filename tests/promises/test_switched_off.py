@@ -181,7 +181,7 @@ TABLE = [
     Switch(76, "livecore.lives.service:Lives.disable", "a_live_ends"),
     Switch(76, "livecore.lives.service:Lives.disabled_now", "a_live_ends"),
     Switch(76, "livecore.feed.posts:Posts.disable", "a_post_and_a_comment"),
-    Switch(76, "livecore.library.comments:Comments.disable", "a_post_and_a_comment"),
+    Switch(76, "livecore.talk.comments:Comments.disable", "a_post_and_a_comment"),
     Switch(76, "livecore.trust.elements:missing_of_counter=[]", "staff_restore"),
     Switch(76, "livecore.trust.targets:Takedowns.restore=True", "staff_restore"),
     Switch(83, "livecore.rooms.sqlite_store:SqliteStore.retire=[]", "no_table_file_or_log_holds"),

@@ -1,0 +1,1 @@
+"""What people say under videos and posts, and what they like."""
