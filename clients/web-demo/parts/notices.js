@@ -10,16 +10,19 @@ import { nameOf } from "./avatar.js";
 // Decisions about a person stay on the screen until they are closed.
 const STAYS = new Set(["takedown", "warning"]);
 
+const about = ({ post, video }) => (post ? `/post/${post}` : `/video/${video}`);
+const talk = (data) => `${about(data)}?comments=1`;
+
 const PLACES = {
   takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
   policy_updated: ({ policy }) => `/policies/${policy}`,
   call_missed: () => "/messages",
   live: ({ live }) => `/watch/${live}`,
-  like: ({ video }) => `/video/${video}`,
-  comment: ({ video }) => `/video/${video}?comments=1`,
-  reply: ({ video }) => `/video/${video}?comments=1`,
-  comment_like: ({ video }) => `/video/${video}?comments=1`,
-  mention: ({ post, video }) => (post ? `/post/${post}` : `/video/${video}?comments=1`),
+  like: about,
+  comment: talk,
+  reply: talk,
+  comment_like: talk,
+  mention: (data) => (data.comment ? talk(data) : about(data)),
   replay_expires: ({ video }) => `/video/${video}`,
   export_ready: () => "/me/data",
   new_sign_in: () => "/me/devices",
