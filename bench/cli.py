@@ -169,6 +169,7 @@ def live_command(
     native: Annotated[str, typer.Option(help="auto or off: the native helper of a livecore that is started")] = "auto",
     joins_at_once: Annotated[int, typer.Option(min=1, max=256, help="viewers that join at the same time")] = 4,
     joins: Annotated[int, typer.Option(min=0, max=VIEWERS_LIMIT, help="measure only so many joins, with next to nothing forwarded")] = 0,
+    glass: Annotated[bool, typer.Option("--glass", help="two pages of Chromium: from glass to glass, and to the first picture")] = False,
     loads: Loads = 1,
     pin: Pin = True,
     json: JsonPath = None,
@@ -201,6 +202,13 @@ def live_command(
         loads=loads,
         pin=pin,
     )
+    if glass:
+        try:
+            from bench import live_glass
+        except ImportError as exc:
+            raise typer.BadParameter("--glass needs playwright: pip install 'livecore[dev]'") from exc
+        _measure(lambda screen: live_glass.run(options, screen), live_glass.COLUMNS, json, plot, live_glass.PLOT)
+        return
     if joins:
         _measure(lambda screen: live_joins.run(options, joins, screen), live_joins.COLUMNS, json, plot, live_joins.PLOT)
         return

@@ -113,6 +113,19 @@ def test_chat_at_any_socket_io_server_by_its_address(tmp_path: Path, room_server
         assert result["cpu_s"] > 0
 
 
+@pytest.mark.deep
+@pytest.mark.browser
+@pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="needs Chromium: apt-get install chromium")
+def test_a_clock_in_the_picture_is_read_behind_the_server(tmp_path: Path) -> None:
+    ran = run(tmp_path, "live", "--glass", "--seconds", "2", "--no-pin")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert in_order(result["glass"], 10)
+    assert in_order(result["first"], 9)
+    assert result["glass"]["p50_ms"] < 2000
+    assert result["unreadable"] <= result["glass"]["count"]
+
+
 def test_joins_and_leaves_alone(tmp_path: Path) -> None:
     ran = run(tmp_path, "live", "--joins", "60")
     assert ran.status == 0, ran.said
