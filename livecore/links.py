@@ -4,13 +4,20 @@ import base64
 import hmac
 from dataclasses import dataclass
 
-import jwt
 import orjson
 
 from livecore.errors import Forbidden, Gone
 from livecore.ports import Clock, Keys
 
 _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+
+
+def _decoded(part: bytes) -> bytes:
+    """base64url without padding; ValueError for anything else, other spellings of the same bytes too."""
+    decoded = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part:
+        raise ValueError("not base64url")
+    return decoded
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,22 @@ class MediaLinks:
     def read(self, token: str) -> Grant:
         """What a token grants. Raises Forbidden (not ours) or Gone (expired)."""
         try:
-            claims = jwt.decode(token, self._secret, algorithms=["HS256"])
+            claims = orjson.loads(_decoded(self._verified(token)))
             grant = Grant(str(claims["scp"]), str(claims["sub"]), int(claims["xms"]), int(claims["epo"]))
-        except (jwt.InvalidTokenError, KeyError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError) as exc:
             raise Forbidden("This link is not valid.", type="bad_link") from exc
         if self._clock.at_ms() >= grant.expires_ms:
             raise Gone("This link has expired.", type="link_expired")
         return grant
+
+    def _verified(self, token: str) -> bytes:
+        """The claims of a token of ours, still encoded; ValueError for any other. One header and one algorithm are ours, so nothing
+        of a token is read before its tag is known to be right."""
+        signed, _, tag = token.encode().rpartition(b".")
+        header, _, claims = signed.partition(b".")
+        if header != _HEADER or not hmac.compare_digest(_decoded(tag), hmac.digest(self._secret, signed, "sha256")):
+            raise ValueError("not ours")
+        return claims
 
     def check(self, token: str, path: str) -> Grant:
         """As `read`; raises Forbidden too when the token is for something else than `path`."""

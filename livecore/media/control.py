@@ -4,7 +4,7 @@ Requests and answers travel over `platform.ipc` as maps; `t` names what a messag
 an input: it ends the connection there.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 Message = dict[str, Any]
@@ -110,7 +110,8 @@ _NAMES = {kind: name for name, kind in _FROM_WORKER.items()}
 
 
 def event_to_message(event: WorkerEvent) -> Message:
-    return {"t": _NAMES[type(event)], **asdict(event)}
+    kind = type(event)
+    return {"t": _NAMES[kind]} | {name: getattr(event, name) for name in kind.__slots__}
 
 
 def event_from_message(message: Message) -> WorkerEvent | None:

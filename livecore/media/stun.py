@@ -3,6 +3,7 @@
 Attributes that stand behind MESSAGE-INTEGRITY are ignored (section 14.5): they are not covered by it.
 """
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -114,9 +115,15 @@ def build(kind: int, transaction_id: bytes, attributes: list[tuple[int, bytes]],
     return message + struct.pack("!HH", FINGERPRINT, 4) + _fingerprint(message, len(body) + 8)
 
 
+@functools.lru_cache(1024)
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Peers check again every few seconds, and those behind one network share it."""
+    return ipaddress.ip_address(host.partition("%")[0])
+
+
 def xor_address(address: Address, transaction_id: bytes) -> bytes:
     """The value of XOR-MAPPED-ADDRESS; an IPv4-mapped IPv6 address is told as IPv4."""
-    host = ipaddress.ip_address(address[0].partition("%")[0])
+    host = _ip_address(address[0])
     if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped:
         host = host.ipv4_mapped
     mask = MAGIC_COOKIE.to_bytes(4, "big") + transaction_id

@@ -4,6 +4,8 @@ The only module that imports aiortc, pylibsrtp and OpenSSL; their errors are tra
 aiortc gives the certificate and its OpenSSL context; the handshake is driven datagram by datagram, with time as an argument.
 """
 
+import functools
+import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 
 import pylibsrtp
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, RTCCertificate, SRTPProtectionProfile
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from pylibsrtp._binding import ffi, lib  # the C functions themselves: `Session.protect` copies twice and allocates
 
 from livecore.media.drops import Counters, Drop
@@ -41,7 +43,7 @@ class Certificate(RTCCertificate):
 
     _context: SSL.Context | None = None
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256, upper-case pairs with colons, as SDP has it."""
         return next(f.value for f in self.getFingerprints() if f.algorithm == "sha-256")
@@ -51,6 +53,8 @@ class Certificate(RTCCertificate):
             self._context = self._create_ssl_context(PROFILES)
             # After the handshake a connection only waits for close_notify: a seventh of its 80 KB is buffers.
             self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+            # Nobody resumes: each offer is a new connection with keys of its own.
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         return self._context
 
 
@@ -183,11 +187,12 @@ class Dtls:
 
     def _finish(self) -> None:
         certificate = self._connection.get_peer_certificate()
-        matched = certificate is not None and any(
-            algorithm in _DIGESTS and certificate.digest(_DIGESTS[algorithm]).decode() == digest.upper()
+        encoded = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) if certificate is not None else b""
+        matched = any(
+            algorithm in _DIGESTS and hashlib.new(_DIGESTS[algorithm], encoded).digest().hex(":") == digest.lower()
             for algorithm, digest in self._fingerprints
         )
-        if not matched:
+        if not matched or certificate is None:
             self._end("failed", "dtls_fingerprint")
             return
         name = self._connection.get_selected_srtp_profile()

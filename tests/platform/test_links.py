@@ -1,0 +1,85 @@
+"""Signed links: a token is a JWT that others' libraries read, and nothing but our own very bytes is taken for one."""
+
+import base64
+import json
+
+import jwt
+import pytest
+
+from livecore.errors import Forbidden, Gone
+from livecore.links import Grant, MediaLinks
+
+SECRET = b"k" * 64
+
+
+class FixedKeys:
+    def blind(self, _purpose: str, _value: str) -> bytes:
+        return SECRET
+
+
+class SetClock:
+    now_ms = 1_000_000
+
+    def at_ms(self) -> int:
+        return self.now_ms
+
+
+def links(clock: SetClock | None = None) -> MediaLinks:
+    return MediaLinks(FixedKeys(), clock or SetClock(), lifetime_s=60)  # type: ignore[arg-type]
+
+
+def part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+CLAIMS = {"sub": "anna", "scp": "/media/x", "xms": 2_000_000, "epo": 3}
+
+
+def test_a_token_grants_what_was_signed_until_it_expires() -> None:
+    clock = SetClock()
+    token = links(clock).sign("/media/x", "anna", epoch=3)
+    assert links(clock).read(token) == Grant("/media/x", "anna", 1_060_000, 3)
+    clock.now_ms = 1_060_000
+    with pytest.raises(Gone):
+        links(clock).read(token)
+
+
+def test_it_is_a_jwt_both_ways() -> None:
+    assert jwt.decode(links().sign("/media/x", "anna"), SECRET, algorithms=["HS256"])["scp"] == "/media/x"
+    assert links().read(jwt.encode(CLAIMS, SECRET, algorithm="HS256")).epoch == 3
+
+
+def forged() -> list[str]:
+    token = links().sign("/media/x", "anna")
+    header, claims, tag = token.split(".")
+    unused = tag[:-1] + chr(ord(tag[-1]) + 1)  # the last letter has bits that no byte takes
+    return [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        "ä.ö.ü",
+        token + "=",
+        f"{header}.{claims}.",
+        f"{header}.{claims}.{unused}",
+        f"{header}.{part({**CLAIMS, 'sub': 'ben'})}.{tag}",
+        f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(CLAIMS)}.",
+        jwt.encode(CLAIMS, b"o" * 32, algorithm="HS256"),
+        jwt.encode(CLAIMS, SECRET, algorithm="HS512"),
+        jwt.encode({"sub": "anna"}, SECRET, algorithm="HS256"),
+        jwt.encode({**CLAIMS, "xms": None}, SECRET, algorithm="HS256"),
+    ]
+
+
+@pytest.mark.parametrize("token", forged())
+def test_anything_else_is_refused(token: str) -> None:
+    with pytest.raises(Forbidden):
+        links().read(token)
+
+
+def test_a_token_is_for_its_path_and_what_is_below() -> None:
+    token = links().sign("/media/x", "anna")
+    assert links().check(token, "/media/x").account_id == "anna"
+    assert links().check(token, "/media/x/y").account_id == "anna"
+    with pytest.raises(Forbidden):
+        links().check(token, "/media/xy")
