@@ -29,7 +29,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 # Joins whose first picture is timed, one after the other, before the last viewer stays.
-JOINS = 10
+JOINS = 30
 # Until the server has heard of the publisher.
 PUBLISHER_S = 15.0
 COLUMNS: list[Column] = [
@@ -39,6 +39,7 @@ COLUMNS: list[Column] = [
     ("glass.p50_ms", "glass to glass p50 ms", 1),
     ("glass.p95_ms", "p95 ms", 1),
     ("glass.p99_ms", "p99 ms", 1),
+    ("answered.p50_ms", "request to answer p50 ms", 1),
     ("first.p50_ms", "request to first picture p50 ms", 1),
     ("first.p99_ms", "p99 ms", 1),
 ]
@@ -72,13 +73,14 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
 async def _measure(options: LiveOptions, there: live.Live, browser: Browser, address: str, screen: Screen) -> dict[str, Any]:
     publisher, viewer = await _page(browser, address), await _page(browser, address)
     await publisher.evaluate("([url, token]) => publish(url, token)", [there.whip, there.publish_token])
-    first, glass = Latencies(), Latencies()
+    answered, first, glass = Latencies(), Latencies(), Latencies()
     with screen.stage(f"{JOINS} joins", JOINS) as advance:
         for number in range(JOINS):
             seen = await _watch(viewer, there, number, 0.0)
             # The first of all waits for a publisher that is only just there.
             if number:
                 first.add(seen["firstMs"])
+                answered.add(seen["answeredMs"])
             advance(number + 1)
     with screen.stage("watching", options.seconds) as advance:
         seen = await _watch(viewer, there, 0, options.seconds)
@@ -87,7 +89,13 @@ async def _measure(options: LiveOptions, there: live.Live, browser: Browser, add
         glass.add(delay_ms)
     if not seen["delays"]:
         raise LoadFailed("no picture could be read")
-    return {"server": options.name, "glass": glass.summary(), "first": first.summary(), "unreadable": seen["unreadable"]}
+    return {
+        "server": options.name,
+        "glass": glass.summary(),
+        "answered": answered.summary(),
+        "first": first.summary(),
+        "unreadable": seen["unreadable"],
+    }
 
 
 async def _watch(viewer: Page, there: live.Live, number: int, seconds: float) -> dict[str, Any]:
