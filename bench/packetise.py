@@ -70,6 +70,13 @@ def h264(data: bytes, is_key: bool) -> list[bytes]:
     return out
 
 
+def frame_data(codec: str, data: bytes) -> bytes:
+    """A coded picture as a depacketiser gives it: H.264 with the length of each unit before it."""
+    if codec != "h264":
+        return data
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in annexb_units(data))
+
+
 def annexb_units(data: bytes) -> list[bytes]:
     return [part for part in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if part]
 

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import LoadFailed
-from bench.record import rounds
-from livecore.media.tap import BATCH_PACKETS, FILE_BATCH_S, HLS_BATCH_S
+from bench.packetise import Sent
+from bench.record import rounds, runs
+from livecore.media.tap import BATCH_PACKETS, FILE_BATCH_S
 from livecore.platform import ipc
 
 START_S = 30.0
 SETTLE_S = 2.0
 # As the media worker drains its socket, each drain a message.
 DRAIN_S = 0.002
+# Where segments are cut, a message goes with each part.
+PART_S = 0.2
 _PROGRAM = """
 import sys
 from pathlib import Path
@@ -40,7 +43,7 @@ class _Recorder:
         self._batch_s = batch_s
         self._socket = directory / "r.sock"
         self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(directory)], stdout=subprocess.DEVNULL)
-        self._batch: list[list[Any]] = []
+        self._batch: list[Sent] = []
         self._since = 0.0
         self.messages = 0
 
@@ -61,13 +64,13 @@ class _Recorder:
         ]
         self._worker.send({"t": "open", "r": "bench", "live": "live", "publication": "stream", "outputs": outputs, "tracks": tracks})
 
-    def take(self, packets: list[list[Any]], now: float) -> None:
+    def take(self, packets: list[Sent], now: float) -> None:
         if not self._batch:
             self._since = now
         self._batch += packets
         if self._batch and (now - self._since >= self._batch_s or len(self._batch) >= BATCH_PACKETS):
             batch, self._batch = self._batch, []
-            self._worker.send({"t": "rtp", "r": "bench", "p": batch})
+            self._worker.send({"t": "rtp", "r": "bench", "p": runs(batch, now)})
             self.messages += 1
 
     async def cpu_s(self) -> float:
@@ -86,7 +89,7 @@ async def measure(
     coded: tuple[list[Any], list[Any]],
     seconds: float,
     outputs: list[str],
-    batches_s: Sequence[float] = (0.0, HLS_BATCH_S, FILE_BATCH_S),
+    batches_s: Sequence[float] = (0.0, PART_S, FILE_BATCH_S),
 ) -> list[dict[str, Any]]:
     """A row for each of `batches_s`; 0: each drain is a message. Raises LoadFailed."""
     with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name, contextlib.ExitStack() as stack:
@@ -110,9 +113,8 @@ async def measure(
                 first = left
                 while left < len(packets) and packets[left].at <= now - began:
                     left += 1
-                due = [[sent.track, sent.number, sent.timestamp, sent.marker, sent.payload, now] for sent in packets[first:left]]
                 for recorder in recorders:
-                    recorder.take(due, now)
+                    recorder.take(packets[first:left], now)
                 await asyncio.sleep(DRAIN_S)
         assert measured_from is not None
         passed_s = time.monotonic() - measured_from

@@ -61,6 +61,7 @@ def run_main(settings: Settings, index: int, ready_fd: int | None) -> int:
 
 
 def run_media(settings: Settings, index: int) -> int:
+    from livecore.media.segmenter import SegmentSettings
     from livecore.media.worker import WorkerSettings, run
 
     logs.configure(settings)
@@ -73,6 +74,7 @@ def run_media(settings: Settings, index: int) -> int:
             tcp_port=(settings.media_port + index if settings.media_port else 0) if settings.media_tcp else None,
             advertised_hosts=advertised_hosts(settings),
             recorder_socket=settings.recorder_socket,
+            segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s),
             log_format=settings.log_format,
             native=settings.native,
             resume_s=settings.media_resume_s,

@@ -12,6 +12,8 @@ VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
 VIDEO_TRACK = 1
 AUDIO_TRACK = 2
+# How long a picture's last frame is shown when nobody says.
+LAST_FRAME_TICKS = VIDEO_CLOCK // 30
 
 _IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED_LANGUAGE = 0x55C4

@@ -5,18 +5,21 @@ A new part begins when the codec changed, when the picture came after all, or wh
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-from livecore.media.depacketise import Frame
+from livecore.media.depacketise import Frame, Malformed
+from livecore.media.fragments import FragmentWriter
 from livecore.media.intake import Track
-from livecore.media.mux import Layout, WriteFailed
+from livecore.media.mux import Layout, WebmWriter, WriteFailed
+from livecore.media.sample_entries import SEGMENTED_CODECS, video_entry
 
 # A camera that shows nothing for so long is off: record the sound.
 PICTURE_WAIT_S = 4.0
 
 
 class PartWriter(Protocol):
-    """What writes one part; see `mux.ContainerWriter`. Every method raises WriteFailed."""
+    """What writes one part; see `fragments.FragmentWriter`, `mux.WebmWriter`. Every method raises WriteFailed."""
 
     @property
     def duration_s(self) -> float: ...
@@ -32,6 +35,11 @@ class PartWriter(Protocol):
 OpenPart = Callable[[int, Layout, float], PartWriter]
 # Called with the part's number and why it ended.
 PartClosed = Callable[[int, str], None]
+
+
+def open_writer(path: Path, layout: Layout) -> FragmentWriter | WebmWriter:
+    """What writes a file of this layout. Raises WriteFailed."""
+    return FragmentWriter(path, layout) if layout.container == "mp4" else WebmWriter(path, layout)
 
 
 class FileParts:
@@ -87,12 +95,24 @@ class FileParts:
             if not frame.is_key:
                 self._drops["before_key_frame"] += 1
                 return
+            if not self._can_begin(track, frame):
+                return
             self._begin_part(Layout(track.codec, frame.width, frame.height, self._sound is not None, self._channels()), position_s)
         elif self._layout is None or self._layout.video is None:
             self._drops["before_key_frame"] += 1
             return
         assert self._writer is not None
         self._writer.video(frame, position_s - self._base_s)
+
+    def _can_begin(self, track: Track, frame: Frame) -> bool:
+        """Whether a key frame says all that the start of a file needs; one that does not is left out."""
+        if track.codec in SEGMENTED_CODECS:
+            try:
+                video_entry(track.codec, frame)
+            except (Malformed, IndexError) as refused:
+                self._drops[getattr(refused, "reason", "truncated")] += 1
+                return False
+        return True
 
     def _write_sound(self, frame: Frame, position_s: float) -> None:
         if self._writer is None:

@@ -5,7 +5,7 @@ that is refused is counted under a name in `drops`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from livecore.media.depacketise import AUDIO_CODECS, VIDEO_CODECS, Depacketiser, Frame, depacketiser
@@ -51,7 +51,7 @@ class _Input:
 
 
 class Intake:
-    """Feed it with `packet`, `report` and `tick`; ask it for `key_requests`; `drain` it before its tracks change or end.
+    """Feed it with `packet` or `run`, `report` and `tick`; ask it for `key_requests`; `drain` it before its tracks change or end.
 
     Raises:
         ValueError: from the constructor and `reopen`, for tracks that cannot be recorded.
@@ -108,6 +108,18 @@ class Intake:
         for ready, gap in source.reorder.push(packet, now):
             self._depacketise(source, ready, gap, now)
 
+    def run(self, number: int, first: int, timestamp: int, marker: bool, payloads: Sequence[bytes], at: float, now: float) -> None:
+        """Packets of a track and timestamp, numbered from `first` on; `marker` of the last one, `at` when the first one came."""
+        source = self._inputs.get(number)
+        if source is None or not source.reorder.passes(first, len(payloads)):
+            last = len(payloads) - 1
+            for index, payload in enumerate(payloads):
+                self.packet(number, Packet(first + index, timestamp, marker and index == last, payload, at), now)
+            return
+        if payloads[0]:
+            self._timeline.arrived(number, timestamp, at)
+        self._place(source, source.depacketiser.push_all(payloads, timestamp, marker), now)
+
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """A sender report of a track: 64-bit NTP time, 32-bit RTP timestamp."""
         self._timeline.report(number, ntp, timestamp)
@@ -151,7 +163,10 @@ class Intake:
             self._drops.update(self.counts())
 
     def _depacketise(self, source: _Input, packet: Packet, gap: bool, now: float) -> None:
-        for frame in source.depacketiser.push(packet.payload, packet.timestamp, packet.marker, gap):
+        self._place(source, source.depacketiser.push(packet.payload, packet.timestamp, packet.marker, gap), now)
+
+    def _place(self, source: _Input, frames: list[Frame], now: float) -> None:
+        for frame in frames:
             if self._timeline.settle(now):
                 self._settle(now)
                 self._on_frame(source.track, frame, self._timeline.position(source.track.number, frame.timestamp))

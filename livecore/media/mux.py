@@ -1,8 +1,7 @@
-"""Writing coded frames into a file that is readable at every moment, with no codec at work.
+"""Writing coded frames into a WebM file that is readable at every moment, with no codec at work: VP8, and sound alone.
 
-VP8 and sound alone go into WebM in clusters of half a second, H.264, VP9 and AV1 into fragmented MP4 in fragments of half a
-second; both are flushed as they are written, so that a kill costs less than a second. Neither has an index or a
-duration yet: `repair.finish` gives it both.
+Clusters of half a second are flushed as they are written, so that a kill costs less than a second. There is no index and no
+duration yet: `repair.finish` gives it both. H.264, VP9 and AV1 go into MP4 (`fragments`).
 """
 
 import errno
@@ -23,19 +22,13 @@ VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
 _VIDEO_TICK = Fraction(1, VIDEO_CLOCK)
 _AUDIO_TICK = Fraction(1, AUDIO_CLOCK)
-# What may be lost to a kill: at most one unfinished cluster or fragment, and what interleaving holds back.
+# What may be lost to a kill: at most one unfinished cluster, and what interleaving holds back.
 UNIT_MS = 500
 INTERLEAVE_US = 400_000
 
 _WEBM_OPTIONS = {
     "live": "1",
     "cluster_time_limit": str(UNIT_MS),
-    "flush_packets": "1",
-    "max_interleave_delta": str(INTERLEAVE_US),
-}
-_MP4_OPTIONS = {
-    "movflags": "empty_moov+default_base_moof",
-    "frag_duration": str(UNIT_MS * 1000),
     "flush_packets": "1",
     "max_interleave_delta": str(INTERLEAVE_US),
 }
@@ -71,7 +64,7 @@ class Layout:
         return "mp4" if self.video in ("h264", "vp9", "av1") else "webm"
 
 
-class ContainerWriter:
+class WebmWriter:
     """One file being written. Positions are seconds from its start.
 
     Raises:
@@ -81,13 +74,12 @@ class ContainerWriter:
     def __init__(self, path: Path, layout: Layout) -> None:
         self._layout = layout
         self._template: InputContainer | None = None
-        options = _MP4_OPTIONS if layout.container == "mp4" else _WEBM_OPTIONS
         try:
-            self._container = av.open(str(path), "w", format=layout.container, options=options)
+            self._container = av.open(str(path), "w", format="webm", options=_WEBM_OPTIONS)
             self._video = self._add_video() if layout.video else None
             self._audio = self._add_audio() if layout.has_audio else None
         except (OSError, ValueError) as refused:
-            raise _translated(refused) from refused
+            raise translated(refused) from refused
         self._last_video = -1
         self._last_audio = -1
         self._audio_end = 0  # where the last sound ended, in samples
@@ -145,20 +137,21 @@ class ContainerWriter:
         try:
             self._container.mux_one(packet)
         except (OSError, ValueError) as refused:
-            raise _translated(refused) from refused
+            raise translated(refused) from refused
 
     def close(self) -> None:
         """Write what is buffered and end the file."""
         try:
             self._container.close()
         except (OSError, ValueError) as refused:
-            raise _translated(refused) from refused
+            raise translated(refused) from refused
         finally:
             if self._template is not None:
                 self._template.close()
 
 
-def _translated(refused: Exception) -> WriteFailed:
+def translated(refused: Exception) -> WriteFailed:
+    """Why a write was refused, in a word of ours."""
     number = getattr(refused, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
         return WriteFailed("disk_full")

@@ -20,21 +20,22 @@ from typing import Any
 import structlog
 import uvloop
 
-from livecore.media.file_parts import PartWriter
+from livecore.media.file_parts import PartWriter, open_writer
 from livecore.media.finishing import Finishing, at_ms
 from livecore.media.intake import Track
-from livecore.media.mux import ContainerWriter, Layout, WriteFailed
+from livecore.media.mux import Layout, WriteFailed
 from livecore.media.recording import Recording
 from livecore.media.recording_files import RECORDING_ID, Part, RecordingDirectory
-from livecore.media.reorder import Packet
 from livecore.media.segmenter import SegmentSettings
 from livecore.media.stream_desk import StreamDesk
 from livecore.platform import ipc
 
 log = structlog.get_logger("livecore.recorder")
 
-# Lateness is half a second; each tick wakes the process.
-TICK_S = 0.2
+# Lateness is half a second. Time passes with the packets that come: a timer of its own would wake the process once more.
+TICK_S = 0.18
+# While nothing comes.
+IDLE_TICK_S = 0.3
 # Asking the file system for its free space is cheap, but not free.
 DISK_CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
@@ -93,7 +94,7 @@ class _Part:
     def __init__(self, directory: RecordingDirectory, part: Part, layout: Layout) -> None:
         directory.save(part)
         self.part = part
-        self._writer = ContainerWriter(directory.open_path(part), layout)
+        self._writer = open_writer(directory.open_path(part), layout)
         self.video = self._writer.video
         self.audio = self._writer.audio
         self.close = self._writer.close
@@ -125,6 +126,7 @@ class Recorder:
         self._parts: dict[str, Part] = {}  # open ones by name
         self._stopping = asyncio.Event()
         self._tick_handle: asyncio.TimerHandle | None = None
+        self._ticked_at = 0.0
         self._idle_since = 0.0  # since when nobody is connected
         self._disk_checked_at = 0.0
         self._purged_at = 0.0
@@ -143,14 +145,17 @@ class Recorder:
         log.info("recorder_ready", left_behind=self._finishing.unfinished, finished=self._finishing.waiting)
         # The first connection may take as long as the other processes take to start.
         self._idle_since = loop.time() + self._settings.idle_exit_s
-        self._tick_handle = loop.call_later(TICK_S, self._on_timer)
+        self._tick(loop.time())
         await self._stopping.wait()
-        self._tick_handle.cancel()
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
         server.close()
         for running in list(self._running.values()):
             self._close(running, "shutdown")
         await self._finishing.join()
         finishing.cancel()
+        if self._streams is not None:
+            self._streams.flush()
         for connection in list(self._connections):
             connection.close()
         self._settings.socket_path.unlink(missing_ok=True)
@@ -281,14 +286,16 @@ class Recorder:
             self.drops["not_open"] += len(message["p"])
             return
         now = asyncio.get_running_loop().time()
-        for track, number, timestamp, marker, payload, at in message["p"]:
+        for track, first, timestamp, marker, payloads, at in message["p"]:
             try:
-                running.recording.packet(track, Packet(number, timestamp, marker, payload, at), now)
+                running.recording.run(track, first, timestamp, marker, payloads, at, now)
             except WriteFailed as failed:
                 self._fail(running.id, failed.reason)
                 if running.id not in self._running:
                     return
         self._ask(running, now)
+        if now - self._ticked_at >= TICK_S:
+            self._tick(now)
 
     def _on_report(self, message: ipc.Message) -> None:
         running = self._running.get(message["r"])
@@ -298,10 +305,7 @@ class Recorder:
     # -- time
 
     def _on_timer(self) -> None:
-        # A callback, not a task that sleeps: ten times a second, all day, in a process that mostly waits.
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._tick_handle = loop.call_later(TICK_S, self._on_timer)
+        now = asyncio.get_running_loop().time()
         self._tick(now)
         if self._connections:
             self._idle_since = now
@@ -309,6 +313,10 @@ class Recorder:
             self._stopping.set()
 
     def _tick(self, now: float) -> None:
+        self._ticked_at = now
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        self._tick_handle = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._on_timer)
         for running in list(self._running.values()):
             try:
                 running.recording.tick(now)

@@ -4,7 +4,7 @@ The same frames go into a file (`file_parts`) and into segments for HLS (`segmen
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from livecore.media.depacketise import Frame
 from livecore.media.file_parts import FileParts, OpenPart, PartClosed
@@ -18,7 +18,7 @@ FOR_A_MOMENT = frozenset(("codec_changed", "shutdown"))
 
 
 class Recording:
-    """Feed it with `packet`, `report` and `tick`; ask it for `key_requests`; end it with `close`.
+    """Feed it with `packet` or `run`, `report` and `tick`; ask it for `key_requests`; end it with `close`.
 
     Args:
         open_part, part_closed: what makes a file's writer, and is told when one is done; None: no file is written.
@@ -28,7 +28,7 @@ class Recording:
         segmenter: cuts the same frames into segments; None: nobody watches by HLS.
 
     Raises:
-        WriteFailed: from `packet`, `tick`, `reopen` and `close`; call `abandon` then: the file ends, segments go on.
+        WriteFailed: from `packet`, `run`, `tick`, `reopen` and `close`; call `abandon` then: the file ends, segments go on.
         ValueError: from the constructor and `reopen`, for tracks that cannot be recorded.
     """
 
@@ -71,6 +71,12 @@ class Recording:
     def packet(self, number: int, packet: Packet, now: float) -> None:
         self._intake.packet(number, packet, now)
         self._raise_failure()
+
+    def run(self, number: int, first: int, timestamp: int, marker: bool, payloads: Sequence[bytes], at: float, now: float) -> None:
+        """Packets of a track and timestamp that were sent one after another (`Intake.run`)."""
+        self._intake.run(number, first, timestamp, marker, payloads, at, now)
+        if self._failed is not None:
+            self._raise_failure()
 
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """A sender report of a track: 64-bit NTP time, 32-bit RTP timestamp."""

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from livecore.media.control import RecordingFailed
 from livecore.media.drops import Counters
 from livecore.media.publication import Publication
+from livecore.media.segmenter import SegmentSettings
 from livecore.media.tap import RecordingTap, ToRecorder
 
 
 class Recordings:
-    """`taps`: recording id → what copies its publication."""
+    """`taps`: recording id → what copies its publication. `cuts`: how the recorder cuts segments."""
 
-    def __init__(self, to_recorder: ToRecorder, emit: Callable[[RecordingFailed], None], rng: random.Random) -> None:
+    def __init__(self, to_recorder: ToRecorder, emit: Callable[[RecordingFailed], None], rng: random.Random, cuts: SegmentSettings) -> None:
         self.taps: dict[str, RecordingTap] = {}
         self._to_recorder = to_recorder
         self._emit = emit
         self._rng = rng
+        self._cuts = cuts
         self._past: Counters = Counter()  # of recordings that have ended
 
     # -- what the main process asks
@@ -26,7 +28,7 @@ class Recordings:
         """Starting one that runs changes nothing. `outputs`: "file", "hls"."""
         if recording_id in self.taps:
             return
-        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, outputs, self._to_recorder, self._rng)
+        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, outputs, self._to_recorder, self._rng, self._cuts)
         if connected:
             tap.on_publisher(now)
 

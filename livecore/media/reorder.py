@@ -45,6 +45,13 @@ class Reorder:
         self._held: dict[int, Packet] = {}
         self._hole_since: float | None = None  # None while nothing is missing
 
+    def passes(self, number: int, count: int) -> bool:
+        """Whether `count` packets from this one on are next and nothing is missing before them: then they have passed."""
+        if number != self._next or self._held:
+            return False
+        self._next += count
+        return True
+
     def push(self, packet: Packet, now: float) -> list[tuple[Packet, bool]]:
         if self._next is None or packet.number < self._next - RESTART_DISTANCE:
             is_restart = self._next is not None

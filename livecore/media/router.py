@@ -93,7 +93,7 @@ class Router:
         self.published: dict[tuple[str, str], Published] = {}
         self.pressure = Pressure()
         self._speakers: dict[str, ActiveSpeaker] = {}  # of lives with several publications
-        self.recordings = Recordings(to_recorder, emit, rng)
+        self.recordings = Recordings(to_recorder, emit, rng, settings.segments)
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
         self._viewers_due = self._ticked_at = 0.0

@@ -14,7 +14,6 @@ from livecore.media.depacketise.bits import BitReader, read_leb128
 # What HLS can carry.
 SEGMENTED_CODECS = frozenset(("h264", "vp9", "av1"))
 
-_START_CODE = b"\0\0\0\1"
 _H264_SPS = 7
 _H264_PPS = 8
 # Profiles whose avcC tells the chroma format (14496-15, 5.3.3.1.2).
@@ -27,20 +26,23 @@ _VP9_LEVELS = ((36_864, 10), (73_728, 11), (122_880, 20), (245_760, 21), (552_96
 _VP9_LARGEST = 60
 
 
-def units_of(annexb: bytes) -> list[bytes]:
-    """The NAL units of a frame as the depacketiser joins them."""
-    return annexb.split(_START_CODE)[1:]
+def units_of(data: bytes) -> list[bytes]:
+    """The NAL units of a frame: each with its length in four bytes before it."""
+    units = []
+    position = 0
+    while position + 4 <= len(data):
+        end = position + 4 + int.from_bytes(data[position : position + 4], "big")
+        units.append(data[position + 4 : end])
+        position = end
+    return units
 
 
 def sample_data(codec: str, frame: Frame) -> bytes:
-    """A frame as a sample: H.264 with lengths for start codes, its parameter sets left to the sample entry."""
-    if codec != "h264":
+    """A frame as a sample of a segment: the parameter sets of H.264 are left to the sample entry."""
+    if codec != "h264" or not frame.is_key:
         return frame.data
-    out: list[bytes] = []
-    for unit in units_of(frame.data):
-        if not frame.is_key or unit[0] & 31 not in (_H264_SPS, _H264_PPS):
-            out += (struct.pack(">I", len(unit)), unit)
-    return b"".join(out)
+    units = (unit for unit in units_of(frame.data) if unit[0] & 31 not in (_H264_SPS, _H264_PPS))
+    return b"".join(part for unit in units for part in (struct.pack(">I", len(unit)), unit))
 
 
 def video_entry(codec: str, frame: Frame) -> TrackEntry:

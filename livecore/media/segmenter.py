@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from livecore.media.cmaf import AUDIO_CLOCK, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment, opus_entry
+from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment, opus_entry
 from livecore.media.depacketise import Frame, Malformed
 from livecore.media.intake import Track
 from livecore.media.sample_entries import SEGMENTED_CODECS, sample_data, video_entry
@@ -20,8 +20,6 @@ PART_FILLED = 0.95
 PART_TARGET = 1.12
 # A camera that shows nothing for so long is off, and a live that brings nothing for so long paused.
 PAUSE_S = 4.0
-# How long a picture's last frame is shown when nobody says.
-LAST_FRAME_TICKS = VIDEO_CLOCK // 30
 # Sound may be held back by its reordering; later than this it does not come.
 SOUND_LATE_S = 0.8
 # Rounding of two clocks: sounds this close follow one another.

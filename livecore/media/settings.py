@@ -1,7 +1,9 @@
 """What a media worker is told at its start; each limit with its unit and reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from livecore.media.segmenter import SegmentSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class WorkerSettings:
     tcp_port: int | None = None
     advertised_hosts: tuple[str, ...] = ()
     recorder_socket: Path | None = None  # None: nothing is recorded
+    segments: SegmentSettings = field(default_factory=SegmentSettings)  # as the recorder cuts them
     log_format: str = "json"
     native: str = "auto"  # or "off": pure Python
     # A browser whose network changed needs up to ten seconds to notice, and some to sign in again.

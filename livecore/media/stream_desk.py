@@ -1,5 +1,6 @@
 """The recorder's HLS streams: made when a publication opens, told to every main process, swept when their time is over."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -44,6 +45,7 @@ class StreamDesk:
         self._window_s = window_s
         self._tell = tell
         self._counts: Counter[str] = Counter()
+        self._untold: dict[str, list[Event]] = {}  # by stream, until all that came at once is written
         self._directory = SegmentDirectory(directory, keep_ended_s, self._on_event, self._on_gone, _wall_ms)
         self._segmenters: dict[str, Segmenter] = {}
         self._resume_s = resume_s
@@ -59,6 +61,7 @@ class StreamDesk:
         except OSError as refused:
             log.error("hls_refused", stream=publication, error=refused.strerror)
             return None
+        self.flush()
         self._tell_state(stored, self._tell)
         segmenter = self._segmenters[publication] = Segmenter(self._settings, stored, continues=stored.stream.next_msn > 0)
         return segmenter
@@ -67,8 +70,15 @@ class StreamDesk:
 
     def greet(self, connection: ipc.Connection) -> None:
         """A main process has come: it learns of every stream."""
+        self.flush()
         for stored in self._directory.streams.values():
             self._tell_state(stored, connection.send)
+
+    def flush(self) -> None:
+        """Tell what has happened. A main process wakes at it and takes this one's caches, so it comes after all writing."""
+        untold, self._untold = self._untold, {}
+        for stream_id, events in untold.items():
+            self._tell({"t": "hls", "s": stream_id, "e": events})
 
     def _tell_state(self, stored: StoredStream, tell: Tell) -> None:
         stream = stored.stream
@@ -96,9 +106,12 @@ class StreamDesk:
             self._counts[str(event[0])] += 1
             if event[0] == "part":
                 self._counts["bytes"] += int(event[3])
-        self._tell({"t": "hls", "s": stream_id, "e": events})
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._untold.setdefault(stream_id, []).extend(events)
 
     def _on_gone(self, stream_id: str) -> None:
+        self.flush()
         self._tell({"t": "hls_gone", "s": stream_id})
 
     # -- time

@@ -15,12 +15,14 @@ from livecore.media.forward import Forwarder
 from livecore.media.pacer import Leg
 from livecore.media.publication import Publication, Track
 from livecore.media.rewrite import Epoch, rewrite_vp8
+from livecore.media.segmenter import PART_FILLED, SegmentSettings
 from livecore.media.source import Batch, Layer
 
-# Each message wakes the recorder, which costs it more than the packets in it (docs/capacity.md). A file has time; a viewer of HLS waits for
-# half of this in the mean.
-FILE_BATCH_S = 0.2
-HLS_BATCH_S = 0.1
+# Each message wakes the recorder, which costs it more than the packets in it (docs/capacity.md). A file has time, but what waits here is
+# lost to a recorder that is killed.
+FILE_BATCH_S = 0.4
+# Segments: packets go with the picture that ends a part, so that no viewer waits for them. This is for when no picture does.
+HLS_BATCH_S = 0.3
 # Of some 1,400 bytes each: far below what one frame of the socket may hold; a few key frames fill it.
 BATCH_PACKETS = 128
 
@@ -36,6 +38,9 @@ class _TrackTap:
         self.track = track
         self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
         self._owner = owner
+        self._ends_parts = owner.cuts is not None and track.kind == "video"
+        self._part_start = self._segment_start = 0  # widened timestamps
+        self._is_key = False  # whether the picture at hand is a key frame
         track.forwarders.append(self.forwarder)
 
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
@@ -46,16 +51,31 @@ class _TrackTap:
                 payload = bytearray(payload)
                 rewrite_vp8(payload, packet, epoch.picture_offset, epoch.tl0_offset)
             self._owner.take(
-                [
-                    self.index,
-                    packet.sequence + epoch.sequence_offset,
-                    packet.timestamp + epoch.timestamp_offset & 0xFFFFFFFF,
-                    packet.marker,
-                    bytes(payload),
-                    packet.at,
-                ],
+                self.index,
+                packet.sequence + epoch.sequence_offset,
+                packet.timestamp + epoch.timestamp_offset & 0xFFFFFFFF,
+                packet.marker,
+                bytes(payload),
+                packet.at,
                 now,
             )
+            if self._ends_parts:
+                self._is_key = self._is_key or packet.key
+                if packet.marker:
+                    self._end_of_picture(packet.timestamp)
+
+    def _end_of_picture(self, timestamp: int) -> None:
+        """Cut where the segmenter will: a picture that ends a part tells how long the one before it is shown, so its viewers wait for it."""
+        cuts = self._owner.cuts
+        assert cuts is not None
+        filled = PART_FILLED * self.track.codec.clock_hz
+        is_segment = self._is_key and not 0 <= timestamp - self._segment_start < filled * cuts.segment_s
+        self._is_key = False
+        if is_segment or not 0 <= timestamp - self._part_start < filled * cuts.part_s:
+            self._part_start = timestamp
+            self._owner.flush()
+        if is_segment:
+            self._segment_start = timestamp
 
     def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
         return None
@@ -75,13 +95,21 @@ class _TrackTap:
 
 
 class RecordingTap:
-    """`batch`: packets that wait to be sent together, by `flush`, `batch_s` after the first of them or once there are `BATCH_PACKETS`."""
+    """`batch`: runs of packets that wait to be sent together, by `flush`, `batch_s` after the first of them or once there are `BATCH_PACKETS`.
 
-    def __init__(self, recording_id: str, publication: Publication, outputs: list[str], send: ToRecorder, rng: random.Random) -> None:
+    `cuts`: how the recorder will cut segments.
+    """
+
+    def __init__(
+        self, recording_id: str, publication: Publication, outputs: list[str], send: ToRecorder, rng: random.Random, cuts: SegmentSettings
+    ) -> None:
         self.recording_id = recording_id
         self.publication = publication
-        self.batch: list[list[object]] = []
+        self.batch: list[list[Any]] = []
+        self._runs: dict[int, list[Any]] = {}  # the last of `batch` by track
         self._batch_since = 0.0
+        self._batch_packets = 0
+        self.cuts = cuts if "hls" in outputs else None  # None: no segments are made
         self.drops: Counters = Counter()
         self.batch_s = HLS_BATCH_S if "hls" in outputs else FILE_BATCH_S
         self._outputs = outputs
@@ -117,7 +145,7 @@ class RecordingTap:
         self._want_best(now)
 
     def _announce(self) -> None:
-        self.batch.clear()
+        self._begin_batch()
         self._open = self._send(
             {
                 "t": "open",
@@ -146,11 +174,19 @@ class RecordingTap:
             if tap.forwarder.needs_key:
                 self.publication.request_key(layer, now)
 
-    def take(self, packet: list[object], now: float) -> None:
+    def take(self, track: int, number: int, timestamp: int, marker: bool, payload: bytes, at: float, now: float) -> None:
+        """A packet joins the run that it goes on, or begins one: `[track, number, timestamp, marker, payloads, arrival of the first]`."""
         if not self.batch:
             self._batch_since = now
-        self.batch.append(packet)
-        if len(self.batch) >= BATCH_PACKETS:
+        run = self._runs.get(track)
+        if run is not None and run[2] == timestamp and run[1] + len(run[4]) == number and not run[3]:
+            run[4].append(payload)
+            run[3] = marker
+        else:
+            run = self._runs[track] = [track, number, timestamp, marker, [payload], at]
+            self.batch.append(run)
+        self._batch_packets += 1
+        if self._batch_packets >= BATCH_PACKETS:
             self.flush()
 
     def flush_if_due(self, now: float) -> None:
@@ -160,9 +196,15 @@ class RecordingTap:
     def flush(self) -> None:
         if not self.batch:
             return
-        batch, self.batch = self.batch, []
+        batch, packets = self.batch, self._batch_packets
+        self._begin_batch()
         if self._open and not self._send({"t": "rtp", "r": self.recording_id, "p": batch}):
-            self.drops[Drop.RECORDER_BEHIND] += len(batch)
+            self.drops[Drop.RECORDER_BEHIND] += packets
+
+    def _begin_batch(self) -> None:
+        self.batch = []
+        self._batch_packets = 0
+        self._runs.clear()
 
     def send_report(self, track: int, ntp: int, timestamp: int) -> None:
         # The packets that it speaks of come first.

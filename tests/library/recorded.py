@@ -8,7 +8,8 @@ from typing import Any
 
 from livecore.ids import new_id
 from livecore.media.depacketise import Frame
-from livecore.media.mux import ContainerWriter, Layout
+from livecore.media.file_parts import open_writer
+from livecore.media.mux import Layout
 from livecore.media.repair import finish
 from tests.people import Person
 from tests.recording import packetise
@@ -24,10 +25,10 @@ def recorded_bytes(codec: str | None, seconds: float = 1.0) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         written, finished = Path(directory) / "written", Path(directory) / "finished"
         layout = Layout(codec, 320, 180) if codec else Layout(None)
-        writer = ContainerWriter(written, layout)
+        writer = open_writer(written, layout)
         if codec:
             for time_s, data, is_key in packetise.coded_video(codec, seconds):
-                writer.video(Frame(0, data, is_key, 320, 180), time_s)
+                writer.video(Frame(0, packetise.frame_data(codec, data), is_key, 320, 180), time_s)
         for time_s, data in packetise.coded_audio(seconds):
             writer.audio(Frame(0, data, samples=960), time_s)
         writer.close()

@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from livecore.media.depacketise import Frame
-from livecore.media.mux import ContainerWriter, Layout
+from livecore.media.file_parts import open_writer
+from livecore.media.mux import Layout
 from livecore.media.repair import finish
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.conftest import StartServer
@@ -63,13 +64,13 @@ def recording(directory: Path, codec: str | None, sizes: list[tuple[int, int]]) 
     """A finished recording of SECONDS for each size, the picture changing size in mid-stream."""
     layout = Layout(codec, *sizes[0]) if codec else Layout(None)
     written, finished = directory / "written", directory / "finished"
-    writer = ContainerWriter(written, layout)
+    writer = open_writer(written, layout)
     sound = packetise.coded_audio(SECONDS * len(sizes))
     for number, size in enumerate(sizes):
         start_s = number * SECONDS
         if codec:
             for time_s, data, is_key in packetise.coded_video(codec, SECONDS, size=size, gop=45):
-                writer.video(Frame(0, data, is_key, *size), start_s + time_s)
+                writer.video(Frame(0, packetise.frame_data(codec, data), is_key, *size), start_s + time_s)
                 while sound and sound[0][0] <= start_s + time_s:
                     at_s, packet = sound.pop(0)
                     writer.audio(Frame(0, packet, samples=960), at_s)

@@ -11,6 +11,7 @@ from livecore.media.layers import Wish
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
+from tests.media.test_tap import packets_of
 from tests.media.virtual import VirtualPeer, VirtualPlane
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -133,7 +134,14 @@ def test_recording_takes_the_best_layer_and_goes_on_without_a_seam_when_it_stops
     video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
 
     def packets() -> list[list[Any]]:
-        return [packet for message in plane.to_recorder if message["t"] == "rtp" for packet in message["p"] if packet[0] == video]
+        return [
+            packet
+            for message in plane.to_recorder
+            if message["t"] == "rtp"
+            for run in message["p"]
+            if run[0] == video
+            for packet in packets_of(run)
+        ]
 
     assert len(packets()[-1][4]) > 900
     cameras[1].running = False

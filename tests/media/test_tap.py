@@ -17,6 +17,13 @@ from tests.media.worker_process import media_process
 from tests.waiting import until
 
 
+def packets_of(run: list[Any]) -> list[list[Any]]:
+    """Track, number, timestamp, marker, payload and arrival of each packet of a run."""
+    track, first, timestamp, marker, payloads, at = run
+    last = len(payloads) - 1
+    return [[track, first + index, timestamp, marker and index == last, payload, at] for index, payload in enumerate(payloads)]
+
+
 class Recorder:
     """The recorder's end of the socket: keeps what it is told."""
 
@@ -44,7 +51,7 @@ class Recorder:
         return [message for message in self.messages if message["t"] == kind]
 
     def packets(self, track: int) -> list[list[Any]]:
-        return [packet for message in self.of("rtp") for packet in message["p"] if packet[0] == track]
+        return [packet for message in self.of("rtp") for run in message["p"] if run[0] == track for packet in packets_of(run)]
 
 
 @contextlib.asynccontextmanager

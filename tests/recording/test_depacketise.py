@@ -12,6 +12,7 @@ from livecore.media.depacketise.frame import Malformed
 from livecore.media.depacketise.h264 import sequence_size
 from livecore.media.depacketise.opus import opus_samples
 from livecore.media.depacketise.vp9 import superframe
+from livecore.media.sample_entries import units_of
 from tests.recording import packetise
 
 CODECS = ("vp8", "vp9", "h264", "av1")
@@ -26,8 +27,6 @@ def coded(codec: str) -> list[tuple[float, bytes, bool]]:
 
 def units(codec: str, data: bytes) -> list[bytes]:
     """What must be equal on both sides: parameter sets and order for H.264, OBU bodies for AV1."""
-    if codec == "h264":
-        return packetise.annexb_units(data)
     if codec == "av1":
         return packetise.av1_bodies(data)
     return [data]
@@ -40,7 +39,7 @@ def test_every_frame_comes_out_as_it_went_in(codec: str) -> None:
     out: list[Frame] = []
     for packet in packetise.video_packets(codec, frames):
         out += machine.push(packet.payload, packet.timestamp, packet.marker, gap=False)
-    assert [units(codec, frame.data) for frame in out] == [units(codec, data) for _, data, _ in frames]
+    assert [units(codec, frame.data) for frame in out] == [units(codec, packetise.frame_data(codec, data)) for _, data, _ in frames]
     assert [frame.is_key for frame in out] == [is_key for _, _, is_key in frames]
     assert {(frame.width, frame.height) for frame in out} == {(320, 180)}
     assert not machine.drops
@@ -152,7 +151,7 @@ def test_h264_parameter_sets_from_the_description_complete_a_key_frame() -> None
         with_sets = told.push(payload, 0, index == len(payloads) - 1, False)
     assert without == []
     assert bare.drops["no_parameter_sets"] == 1
-    assert packetise.annexb_units(with_sets[0].data) == sets + slices
+    assert units_of(with_sets[0].data) == sets + slices
 
 
 @pytest.mark.parametrize("value", ["%%%", "", ",,,", "AAAA", "Z0LAHg=="])

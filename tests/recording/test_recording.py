@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from livecore.media.file_parts import PartWriter, open_writer
 from livecore.media.intake import KEY_REQUEST_INTERVAL_S, Track
-from livecore.media.mux import ContainerWriter, Layout, WriteFailed
+from livecore.media.mux import Layout, WriteFailed
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
 from livecore.media.repair import finish
@@ -41,9 +42,9 @@ class Desk:
             self.tracks, self.open_part, lambda part, reason: self.closed.append((part, reason)), part_limit_s=self.part_limit_s
         )
 
-    def open_part(self, part: int, layout: Layout, start_s: float) -> ContainerWriter:
+    def open_part(self, part: int, layout: Layout, start_s: float) -> PartWriter:
         self.layouts.append(layout)
-        return ContainerWriter(self.path(part), layout)
+        return open_writer(self.path(part), layout)
 
     def path(self, part: int) -> Path:
         return self.directory / f"{part}.open"
@@ -238,8 +239,8 @@ def test_a_pause_of_the_sender_is_a_pause_in_the_file(tmp_path: Path) -> None:
 class FullDisk:
     """/dev/full refuses each byte, as a full file system does."""
 
-    def __call__(self, part: int, layout: Layout, start_s: float) -> ContainerWriter:
-        return ContainerWriter(Path("/dev/full"), layout)
+    def __call__(self, part: int, layout: Layout, start_s: float) -> PartWriter:
+        return open_writer(Path("/dev/full"), layout)
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])

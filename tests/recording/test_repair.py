@@ -21,7 +21,8 @@ CONTAINERS = {"vp8": "webm", "h264": "mp4", "vp9": "mp4", "av1": "mp4"}
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from livecore.media.mux import ContainerWriter, Layout
+from livecore.media.file_parts import open_writer
+from livecore.media.mux import Layout
 from livecore.media.intake import Track
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
@@ -29,7 +30,7 @@ from tests.recording import packetise
 codec, path, kill_at = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 recording = Recording(
     [Track(0, "video", codec, 90000), Track(1, "audio", "opus", 48000, 2)],
-    lambda part, layout, start: ContainerWriter(path, layout), lambda part, reason: None)
+    lambda part, layout, start: open_writer(path, layout), lambda part, reason: None)
 frames = packetise.coded_video(codec, kill_at + 1, gop=1000)
 packets = [*packetise.video_packets(codec, frames), *packetise.audio_packets(packetise.coded_audio(kill_at + 1))]
 for track in (0, 1):

@@ -8,6 +8,7 @@ frame: a file with holes plays better than one with smeared pictures.
 import struct
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 
 from livecore.media.depacketise.frame import Frame, Malformed
 
@@ -33,23 +34,28 @@ class PictureAssembler(ABC):
         return self._awaits_key
 
     def push(self, payload: bytes, timestamp: int, marker: bool, gap: bool) -> list[Frame]:
-        frames: list[Frame] = []
         if gap:
             self._awaits_key = True
             self._broken = self._broken or self._timestamp is not None
-        # A padding-only packet takes a sequence number and carries nothing.
-        if not payload:
-            return frames
+        return self.push_all((payload,), timestamp, marker)
+
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
+        frames: list[Frame] = []
+        # A padding-only packet takes a sequence number and carries nothing, its marker neither.
+        if not payloads[-1]:
+            marker = False
         if timestamp != self._timestamp:
+            if not any(payloads):
+                return frames
             if self._timestamp is not None:
                 self._finish(frames)
             self._begin(timestamp)
         if not self._broken:
-            self._size_bytes += len(payload)
+            self._size_bytes += sum(map(len, payloads))
             try:
                 if self._size_bytes > FRAME_LIMIT_BYTES:
                     raise Malformed("frame_too_large")
-                self._add(payload)
+                self._add_all(payloads)
             except Malformed as refused:
                 self._refuse(refused.reason)
             except (IndexError, struct.error):
@@ -57,6 +63,11 @@ class PictureAssembler(ABC):
         if marker:
             self._finish(frames)
         return frames
+
+    def _add_all(self, payloads: Sequence[bytes]) -> None:
+        for payload in payloads:
+            if payload:
+                self._add(payload)
 
     def _begin(self, timestamp: int) -> None:
         self._timestamp = timestamp

@@ -1,6 +1,7 @@
 """What a depacketiser gives, and the one way in which a payload is refused."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +20,7 @@ class Frame:
 
     Attributes:
         timestamp: the 32-bit RTP timestamp of its packets.
-        data: the bit stream. H.264 in Annex B form; AV1 as OBUs with sizes and without temporal delimiters.
+        data: the bit stream. H.264 with the length of each unit in four bytes before it; AV1 as OBUs with sizes and without temporal delimiters.
         is_key: whether decoding can start here. Always True for sound.
         width, height: pixels of the picture as last told by the stream; 0 for sound.
         samples: length at the codec's clock for sound, 0 for pictures.
@@ -41,6 +42,10 @@ class Depacketiser(Protocol):
     @property
     def awaits_key(self) -> bool:
         """Whether nothing more comes out until the sender makes a key frame."""
+        ...
+
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
+        """As `push` for payloads of one timestamp that follow one another with no gap; `marker` is the last one's."""
         ...
 
     def push(self, payload: bytes, timestamp: int, marker: bool, gap: bool) -> list[Frame]:

@@ -2,12 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 from livecore.media.depacketise.assemble import PictureAssembler
 from livecore.media.depacketise.bits import BitReader
 from livecore.media.depacketise.frame import Frame, Malformed
 
-_START_CODE = b"\0\0\0\1"
 _TYPE_IDR = 5
 _TYPE_SPS = 7
 _TYPE_PPS = 8
@@ -102,6 +102,14 @@ class H264Depacketiser(PictureAssembler):
         super()._begin(timestamp)
         self._fragment = None
 
+    def _add_all(self, payloads: Sequence[bytes]) -> None:
+        for payload in payloads:
+            if self._fragment is not None and len(payload) > 2 and payload[0] & 31 == _TYPE_FU_A and not payload[1] & 0xC0:
+                # The middle of a large unit, which most packets are.
+                self._fragment.append(payload[2:])
+            elif payload:
+                self._add(payload)
+
     def _add(self, payload: bytes) -> None:
         kind = payload[0] & 31
         if 1 <= kind <= 23:
@@ -166,7 +174,8 @@ class H264Depacketiser(PictureAssembler):
                 raise Malformed("no_parameter_sets")
             if _TYPE_SPS not in kinds:
                 parts = [self._sps, *self._pps.values(), *(p for p in parts if p[0] & 31 != _TYPE_PPS)]
-        return Frame(timestamp, _START_CODE + _START_CODE.join(parts), is_key, self.width, self.height)
+        data = b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "big"), part)])
+        return Frame(timestamp, data, is_key, self.width, self.height)
 
 
 def _sprop_parameter_sets(format_parameters: str) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Opus (RFC 7587): each payload is one packet of the codec."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from livecore.media.depacketise.frame import Frame, Malformed
 
@@ -45,6 +46,9 @@ class OpusDepacketiser:
 
     def __init__(self) -> None:
         self.drops: Counter[str] = Counter()
+
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
+        return [frame for payload in payloads for frame in self.push(payload, timestamp, marker, gap=False)]
 
     def push(self, payload: bytes, timestamp: int, marker: bool, gap: bool) -> list[Frame]:
         if not payload:
