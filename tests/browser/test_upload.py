@@ -1,5 +1,6 @@
 """Uploading in the demo: sent, goes on after a reload, made ready, its poster chosen; each kind plays and seeks."""
 
+import re
 from typing import Any
 
 import pytest
@@ -95,3 +96,48 @@ async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisi
         await mira.video_advances()
         sound = await mira.page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount")
         assert int(sound) > 0
+
+
+async def test_films_are_levelled_and_a_tile_moves_for_those_who_want_it(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira", dark=True)
+    await mira.arrive()
+    assert mira.person is not None
+    loud = await sent(
+        mira.person, media.made("loud.mp4", *media.H264, *media.AAC, "-af", "volume=6", "-movflags", "+faststart", seconds=4.0)
+    )
+    page = mira.page
+    await mira.go("/me")
+    picture = page.locator(".tile img").first
+    await page.locator(".tile").first.hover()
+    await expect(picture).to_have_attribute("src", re.compile("preview.webp"))
+    await page.mouse.move(0, 0)
+    await expect(picture).to_have_attribute("src", re.compile("poster.jpg"))
+    await page.locator(".tile").first.focus()
+    await expect(picture).to_have_attribute("src", re.compile("preview.webp"))
+    await page.emulate_media(reduced_motion="reduce")
+    await page.mouse.move(0, 0)
+    await page.locator(".tile").first.blur()
+    await page.locator(".tile").first.hover()
+    await expect(picture).to_have_attribute("src", re.compile("poster.jpg"))
+    await mira.go(f"/video/{loud['id']}")
+    await mira.video_advances()
+    wanted = 10 ** ((-16 - loud["loudness_lufs"]) / 20)
+    assert await page.evaluate("document.querySelector('video').volume") == pytest.approx(wanted, abs=0.01)
+
+
+async def test_files_are_dropped_and_pasted(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira", size=PHONE, dark=True)
+    await mira.arrive()
+    await mira.go("/upload")
+    give = """([kind, name]) => {
+      const data = new DataTransfer();
+      data.items.add(new File(["x"], name, { type: "video/mp4" }));
+      const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+      document.querySelector(kind === "drop" ? ".drop" : "body").dispatchEvent(event);
+    }"""
+    for kind, name in (("drop", "dropped.mp4"), ("paste", "pasted.mp4")):
+        await mira.page.evaluate(give, [kind, name])
+        await expect(mira.page.get_by_text(name)).to_be_visible()
+    await mira.picture("upload-dark", also=DESKTOP)

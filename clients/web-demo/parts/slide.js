@@ -6,6 +6,7 @@ import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { account } from "../core/session.js";
 import { complain } from "../core/toast.js";
+import { level } from "../media/loudness.js";
 import { attach, play } from "../media/playback.js";
 import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
@@ -143,6 +144,7 @@ export class Slide {
     if (this.item.kind === "live") this.#watch();
     else this.prepare();
     sound.on = await play(this.video, { sound: sound.on });
+    level(this.video, this.item.loudness_lufs);
     this.drawSound();
   }
 
@@ -177,6 +179,7 @@ export class Slide {
   setSound(on) {
     sound.on = on;
     this.video.muted = !on;
+    level(this.video, this.item.loudness_lufs);
     this.drawSound();
   }
 

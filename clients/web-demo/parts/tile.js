@@ -7,10 +7,14 @@ import { shortNumber, span } from "../core/times.js";
 export function tile(video) {
   // While it is being made ready, taken down, or could not be made: the words stand where the views would.
   const badge = { processing: [t.video.processing, "warning"], failed: [t.video.failed, "bad"], removed: [t.video.hidden, "bad"] }[video.status];
+  const picture = video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" });
+  // A few moving pictures while one points at it or stands on it, for those who want things to move.
+  const move = () => video.preview && picture && !matchMedia("(prefers-reduced-motion: reduce)").matches && (picture.src = video.preview);
+  const rest = () => picture && (picture.src = video.poster);
   return h(
     "a",
-    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id } },
-    video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" }),
+    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id }, onpointerenter: move, onpointerleave: rest, onfocus: move, onblur: rest },
+    picture,
     h(
       "span",
       { class: "over" },
