@@ -1,38 +1,23 @@
-"""Lives on the air as items of the feed. Keeps `ports.FeedSource`; on the path of each feed page, so its statements are made once."""
+"""Lives on the air as items of the feed. Keeps `ports.FeedSource`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, select, tuple_
+from sqlalchemy import select
 
-from livecore.among import among, members
 from livecore.lives.tables import live
 from livecore.ports import Database, FeedEntry
+from livecore.table_feed import TableFeed
 
 
-class LiveFeed:
+class LiveFeed(TableFeed):
     kind = "live"
 
     def __init__(self, db: Database) -> None:
-        self._db = db
         columns = live.c
-        on_air = select(live).where(columns.state == "live", columns.disabled_reason.is_(None))
-        below = tuple_(columns.started_ms, columns.id) < tuple_(bindparam("at_ms"), bindparam("below_id", type_=String))
-        by_time = on_air.where(below, columns.started_ms >= bindparam("after_ms")).limit(bindparam("limit", type_=Integer))
-        by_time = by_time.order_by(columns.started_ms.desc(), columns.id.desc())
-        self._for_all = db.prepare(by_time.where(columns.visibility == "everyone"))
-        self._of_owners = db.prepare(by_time.where(among(db.dialect, columns.owner_id, "owners")))
-        self._by_ids = db.prepare(on_air.where(among(db.dialect, columns.id, "ids")))
-
-    async def newest(self, owners: frozenset[str] | None, before: tuple[int, str], limit: int, *, after_ms: int = 0) -> Sequence[FeedEntry]:
-        given: dict[str, Any] = {"at_ms": before[0], "below_id": before[1], "after_ms": after_ms, "limit": limit}
-        if owners is not None:
-            given["owners"] = members(self._db.dialect, owners)
-        return [entry(row) for row in await (self._for_all if owners is None else self._of_owners)(given)]
-
-    async def entries(self, ids: Sequence[str]) -> Sequence[FeedEntry]:
-        return [entry(row) for row in await self._by_ids({"ids": members(self._db.dialect, ids)})]
+        shown = select(live).where(columns.state == "live", columns.disabled_reason.is_(None))
+        super().__init__(db, shown, entry, id=columns.id, owner=columns.owner_id, at_ms=columns.started_ms, visibility=columns.visibility)
 
 
-def entry(row: dict[str, Any]) -> FeedEntry:
+def entry(row: Mapping[str, Any]) -> FeedEntry:
     return FeedEntry("live", row["id"], row["owner_id"], row["started_ms"], row["visibility"], row)
