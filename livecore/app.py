@@ -571,7 +571,7 @@ class App:
         self.feed, self.post_feed = feed.feed, feed.post_feed
         self.comments, self.likes, self.talk = talk.comments, talk.likes, talk.rows
         talk.kinds |= {"video": self.videos, "post": self.posts}
-        self.rooms.attachments.copier = ChildCopier()
+        self.rooms.attachments.copier = ChildCopier(self.settings)
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}
         self.rooms.contents.contacts = ContactCards(self.db, self.account_parts.phone_numbers, self.profiles)
 

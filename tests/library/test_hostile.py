@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from livecore.config import Settings
 from livecore.library.children import NotShowable, run
 from livecore.library.magic import video_container
+from livecore.library.media_copier import ChildCopier
+from livecore.rooms.attachment_rules import container_of
 from tests.library import hostile, media
 from tests.library.sending import begin, settled, tus
 from tests.serving import Server
@@ -54,6 +57,20 @@ async def test_a_file_that_names_another_is_refused_and_the_other_is_not_read(tm
     assert secret.stat().st_atime_ns == read_at
 
 
+async def test_a_message_that_names_another_file_carries_nothing_of_it(tmp_path: Path, secret: Path) -> None:
+    copier, target = ChildCopier(Settings(transcode_nice=0)), tmp_path / "sealed"
+    read_at = secret.stat().st_atime_ns
+    for name, data in hostile.naming_another(secret):
+        (tmp_path / "source").write_bytes(data)
+        if (container := container_of(data[:16])) is None:
+            continue  # refused by its first bytes
+        found = await copier.copy(tmp_path / "source", target, container)
+        assert found is None or b"SECRET" not in target.read_bytes(), name
+    assert secret.stat().st_atime_ns == read_at
+    # What it made on the way went with it.
+    assert {path.name for path in tmp_path.iterdir()} <= {"secret.mp4", "source", "sealed"}
+
+
 async def test_bombs_end_in_a_refusal_or_a_small_film(tmp_path: Path) -> None:
     for name, data in hostile.bombs():
         found = await looked_at(tmp_path, data)
@@ -75,7 +92,12 @@ async def test_many_mutations_go_through_every_child(tmp_path: Path, seed: int) 
     for number, (_, data) in enumerate(hostile.mutations(1000 + seed, 20)):
         if await looked_at(tmp_path, data) is None:
             continue
-        for work, order in (("sound", {}), ("repack", {}), ("rendition", {"name": "360", "side": 360, "kbps": 300})):
+        for work, order in (
+            ("sound", {}),
+            ("repack", {}),
+            ("remux", {"name": "made", "container": "mp4"}),
+            ("rendition", {"name": "360", "side": 360, "kbps": 300}),
+        ):
             try:
                 await run(work, tmp_path / "film", target, nice=0, **order)
             except NotShowable:
@@ -106,6 +128,17 @@ def test_a_child_reads_its_file_and_no_other(tmp_path: Path, secret: Path) -> No
     ):
         done = confined(code, film, target)
         assert "PermissionError" in done.stderr, (code, done.stderr)
+
+
+def test_a_child_has_the_priority_and_the_cores_that_it_was_given(tmp_path: Path) -> None:
+    core = max(os.sched_getaffinity(0))
+    code = (
+        "from pathlib import Path; from livecore.library.work import sandbox; import os\n"
+        f"sandbox.confine(Path({str(tmp_path)!r}), None, cpu_s=2, output_bytes=1000, nice=7, cores=[{core}])\n"
+        "print(os.nice(0), os.sched_getaffinity(0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{os.nice(0) + 7} {{{core}}}\n", done.stderr
 
 
 def test_a_child_ends_at_its_limits(tmp_path: Path) -> None:

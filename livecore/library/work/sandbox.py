@@ -100,7 +100,12 @@ def run(work: Callable[[dict[str, Any]], dict[str, Any]], *, output_bytes: int, 
     """Read the order (a JSON argument: `source`, `target`, `nice`, …), do it confined, and end with a status."""
     order: dict[str, Any] = json.loads(sys.argv[1])
     target = Path(order["target"]) if order.get("target") else None
-    limits = {"cpu_s": order.get("cpu_s", cpu_s), "output_bytes": output_bytes, "nice": order["nice"], "cores": order.get("cores", ())}
+    limits = {
+        "cpu_s": order.get("cpu_s", cpu_s),
+        "output_bytes": order.get("output_bytes", output_bytes),
+        "nice": order["nice"],
+        "cores": order.get("cores", ()),
+    }
     confine(Path(order["source"]), target, **limits)
     try:
         found = work(order)

@@ -1,22 +1,21 @@
-"""A video or a recording of a voice without what its file says beside it (place, device, names), made by a child process:
-`python -m livecore.library.remux SOURCE TARGET FORMAT`.
+"""A video or a recording of a voice without what its file says beside it (place, device, names):
+`{"source", "target", "name", "nice", "container", "output_bytes"}`.
 
-Pictures and sound are copied as they are; container metadata, chapters, attachments and data streams are left out. As for the
-poster, the child has little memory, little time and no right to open anything but the files. It prints one JSON line:
-`{"width", "height", "duration_ms"}`; width 0 is sound alone.
+Pictures and sound are copied as they are; container metadata, chapters, attachments and data streams are left out. It makes the
+file of that name in the target and finds `{"width", "height", "duration_ms"}`; width 0 is sound alone.
 """
 
-import json
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
 import av
 
-MEMORY_LIMIT_BYTES = 1 << 30
+from livecore.library.work.sandbox import Unreadable, run
+
+# Copying packets costs some milliseconds a megabyte; more is a bomb.
 CPU_LIMIT_S = 20
-OPEN_FILES_LIMIT = 32
+# Where the order names no other.
+OUTPUT_LIMIT_BYTES = 1 << 30
 # The longest side of what a phone records.
 SIDE_LIMIT = 7680
 # What a message may carry, whatever a header promises.
@@ -25,12 +24,6 @@ DURATION_LIMIT_MS = 6 * 3600 * 1000
 DEMUXERS = {"mp4": "mov,mp4,m4a,3gp,3g2,mj2", "webm": "matroska,webm", "ogg": "ogg"}
 VIDEO_CODECS = frozenset(("h264", "hevc", "vp8", "vp9", "av1"))
 AUDIO_CODECS = frozenset(("aac", "opus", "vorbis", "mp3"))
-
-EXIT_UNREADABLE = 3
-
-
-class Unreadable(Exception):
-    """The file holds nothing that browsers play."""
 
 
 def remux(source: Path, target: Path, kind: str) -> dict[str, int]:
@@ -72,25 +65,9 @@ def _copy(coming: Any, going: Any, streams: list[Any]) -> dict[str, int]:
     return {"width": width, "height": height, "duration_ms": end_ms}
 
 
-def main(arguments: list[str]) -> int:
-    source, target, kind = Path(arguments[0]), Path(arguments[1]), arguments[2]
-    for what, limit in (
-        (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
-        (resource.RLIMIT_CPU, CPU_LIMIT_S),
-        (resource.RLIMIT_FSIZE, 2 * source.stat().st_size + (1 << 20)),
-        (resource.RLIMIT_NOFILE, OPEN_FILES_LIMIT),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (limit, limit))
-    av.logging.set_level(av.logging.PANIC)
-    try:
-        found = remux(source, target, kind)
-    except (Unreadable, MemoryError, OSError) as refused:
-        sys.stderr.write(f"{refused}\n")
-        return EXIT_UNREADABLE
-    sys.stdout.write(json.dumps(found) + "\n")
-    return 0
+def work(order: dict[str, Any]) -> dict[str, int]:
+    return remux(Path(order["source"]), Path(order["target"]) / order["name"], order["container"])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(work, output_bytes=OUTPUT_LIMIT_BYTES, cpu_s=CPU_LIMIT_S)
