@@ -126,6 +126,40 @@ async def test_films_are_levelled_and_a_tile_moves_for_those_who_want_it(program
     assert await page.evaluate("document.querySelector('video').volume") == pytest.approx(wanted, abs=0.01)
 
 
+# Keeps each gain that the page makes, so that one can ask how loud it is.
+WATCH_GAINS = """
+const Gain = GainNode;
+window.gains = [];
+window.GainNode = class extends Gain {
+  constructor(...given) {
+    super(...given);
+    window.gains.push(this);
+  }
+};
+"""
+
+
+async def test_a_quiet_film_is_lifted_once_its_sound_is_on(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(transcode_nice=0)
+    mira = await visitor(serving, "mira")
+    await mira.page.add_init_script(WATCH_GAINS)
+    person = await mira.arrive()
+    quiet = ("-af", "volume=0.05", "-movflags", "+faststart")
+    film = await sent(person, media.made("quiet.mp4", *media.H264, *media.AAC, *quiet, seconds=8.0, rate=5))
+    assert film["loudness_lufs"] < -26
+    await mira.go(f"/video/{film['id']}")
+    await mira.video_advances()
+    await mira.page.get_by_role("button", name="Turn sound on").click()
+    gain = "window.gains[0]?.gain.value ?? 0"
+
+    async def is_lifted() -> bool:
+        return float(await mira.page.evaluate(gain)) == pytest.approx(10 ** (9 / 20), abs=0.01)
+
+    await until(is_lifted, "the film to be louder, by nine decibels at most")
+    assert await mira.page.evaluate("document.querySelector('video').volume") == 1
+    await mira.video_advances()
+
+
 async def test_files_are_dropped_and_pasted(program: StartProgram, visitor: NewVisitor) -> None:
     serving = await program(transcode_nice=0)
     mira = await visitor(serving, "mira", size=PHONE, dark=True)
@@ -137,6 +171,7 @@ async def test_files_are_dropped_and_pasted(program: StartProgram, visitor: NewV
       const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
       document.querySelector(kind === "drop" ? ".drop" : "body").dispatchEvent(event);
     }"""
+    await expect(mira.page.locator(".drop")).to_be_visible()
     for kind, name in (("drop", "dropped.mp4"), ("paste", "pasted.mp4")):
         await mira.page.evaluate(give, [kind, name])
         await expect(mira.page.get_by_text(name)).to_be_visible()

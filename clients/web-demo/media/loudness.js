@@ -16,11 +16,23 @@ export function level(element, lufs) {
   else if (gain > 1 && !element.muted) lift(element, gain);
 }
 
+/** Web Audio hears silence where a store of another origin sent the bytes; a canvas says so of the picture. */
+function isOurs(element) {
+  if (!element.videoWidth || element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return false;
+  const pixel = new OffscreenCanvas(1, 1).getContext("2d");
+  pixel.drawImage(element, 0, 0, 1, 1);
+  try {
+    return Boolean(pixel.getImageData(0, 0, 1, 1));
+  } catch {
+    return false;
+  }
+}
+
 async function lift(element, gain) {
   context ??= new AudioContext();
   await context.resume();
   // Not before it runs: an element whose context stands still is silent.
-  if (lifted.has(element) || context.state !== "running") return;
+  if (lifted.has(element) || context.state !== "running" || !isOurs(element)) return;
   const amplifier = new GainNode(context, { gain });
   lifted.set(element, amplifier);
   // What is lifted above full scale is held below it.
