@@ -5,7 +5,7 @@ themselves be found by their number.
 """
 
 import asyncio
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,6 @@ class Contacts:
         if new:
             await self._count_new(me, len(new), origin)
         at_ms = self._clock.at_ms()
-        rows = [{"owner_id": me, "phone_hash": index, "added_ms": at_ms} for index in sorted(new)]
         consent = {"id": new_id(), "account_id": me, "at_ms": at_ms, "text_version": CONSENT_VERSION, "network": origin.network}
         async with self._db.write() as conn:
             await conn.execute(tables.contact_consent.insert().values(consent))
@@ -107,13 +106,14 @@ class Contacts:
                 # One statement for all of them: the driver goes through the list.
                 contact = tables.contact.c
                 stale = delete(tables.contact).where(contact.owner_id == bindparam("owner"), contact.phone_hash == bindparam("hash"))
-                await _in_turns(conn, stale, [{"owner": me, "hash": index} for index in sorted(gone)])
-            if rows:
+                await _in_turns(conn, stale, sorted(gone), lambda index: {"owner": me, "hash": index})
+            if new:
                 make = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
                 # Another sync of the same book may have been first.
-                await _in_turns(conn, make(tables.contact).on_conflict_do_nothing(), rows)
-            if rows or gone:
-                await self._activity.add(conn, me, "contacts_synced", {"added": len(rows), "removed": len(gone)})
+                fresh = make(tables.contact).on_conflict_do_nothing()
+                await _in_turns(conn, fresh, sorted(new), lambda index: {"owner_id": me, "phone_hash": index, "added_ms": at_ms})
+            if new or gone:
+                await self._activity.add(conn, me, "contacts_synced", {"added": len(new), "removed": len(gone)})
         # After the commit: whoever confirms a number from here on finds the row, whoever did before is found now. Also for numbers
         # that were there before: a process that ended in between left them without.
         matched = await self._match(me, {index for index in wanted - unwanted if held.get(index) is None})
@@ -258,8 +258,8 @@ class Contacts:
             await asyncio.sleep(0)
 
 
-async def _in_turns(conn: AsyncConnection, statement: Any, values: Sequence[dict[str, Any]]) -> None:
-    """One statement for all of the values, in one transaction; the loop is left to others in between."""
-    for start in range(0, len(values), ROWS_A_TURN):
-        await conn.execute(statement, values[start : start + ROWS_A_TURN])
+async def _in_turns(conn: AsyncConnection, statement: Any, indexes: Sequence[bytes], values: Callable[[bytes], dict[str, Any]]) -> None:
+    """One statement for the values of all of the indexes, in one transaction; the loop is left to others in between."""
+    for start in range(0, len(indexes), ROWS_A_TURN):
+        await conn.execute(statement, [values(index) for index in indexes[start : start + ROWS_A_TURN]])
         await asyncio.sleep(0)

@@ -1,12 +1,17 @@
 """23 to 27. The address book: repeatable, users and others, with one's word, limited, managed."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, event, func, select, update
 
+from livecore.accounts import phone_index
 from livecore.accounts.tables import account_setting
 from livecore.people import tables
+from livecore.people.contacts import ROWS_A_TURN
 from tests.conftest import StartServer
 from tests.people import Person
 from tests.serving import Server
@@ -162,6 +167,46 @@ async def test_26_reading_a_book_leaves_the_loop_to_others(server: Server) -> No
     await beside
     assert len(set(found)) == 20_000
     assert turns >= 900
+
+
+async def test_26_a_sync_does_a_bounded_part_of_its_work_in_a_turn_of_the_loop(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever chats meanwhile waits for a part of the book and never for the whole."""
+    anna = await server.person("anna")
+    turn, ended = 0, False
+    numbers: Counter[int] = Counter()
+    rows: Counter[int] = Counter()
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while not ended:
+            turn += 1
+            await asyncio.sleep(0)
+
+    read = phone_index.normalised
+
+    def counted(part: Sequence[str], region: str | None) -> list[str | None]:
+        numbers[turn] += len(part)
+        return read(part, region)
+
+    def sent(_conn: Any, _cursor: Any, _statement: str, values: Any, _context: Any, many: bool) -> None:
+        rows[turn] += len(values) if many else 1
+
+    monkeypatch.setattr(phone_index, "normalised", counted)
+    event.listen(Engine, "before_cursor_execute", sent)
+    counting = asyncio.create_task(count_turns())
+    try:
+        book = [f"+4915{number:09d}" for number in range(3000)]
+        assert (await sync(anna, add=book, full=True))["added"] == 3000
+        assert (await sync(anna, add=book[:100], full=True))["removed"] == 2900
+    finally:
+        ended = True
+        await counting
+        event.remove(Engine, "before_cursor_execute", sent)
+    assert sum(numbers.values()) == 3100
+    assert max(numbers.values()) <= 20
+    assert sum(rows.values()) >= 5900
+    # A chunk, and the few single statements of other work in the same turn.
+    assert max(rows.values()) <= ROWS_A_TURN + 20
 
 
 async def test_24_a_match_that_was_cut_short_is_made_by_the_next_sync(server: Server) -> None:
