@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import loopback, node_peer, processes, seeding, serving
+from bench import loopback, node_peer, processes, seeding, serving, storm
 from bench.latency import Latencies
 from bench.load import LoadFailed, LoadProcess, do_all, load_processes, share
 from bench.report import Column, Report, ratio
@@ -37,6 +37,8 @@ COLUMNS: list[Column] = [
     ("delay.p95_ms", "p95 ms", 2),
     ("delay.p99_ms", "p99 ms", 2),
     ("answer.p99_ms", "ack p99 ms", 2),
+    ("sign_ins_per_s", "sign-ins/s", 1),
+    ("p99_to_quiet", "p99 to quiet", 2),
     ("kb_per_connection", "KB/connection", 1),
     ("connects_per_cpu_s", "connects per CPU-s", 0),
 ]
@@ -53,7 +55,8 @@ class ChatOptions:
 
     `versus_node`: beside livecore, with and without its native helper, Node's server by turns. `settle_s`: between the sign-ups and
     the first connection; an account that has just changed is asked for in the store. `distinct`: each connection to a live's room
-    has an account of its own, which the server has never heard of, instead of one of a few that many share.
+    has an account of its own, which the server has never heard of, instead of one of a few that many share. `storm`: each rate is
+    measured twice, without and with so many people signing in at once all the time.
     """
 
     scenario: str = "live"
@@ -74,6 +77,7 @@ class ChatOptions:
     native: str = "auto"
     settle_s: float = 0.0
     distinct: bool = False
+    storm: int = 0
 
 
 @contextlib.asynccontextmanager
@@ -120,12 +124,15 @@ async def _run_one(name: str, options: ChatOptions, report: Report, screen: Scre
     server_cores, load_cores = processes.split_cores() if options.pin else (set[int](), set[int]())
     async with _server(options, server_cores) as server, load_processes("chat_load", options.loads, load_cores) as loads:
         people: list[Person] = []
+        stormy: list[Person] = []
         for members in options.members:
             wanted = _accounts_wanted(options, members)
             if len(people) < wanted:
                 with screen.stage(f"{wanted - len(people)} accounts", wanted - len(people)) as advance:
                     people += await serving.sign_up(server, wanted - len(people), advance)
                 await asyncio.sleep(options.settle_s)
+            if options.storm and not stormy:
+                stormy = await serving.sign_up(server, storm.ACCOUNTS, lambda _made: None)
             there = people
             if options.distinct and options.scenario == "live" and not options.url and server.data_dir is not None:
                 there = people + await asyncio.to_thread(seeding.seed, server.data_dir, members - len(people))
@@ -135,6 +142,8 @@ async def _run_one(name: str, options: ChatOptions, report: Report, screen: Scre
             try:
                 for rate in options.rates:
                     report.results.append(await point.talk(rate))
+                    if options.storm:
+                        report.results.append(await point.talk_in_storm(rate, stormy, report.results[-1]))
             finally:
                 await point.close()
     if server.pids == []:
@@ -292,6 +301,19 @@ class _Point:
         return (
             self.facts | {"rate": rate, "label": f"{self.members} members\n{rate:g}/s" + self._whose()} | self._result(done, before, after)
         )
+
+    async def talk_in_storm(self, rate: float, people: Sequence[Person], quiet: dict[str, Any]) -> dict[str, Any]:
+        """As `talk`, while people sign in; what it does to the delays of `quiet`."""
+        async with storm.sign_ins(self.server, people, self.options.storm) as going:
+            result = await self.talk(rate)
+            per_s = going.per_s()
+        p99_ms, quiet_ms = result["delay"]["p99_ms"], quiet["delay"]["p99_ms"]
+        return result | {
+            "label": f"{result['label']}\nin a storm",
+            "storm": self.options.storm,
+            "sign_ins_per_s": round(per_s, 1),
+            "p99_to_quiet": ratio(p99_ms, quiet_ms) if p99_ms is not None and quiet_ms is not None else None,
+        }
 
     def _whose(self) -> str:
         return f"\n{self.facts['server']}" if self.options.versus_node else ""

@@ -112,6 +112,9 @@ def chat_command(
     distinct: Annotated[
         bool, typer.Option("--distinct", help="live: an account of its own for each connection, unknown to the server")
     ] = False,
+    storm: Annotated[
+        int, typer.Option(min=0, max=200, help="each rate twice: without and with so many people who sign in at once all the time")
+    ] = 0,
     native: Annotated[str, typer.Option(help="auto or off: the native helper of a livecore that is started")] = "auto",
     json: JsonPath = None,
     plot: PlotPath = None,
@@ -126,6 +129,8 @@ def chat_command(
         raise typer.BadParameter("scenario plain: --url names the server")
     if distinct and url:
         raise typer.BadParameter("--distinct puts accounts into the database of a livecore of its own")
+    if storm and (scenario == "plain" or versus_node):
+        raise typer.BadParameter("--storm signs in at a livecore alone")
     if native not in ("auto", "off"):
         raise typer.BadParameter("native: auto or off")
     if versus_node and (url or scenario != "live"):
@@ -148,6 +153,7 @@ def chat_command(
         versus_node=versus_node,
         settle_s=settle,
         distinct=distinct,
+        storm=storm,
         native=native,
     )
     _measure(lambda screen: chat.run(options, screen), chat.COLUMNS, json, plot, chat.PLOT)

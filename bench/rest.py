@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import aiohttp
 
 from bench import processes, seed
+from bench.latency import Latencies
 from bench.load import LoadFailed
 from bench.report import Column, Report, ratio
 from bench.screen import Screen
@@ -18,6 +19,9 @@ AUTHORS = 20
 CONTACTS = 20_000
 CONNECTIONS = 4
 DEEP_PAGES = 100
+# Between two looks at how long somebody else's request takes, and how many looks a quiet server gets.
+LOOK_EVERY_S = 0.005
+LOOKS = 200
 
 NAMES = (
     ("me", "GET /me"),
@@ -26,6 +30,7 @@ NAMES = (
     ("by_time_deep", f"discover by time, page {DEEP_PAGES}"),
     ("discover_first", "discover ranked, page 1"),
     ("discover_next", "discover ranked, page 2"),
+    ("discover_deep", f"discover ranked, page {DEEP_PAGES}"),
     ("search_common", "search, a word of every 8th post"),
     ("search_rare", "search, a word of one post"),
     ("sign_in", "sign-in"),
@@ -33,6 +38,11 @@ NAMES = (
     ("contacts", f"sync of {CONTACTS:,} contacts"),
 )
 COLUMNS: list[Column] = [("label", "posts", 0)] + [(f"cpu_ms.{key}", f"{name} [CPU-ms]", 2) for key, name in NAMES]
+COLUMNS += [
+    ("wait_quiet.p99_ms", "another's request, p99 [ms]", 1),
+    ("wait_sync.p99_ms", "the same during a sync, p99 [ms]", 1),
+    ("wait_sync.max_ms", "at most [ms]", 1),
+]
 COLUMNS += [("home_deep_per_cpu_s", f"home, page {DEEP_PAGES}, per CPU-s", 0), ("seed_s", "seeding [s]", 1)]
 PLOT: dict[str, Any] = {
     "label": "label",
@@ -40,7 +50,7 @@ PLOT: dict[str, Any] = {
     "lines": [
         ("cpu_ms.home_first", "home, page 1"),
         ("cpu_ms.home_deep", f"home, page {DEEP_PAGES}"),
-        ("cpu_ms.discover_next", "discover, page 2"),
+        ("cpu_ms.discover_deep", f"discover ranked, page {DEEP_PAGES}"),
     ],
     "unit": "CPU-ms a request",
 }
@@ -103,6 +113,7 @@ async def _point(options: RestOptions, posts: int, database_url: str, database_p
             "home_deep": await bench.page(f"{feed}home", token, DEEP_PAGES),
             "discover_first": f"{feed}discover",
             "discover_next": await bench.page(f"{feed}discover", token, 2),
+            "discover_deep": await bench.page(f"{feed}discover", token, DEEP_PAGES),
             "search_common": "/api/v1/search?q=coffee&kind=posts",
             "search_rare": f"/api/v1/search?q={posts // 2}&kind=posts",
         }
@@ -127,9 +138,12 @@ async def _point(options: RestOptions, posts: int, database_url: str, database_p
                 await bench.send("POST", "/api/v1/contacts", token, {"authorized": True, "add": numbers[start : start + 5000]}, 200)
 
         done["contacts"] = await bench.cost(sync, 1)
+        waits = {"wait_quiet": (await bench.waits(asyncio.sleep(LOOKS * LOOK_EVERY_S))).summary()}
+        await bench.send("DELETE", "/api/v1/contacts", token, None, 204)
+        waits["wait_sync"] = (await bench.waits(sync())).summary()
         advance(1, "contacts")
     home_ms = done["home_deep"]
-    return {"cpu_ms": done, "home_deep_per_cpu_s": ratio(1000, home_ms or 0), "seed_s": round(seed_s, 1)}
+    return {"cpu_ms": done, **waits, "home_deep_per_cpu_s": ratio(1000, home_ms or 0), "seed_s": round(seed_s, 1)}
 
 
 class _Bench:
@@ -153,7 +167,21 @@ class _Bench:
         ):
             if answer.status != status:
                 raise LoadFailed(f"{method} {path}: {answer.status} {(await answer.text())[:200]}")
-            return await answer.json()
+            return await answer.json() if status != 204 else None
+
+    async def waits(self, work: Awaitable[None]) -> Latencies:
+        """How long somebody else's cheapest request takes, again and again, while `work` goes on: the loop's turns are in it."""
+        took = Latencies()
+        doing = asyncio.ensure_future(work)
+        async with aiohttp.ClientSession(self._server.url) as http:
+            while not doing.done():
+                begun = time.perf_counter()
+                async with http.get("/healthz") as answer:
+                    await answer.read()
+                took.add((time.perf_counter() - begun) * 1e3)
+                await asyncio.sleep(LOOK_EVERY_S)
+        await doing
+        return took
 
     async def page(self, path: str, token: str, number: int) -> str:
         """The address of the page of that number, or of the last one."""

@@ -1,4 +1,7 @@
 import asyncio
+import os
+import sys
+import threading
 
 import argon2
 import pytest
@@ -44,6 +47,15 @@ async def test_one_too_many_in_the_queue_is_told_when_to_come_back(passwords: Pa
     assert int(refused.value.headers["Retry-After"]) > 0
     assert len(set(await asyncio.gather(*waiting))) == 3
     assert await passwords.hash("there is room again")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness belongs to a process elsewhere")
+async def test_hashing_steps_back_behind_the_loop(passwords: Passwords) -> None:
+    await passwords.hash("correct horse battery")
+    niceness = {thread.name: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threading.enumerate()}
+    hashing = [nice for name, nice in niceness.items() if name.startswith("argon2")]
+    assert hashing
+    assert min(hashing) > niceness[threading.current_thread().name]
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 257, "aaaaaaaaaa", "abababababab"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bench import rest
 from bench.cli import bench
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -88,6 +89,28 @@ def test_chat_between_pairs_that_is_stored_and_confirmed(tmp_path: Path) -> None
     assert result["missing"] == 0
     assert result["refusals"] == {}
     assert in_order(result["delay"], 20)
+
+
+def test_chat_beside_a_storm_of_sign_ins(tmp_path: Path) -> None:
+    ran = run(tmp_path, "chat", "--settle", "0", "--members", "6", "--rate", "20", "--seconds", "1", "--storm", "3")
+    assert ran.status == 0, ran.said
+    quiet, stormy = ran.report["results"]
+    assert quiet["deliveries"] == stormy["deliveries"] == 20 * 6
+    assert "sign_ins_per_s" not in quiet
+    assert stormy["sign_ins_per_s"] > 0
+    assert stormy["p99_to_quiet"] == pytest.approx(stormy["delay"]["p99_ms"] / quiet["delay"]["p99_ms"], abs=0.06)
+
+
+def test_what_requests_cost(tmp_path: Path) -> None:
+    ran = run(tmp_path, "rest", "--posts", "3000", "--database", "sqlite", "--requests", "20")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert (result["database"], result["posts"]) == ("sqlite", 3000)
+    assert set(result["cpu_ms"]) == {key for key, _ in rest.NAMES}
+    assert all(0 <= cost_ms < 10_000 for cost_ms in result["cpu_ms"].values())
+    assert result["cpu_ms"]["contacts"] > 0
+    assert in_order(result["wait_quiet"], 1)
+    assert in_order(result["wait_sync"], 1)
 
 
 @pytest.fixture
@@ -174,6 +197,7 @@ def test_the_store(tmp_path: Path) -> None:
         (("chat", "--members", "1000000"), 2, "members"),
         (("chat", "--rate", "a,b"), 2, "rate"),
         (("chat", "--versus-node", "--scenario", "direct"), 2, "--versus-node"),
+        (("chat", "--versus-node", "--storm", "3"), 2, "--storm"),
         (("live", "--whip", "http://127.0.0.1:9/whip"), 2, "belong"),
         (("live", "--viewers", "0"), 2, "viewers"),
     ],
