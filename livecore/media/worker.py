@@ -34,6 +34,8 @@ from livecore.platform import ipc
 __all__ = ["Worker", "WorkerSettings", "run"]
 
 TICK_S = 0.02
+# Without a session nothing is due within a second but what this process says of itself.
+IDLE_TICK_S = 0.5
 # The last events are a few kilobytes; a main process that does not read them by then is gone itself.
 FAREWELL_S = 1.0
 # How often main processes are told the load by which they choose a worker.
@@ -88,6 +90,7 @@ class Worker:
         self._flush_handle: asyncio.TimerHandle | None = None  # set while part of a frame is held, or a burst is paced
         self._flush_at = 0.0
         self._tick_handle: asyncio.TimerHandle | None = None
+        self._is_idle = False  # ticks come at the slow pace
 
     async def start(self) -> None:
         self._server = await ipc.serve(self.settings.socket_path, self._make_connection)
@@ -151,7 +154,8 @@ class Worker:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        self._tick_handle = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._is_idle = not self.router.sessions
+        self._tick_handle = asyncio.get_running_loop().call_later(IDLE_TICK_S if self._is_idle else TICK_S, self._tick)
         self.router.on_tick(now)
         self.demux.on_tick(now)
         if now >= self._load_due:
@@ -221,6 +225,9 @@ class Worker:
             log.error("control_message_malformed", message=str(message.get("t")), missing=str(exc))
             connection.close()
             return
+        if self._is_idle and self.router.sessions and self._tick_handle is not None:
+            self._tick_handle.cancel()
+            self._tick()
         if "id" in message:
             connection.answer(message, answer)
 

@@ -1,9 +1,8 @@
 """Messages: who may say what where, and what becomes of it. The rules are checked here, the order is given by the writer."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
@@ -30,6 +29,12 @@ TURNS_LIMIT = 5
 EDIT_WINDOW_MS = 24 * 3600 * 1000
 # Above this a group's typing marks would be noise, and members × members events.
 TYPING_MEMBERS_LIMIT = 50
+
+
+class Lined(Protocol):
+    """Told that a message is in line, once or more often; an `asyncio.Event` is one."""
+
+    def set(self) -> None: ...
 
 
 class Messages:
@@ -70,7 +75,7 @@ class Messages:
         client_id: str,
         content: Mapping[str, Any],
         *,
-        lined: asyncio.Event | None = None,
+        lined: Lined | None = None,
         address: str = "",
     ) -> Sent:
         """Numbered and durable when it answers. The same `client_id` again gives the same answer and sends nothing.
@@ -95,9 +100,7 @@ class Messages:
                 raise
             return before
 
-    async def _say(
-        self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any], lined: asyncio.Event | None
-    ) -> Sent:
+    async def _say(self, principal: Principal, snapshot: Snapshot, client_id: str, content: Mapping[str, Any], lined: Lined | None) -> Sent:
         key = _client_key(client_id)
         attachments, uploads = await self._contents.take(principal, snapshot, key, content.get("attachments", []))
         content = {**content, "attachments": attachments}
@@ -179,7 +182,7 @@ class Messages:
         client_key: str | None = None,
         target_id: str | None = None,
         target_seq: int | None = None,
-        lined: asyncio.Event | None = None,
+        lined: Lined | None = None,
     ) -> Sent:
         self._hub.knows(principal.account_id, principal.username)
         for _ in range(TURNS_LIMIT):

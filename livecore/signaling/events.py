@@ -1,10 +1,9 @@
 """The table of client events: name, model of the data, model of the answer, handler. One declaration gives the gateway
 its checks and AsyncAPI its truth."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
@@ -15,18 +14,23 @@ if TYPE_CHECKING:
     from livecore.signaling.gateway import Services
 
 
+class Turn(Protocol):
+    def set(self) -> None:
+        """Let the connection's next event begin; again is no harm."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One event, admitted. `principal` is as it stands now, `connection.principal` as it was at the connect.
 
-    `lined` may be set as soon as the event has its place in a line of its own: the connection's next one is then taken
+    `turn` may be passed on as soon as the event has its place in a line of its own: the connection's next one is then taken
     before this one is answered.
     """
 
     services: "Services"
     connection: Connection
     principal: Principal
-    lined: asyncio.Event
+    turn: "Turn"
 
 
 Handler = Callable[[Call, Any], Awaitable[Any]]
@@ -40,7 +44,6 @@ class ClientEvent:
     handler: Handler
     rate: str | None
     summary: str
-    lined: bool  # whether it may let the connection's next event begin before it is answered
 
 
 class Events:
@@ -54,15 +57,12 @@ class Events:
         answer: type[BaseModel],
         *,
         rate: str | None = "read_per_account",
-        lined: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare a handler. `rate` is a rule of `config.RATES`, counted per account; None where the service counts itself.
-
-        `lined`: the handler sets `Call.lined`."""
+        """Declare a handler. `rate` is a rule of `config.RATES`, counted per account; None where the service counts itself."""
 
         def declare(handler: Handler) -> Handler:
             summary = (handler.__doc__ or name).strip().partition("\n")[0].rstrip(".")
-            self.all[name] = ClientEvent(name, model, answer, handler, rate, summary, lined)
+            self.all[name] = ClientEvent(name, model, answer, handler, rate, summary)
             return handler
 
         return declare

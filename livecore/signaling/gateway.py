@@ -267,26 +267,28 @@ class Gateway:
             self._spawn(self._serve(connection))
 
     async def _serve(self, connection: Connection) -> None:
-        """A connection's events one after the other; one that is in a line of its own no longer holds up the next."""
+        """A connection's events one after the other; once one is in a line of its own, the next ones are another task's."""
+        turn = _Turn(self, connection)
         try:
-            while connection.inbox:
+            while connection.inbox and not turn.is_over:
                 name, args, number = connection.inbox.popleft()
-                event = EVENTS.get(name)
-                lined = asyncio.Event()
-                if event is None or not event.lined:
-                    await self._handle(connection, name, args, number, lined)
-                    continue
-                task = self._spawn(self._handle(connection, name, args, number, lined))
-                waiter = asyncio.ensure_future(lined.wait())
-                await asyncio.wait((task, waiter), return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
+                await self._handle(connection, name, args, number, turn)
         finally:
+            if not turn.is_over:
+                connection.busy = False
+                connection.inbox = None
+
+    def pass_on(self, connection: Connection) -> None:
+        """What the connection sent after an event that is in line by now."""
+        if connection.inbox:
+            self._spawn(self._serve(connection))
+        else:
             connection.busy = False
             connection.inbox = None
 
-    async def _handle(self, connection: Connection, name: str, args: list[Any], number: int | None, lined: asyncio.Event) -> None:
+    async def _handle(self, connection: Connection, name: str, args: list[Any], number: int | None, turn: "_Turn") -> None:
         try:
-            result = {"ok": True, "data": await self._run(connection, name, args, lined)}
+            result = {"ok": True, "data": await self._run(connection, name, args, turn)}
             self._count(name, "ok")
         except Problem as problem:
             result = refused(problem)
@@ -298,7 +300,7 @@ class Gateway:
         if number is not None:
             connection.link.acknowledge(number, result)
 
-    async def _run(self, connection: Connection, name: str, args: list[Any], lined: asyncio.Event) -> Any:
+    async def _run(self, connection: Connection, name: str, args: list[Any], turn: "_Turn") -> Any:
         event = EVENTS.get(name)
         if event is None:
             raise errors.NotFound("There is no such event.", type="unknown_event")
@@ -306,7 +308,7 @@ class Gateway:
         if event.rate is not None:
             await self._limiter.hit(event.rate, principal.account_id)
         data = parse(event.model, args)
-        answer = await event.handler(Call(self._services, connection, principal, lined), data)
+        answer = await event.handler(Call(self._services, connection, principal, turn), data)
         return answer.model_dump() if isinstance(answer, BaseModel) else answer
 
     async def _current(self, connection: Connection) -> Principal:
@@ -332,6 +334,22 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+class _Turn:
+    """Whose turn it is of a connection's events. `is_over`: the next ones are served by another task, or were none."""
+
+    __slots__ = ("_connection", "_gateway", "is_over")
+
+    def __init__(self, gateway: Gateway, connection: Connection) -> None:
+        self._gateway = gateway
+        self._connection = connection
+        self.is_over = False
+
+    def set(self) -> None:
+        if not self.is_over:
+            self.is_over = True
+            self._gateway.pass_on(self._connection)
 
 
 def refused(problem: Problem) -> dict[str, Any]:

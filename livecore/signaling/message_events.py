@@ -8,7 +8,7 @@ from livecore.signaling.events import Call, Events
 events = Events()
 
 
-@events.on("message:send", models.MessageSend, models.SentAnswer, rate=None, lined=True)
+@events.on("message:send", models.MessageSend, models.SentAnswer, rate=None)
 async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
     """Send a message; numbered and durable when it is acknowledged."""
     check_content(data.body, data.attachments)
@@ -18,7 +18,7 @@ async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
         "reply_to": data.reply_to,
     }
     sent = await call.services.messages.send(
-        call.principal, data.conversation, data.client_id, content, lined=call.lined, address=call.connection.address
+        call.principal, data.conversation, data.client_id, content, lined=call.turn, address=call.connection.address
     )
     told = await call.services.sharing.with_message(call.principal.account_id, sent.id)
     return models.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms, sharing_notice=told)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from livecore.signaling.engine import frames, packets, polling
 from livecore.signaling.engine.packets import Packet
-from livecore.signaling.engine.session import Session
+from livecore.signaling.engine.session import Session, as_frame
 from livecore.signaling.engine.websocket import WebSocketProtocol, accept_key
 from livecore.signaling.engine.wheel import Wheel
 
@@ -160,8 +160,7 @@ class EngineServer:
             return polling.answer(request, hello.text)
         protocol = WebSocketProtocol(self, session, probing=False)
         session.ws = protocol
-        protocol.take_transport(request, accept)
-        session.send(hello)
+        protocol.take_transport(request, accept, as_frame(hello))
         return web.Response()
 
     def _hello(self, session: Session, is_websocket: bool) -> str:

@@ -53,14 +53,16 @@ class WebSocketProtocol(asyncio.Protocol):
         self.probing = probing
         self.probed = False
 
-    def take_transport(self, request: web.Request, accept: bytes) -> None:
-        """Answer the handshake and have the connection's bytes from now on. aiohttp's handler ends by itself afterwards."""
+    def take_transport(self, request: web.Request, accept: bytes, first: bytes = b"") -> None:
+        """Answer the handshake, with a `first` frame in the same write, and have the connection's bytes from now on. aiohttp's handler
+        ends by itself afterwards."""
         handler: Any = request.protocol
         transport: Any = request.transport
         transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
             + accept
             + b"\r\n\r\n"
+            + first
         )
         tail = bytes(handler._message_tail)
         self._transport = transport
@@ -72,7 +74,6 @@ class WebSocketProtocol(asyncio.Protocol):
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tail:
             self.data_received(tail)
 
