@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     hls: bool = setting(True, "", "lives can be watched by HLS too: rewind, bad networks, rooms beyond what one worker forwards")
     hls_part_s: float = setting(0.2, "s", "three of them are the delay behind the newest; shorter ones mean more requests", ge=0.1, le=1)
     hls_segment_s: float = setting(2.0, "s", "a key frame is asked for at each; more often costs the picture", ge=1, le=8)
+    hls_aac: bool = setting(
+        False,
+        "",
+        "a second stream with AAC sound, for players that know no Opus in MP4 (Safari before 17): decoding and coding cost a core 1 % a live",
+    )
     hls_window_s: int = setting(1800, "s", "how far back a viewer may go; 1.5 Mb/s takes 340 MB for half an hour", ge=30, le=12 * 3600)
     hls_ended_s: int = setting(300, "s", "an ended live can still be watched to its end by HLS", ge=10, le=6 * 3600)
     hls_waiting: int = setting(5000, "requests", "that wait in one live and process: two a viewer, at twice what a core serves", ge=10)

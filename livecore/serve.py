@@ -100,7 +100,7 @@ def run_recorder(settings: Settings) -> int:
             log_format=settings.log_format,
             part_limit_s=settings.recording_max_s,
             segments_directory=settings.hls_dir if settings.hls else None,
-            segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s),
+            segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s, settings.hls_aac),
             window_s=settings.hls_window_s,
             keep_ended_s=settings.hls_ended_s,
         )

@@ -19,6 +19,9 @@ from typing import Any
 
 Event = list[Any]
 
+# The stream of a publication whose sound is AAC, beside the one as it was sent.
+AAC_SUFFIX = "-aac"
+
 # Parts are listed for the last three target durations (6.2.2); older segments are whole.
 _PARTS_FOR_TARGETS = 3
 # A delta update leaves out what is older than six target durations (4.4.3.8).

@@ -11,7 +11,7 @@ from livecore.media.file_parts import FileParts, OpenPart, PartClosed
 from livecore.media.intake import Intake, Track
 from livecore.media.mux import WriteFailed
 from livecore.media.reorder import Packet
-from livecore.media.segmenter import Segmenter
+from livecore.media.segmenter import Segmenter, Segmenters
 
 # Reasons after which the same publication goes on at once, or under the next recorder: its viewers are not sent away.
 FOR_A_MOMENT = frozenset(("codec_changed", "shutdown"))
@@ -40,7 +40,7 @@ class Recording:
         wait_s: float = 0.5,
         part_limit_s: float = float("inf"),
         first_part: int = 0,
-        segmenter: Segmenter | None = None,
+        segmenter: Segmenter | Segmenters | None = None,
     ) -> None:
         self.drops: Counter[str] = Counter()
         self._intake = Intake(tracks, self._frame, self.drops, wait_s)

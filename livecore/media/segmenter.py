@@ -6,6 +6,7 @@ size, codec or publisher, a picture that comes or goes, and a long pause begin a
 """
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,10 +32,14 @@ _SILENCE = {1: b"\xf8\xff\xfe", 2: b"\xfc\xff\xfe"}
 
 @dataclass(frozen=True, slots=True)
 class SegmentSettings:
-    """`target_s`: what no segment exceeds, whole seconds; twice `segment_s` leaves time for a key frame to come."""
+    """`target_s`: what no segment exceeds, whole seconds; twice `segment_s` leaves time for a key frame to come.
+
+    `aac`: whether a second stream is made whose sound is AAC.
+    """
 
     part_s: float = 0.2
     segment_s: float = 2.0
+    aac: bool = False
 
     @property
     def target_s(self) -> int:
@@ -61,10 +66,26 @@ class SegmentSink(Protocol):
     def end(self) -> None: ...
 
 
-class Segmenter:
-    """Give it the tracks, then each frame in order; call `tick` some five times a second. `continues`: the stream has segments already."""
+class SoundCoder(Protocol):
+    """Sound in another codec than it came in; see `aac.AacCoder`."""
 
-    def __init__(self, settings: SegmentSettings, sink: SegmentSink, continues: bool = False) -> None:
+    @property
+    def entry(self) -> TrackEntry: ...
+
+    def encode(self, opus: bytes, samples: int) -> list[Sample]: ...
+
+
+# Makes a coder for so many channels, whose first sound lies at that sample.
+MakeCoder = Callable[[int, int], SoundCoder]
+
+
+class Segmenter:
+    """Give it the tracks, then each frame in order; call `tick` some five times a second.
+
+    `continues`: the stream has segments already. `make_coder`: None carries the sound as it came.
+    """
+
+    def __init__(self, settings: SegmentSettings, sink: SegmentSink, continues: bool = False, make_coder: MakeCoder | None = None) -> None:
         self.drops: Counter[str] = Counter()
         self.is_closed = False
         self._settings = settings
@@ -86,6 +107,8 @@ class Segmenter:
         self._video: list[Sample] = []
         self._audio: list[Sample] = []
         self._sound_end = 0  # in samples
+        self._make_coder = make_coder
+        self._coder: SoundCoder | None = None
         self._segment_start = 0  # in video ticks, as the next two
         self._part_start = 0
         self._last_picture = 0
@@ -211,8 +234,7 @@ class Segmenter:
             self._begin(None, ticks * VIDEO_CLOCK // AUDIO_CLOCK)
         if ticks - self._sound_end > SOUND_SLACK:
             self._fill_silence(ticks)
-        self._audio.append(Sample(self._sound_end, frame.samples, frame.data))
-        self._sound_end += frame.samples
+        self._append_sound(frame.data, frame.samples)
         if self._entry is None:
             self._cut_sound()
 
@@ -243,9 +265,15 @@ class Segmenter:
             # The last one is as long as what is left, so that no hole remains.
             left = until - self._sound_end
             samples = SILENCE_SAMPLES if left >= 2 * SILENCE_SAMPLES else min(left, 2 * SILENCE_SAMPLES)
-            self._audio.append(Sample(self._sound_end, samples, data))
-            self._sound_end += samples
+            self._append_sound(data, samples)
             self.drops["silence_filled"] += 1
+
+    def _append_sound(self, data: bytes, samples: int) -> None:
+        if self._coder is not None:
+            self._audio += self._coder.encode(data, samples)
+        else:
+            self._audio.append(Sample(self._sound_end, samples, data))
+        self._sound_end += samples
 
     def _channels(self) -> int:
         channels = self._sound.channels if self._sound is not None else 0
@@ -259,11 +287,12 @@ class Segmenter:
         self._has_sound = self._sound is not None
         self._needs_key = False
         tracks = [entry] if entry is not None else []
+        self._sound_end = ticks * AUDIO_CLOCK // VIDEO_CLOCK
         if self._has_sound:
-            tracks.append(opus_entry(self._channels()))
+            self._coder = self._make_coder(self._channels(), self._sound_end) if self._make_coder is not None else None
+            tracks.append(self._coder.entry if self._coder is not None else opus_entry(self._channels()))
         width, height = (entry.width, entry.height) if entry is not None else (0, 0)
         self._sink.begin(init_segment(tracks), ",".join(track.codec for track in tracks), width, height)
-        self._sound_end = ticks * AUDIO_CLOCK // VIDEO_CLOCK
         self._open_segment(ticks, is_discontinuity=self._began)
         self._began = True
 
@@ -309,3 +338,30 @@ class Segmenter:
         self._video, self._audio = [], []
         self._is_open = False
         self._needs_key = True
+
+
+class Segmenters:
+    """The same frames into several streams, the first of which asks for key frames and counts what is dropped: with Opus, and with AAC."""
+
+    def __init__(self, segmenters: Sequence[Segmenter]) -> None:
+        self._all = segmenters
+        self.drops = segmenters[0].drops
+
+    def wants_key(self, now: float) -> bool:
+        return self._all[0].wants_key(now)
+
+    def take_tracks(self, picture: Track | None, sound: Track | None) -> None:
+        for one in self._all:
+            one.take_tracks(picture, sound)
+
+    def frame(self, track: Track, frame: Frame, position_s: float) -> None:
+        for one in self._all:
+            one.frame(track, frame, position_s)
+
+    def tick(self, now: float) -> None:
+        for one in self._all:
+            one.tick(now)
+
+    def close(self, *, is_final: bool = True) -> None:
+        for one in self._all:
+            one.close(is_final=is_final)

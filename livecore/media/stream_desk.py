@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from livecore.media.finishing import at_ms
-from livecore.media.playlist import Event, Facts
+from livecore.media.playlist import AAC_SUFFIX, Event, Facts
 from livecore.media.segment_store import SegmentDirectory, StoredStream
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segmenter import MakeCoder, Segmenter, Segmenters, SegmentSettings
 from livecore.platform import ipc
 
 log = structlog.get_logger("livecore.recorder")
@@ -53,17 +53,26 @@ class StreamDesk:
         # Lives that go on after a recorder's end open again within this time.
         self._left_behind_until: float | None = time.monotonic() + resume_s + keep_ended_s
 
-    def segmenter(self, live: str, publication: str) -> Segmenter | None:
+    def segmenter(self, live: str, publication: str) -> Segmenter | Segmenters | None:
         """What cuts a publication into segments; None when the disk refuses, which is logged."""
-        facts = Facts(live, publication, self._settings.target_s, self._settings.part_target_s, self._window_s)
         try:
-            stored = self._directory.open(publication, facts)
+            first = self._open(live, publication, publication, None)
+            if not self._settings.aac:
+                return first
+            from livecore.media.aac import AacCoder
+
+            return Segmenters([first, self._open(live, publication, publication + AAC_SUFFIX, AacCoder)])
         except OSError as refused:
             log.error("hls_refused", stream=publication, error=refused.strerror)
             return None
+
+    def _open(self, live: str, publication: str, stream_id: str, make_coder: MakeCoder | None) -> Segmenter:
+        facts = Facts(live, publication, self._settings.target_s, self._settings.part_target_s, self._window_s)
+        stored = self._directory.open(stream_id, facts)
         self.flush()
         self._tell_state(stored, self._tell)
-        segmenter = self._segmenters[publication] = Segmenter(self._settings, stored, continues=stored.stream.next_msn > 0)
+        segmenter = Segmenter(self._settings, stored, stored.stream.next_msn > 0, make_coder)
+        self._segmenters[stream_id] = segmenter
         return segmenter
 
     # -- main processes

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from livecore import errors
 from livecore.lives.playback import Viewing
 from livecore.media.origin import MEDIA_TYPE, PLAYLIST, PLAYLIST_TYPE, Answer, Target
-from livecore.media.playlist import Segment, Stream, Variant, multivariant
+from livecore.media.playlist import AAC_SUFFIX, Segment, Stream, Variant, multivariant
 from livecore.rest.api import Call, Params, Raw, Routes
 from livecore.rest.hls_connection import can_take_over, take_over
 from livecore.rest.reading import bearer
@@ -78,10 +78,19 @@ async def index(call: Call) -> web.Response:
     init = stream.newest_init
     if init is None or stream.facts.live != live_id:
         raise errors.NotFound("This live cannot be watched by HLS.", headers=CORS)
-    signed = call.app.playback.sign(account_id, live_id, publication_id)
-    uri = f"/live/{live_id}/{signed}/{PLAYLIST}"
-    text = multivariant([Variant(uri, init.codecs, init.width, init.height, _bandwidth_bps(stream))])
-    return web.Response(text=text, content_type=PLAYLIST_TYPE, headers=CORS | {"Cache-Control": "private, no-store"})
+    # The sound as it was sent comes first: players take the first variant that they know.
+    variants = [_variant(call, account_id, live_id, publication_id, stream)]
+    in_aac = call.app.origin.stream(publication_id + AAC_SUFFIX)
+    if in_aac is not None and in_aac.is_playable and "mp4a" in (in_aac.newest_init or init).codecs:
+        variants.append(_variant(call, account_id, live_id, publication_id + AAC_SUFFIX, in_aac))
+    return web.Response(text=multivariant(variants), content_type=PLAYLIST_TYPE, headers=CORS | {"Cache-Control": "private, no-store"})
+
+
+def _variant(call: Call, account_id: str, live_id: str, stream_id: str, stream: Stream) -> Variant:
+    init = stream.newest_init
+    assert init is not None
+    signed = call.app.playback.sign(account_id, live_id, stream_id)
+    return Variant(f"/live/{live_id}/{signed}/{PLAYLIST}", init.codecs, init.width, init.height, _bandwidth_bps(stream))
 
 
 async def _begun(call: Call, live: dict[str, object], publication_id: str) -> Stream:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
@@ -69,3 +70,38 @@ async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgr
     await page.reload()
     await ben.video_advances(".live-page video")
     await until(near, "the picture by HLS near the newest")
+
+
+@pytest.mark.deep
+async def test_a_network_that_carries_no_media_leads_to_hls_with_a_word_and_back_by_the_button(
+    program: StartProgram, visitor: NewVisitor
+) -> None:
+    serving = await program(hls_segment_s=1)
+    anna = await visitor(serving, "anna")
+    ben = await visitor(serving, "ben", size=PHONE)
+    await anna.arrive()
+    viewer = await ben.arrive()
+    await anna.go("/live")
+    await anna.page.get_by_label("Camera").select_option("clock")
+    await anna.page.get_by_role("button", name="Go live").click()
+    await expect(anna.page.get_by_role("button", name="End", exact=True)).to_be_visible()
+    (live,) = (await viewer.get("/api/v1/lives")).json["items"]
+    await ben.go(f"/watch/{live['id']}")
+    await ben.video_advances(".live-page video")
+    video = ben.page.locator(".live-page video")
+    await expect(video).to_have_attribute("data-way", "webrtc")
+
+    # UDP is lost, HTTP is not: Chromium's own emulation.
+    devtools = await ben.context.new_cdp_session(ben.page)
+    network = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    await devtools.send("Network.enable")
+    await devtools.send("Network.emulateNetworkConditions", network | {"packetLoss": 100})
+    await expect(video).to_have_attribute("data-way", "hls", timeout=30_000)
+    await expect(ben.page.get_by_text("Your line is weak.")).to_be_visible()
+    await ben.video_advances(".live-page video")
+    await ben.picture("weak", also=DESKTOP)
+
+    await devtools.send("Network.emulateNetworkConditions", network | {"packetLoss": 0})
+    await ben.page.get_by_role("button", name="To live").click()
+    await expect(video).to_have_attribute("data-way", "webrtc")
+    await ben.video_advances(".live-page video")

@@ -13,7 +13,7 @@ from livecore.media.mux import Layout, WriteFailed
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
 from livecore.media.repair import finish
-from tests.recording import packetise
+from tests.recording import packetise, tools
 from tests.recording.packetise import Sent
 from tests.recording.reading import decode
 
@@ -278,3 +278,15 @@ def test_packets_of_a_track_that_was_not_announced_are_counted(tmp_path: Path) -
     desk = Desk(tmp_path, [AUDIO_TRACK])
     desk.recording.packet(7, Packet(1, 1, False, b"x", 0.0), 0.0)
     assert desk.recording.drops["no_track"] == 1
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "h264", "av1", None])
+def test_ffprobe_and_ffmpeg_find_nothing_wrong_as_written_and_finished(tmp_path: Path, codec: str | None) -> None:
+    """Strangers to our own library: what a person's own tools say of a downloaded recording."""
+    desk = Desk(tmp_path, [video_track(codec), AUDIO_TRACK] if codec else [AUDIO_TRACK])
+    pictures = list(packetise.video_packets(codec, packetise.coded_video(codec, 3.0))) if codec else []
+    desk.feed(merged(pictures, packetise.audio_packets(SOUND[:300] if codec is None else SOUND[:150])))
+    desk.recording.close(6.0, "ended")
+    for path in (desk.path(0), desk.finished()):
+        assert tools.streams_of(path) == ([codec, "opus"] if codec else ["opus"])
+        assert tools.complaints_of(path) == ""

@@ -12,6 +12,7 @@ import pytest
 
 from livecore.media.recording_files import Part, RecordingDirectory
 from livecore.media.repair import EXIT_NOTHING, NothingInside, finish
+from tests.recording import tools
 from tests.recording.reading import decode
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,8 @@ def test_a_kill_costs_at_most_the_last_second(tmp_path: Path, codec: str) -> Non
         assert read.end_s > kill_at_s - 1.0
         assert contents.duration_s == pytest.approx(read.end_s, abs=0.1)
         assert (contents.video_codec, contents.width, contents.height) == (codec, 320, 180)
+        assert tools.streams_of(repaired) == [codec, "opus"]
+        assert tools.complaints_of(repaired) == ""
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])

@@ -454,6 +454,7 @@ export const en = {
     position: "Position in the live",
     behind: (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} behind`,
     toLive: "To live",
+    weak: "Your line is weak. You watch some seconds behind now; “To live” tries the direct way again.",
   },
 
   guest: {

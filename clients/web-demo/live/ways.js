@@ -8,7 +8,7 @@ const LOST_LIMIT = 3;
 const LOST_WITHIN_MS = 60_000;
 
 export class Ways extends EventTarget {
-  /** Events: "state" as `Viewer` says it, "way" when it changes. `way` is "webrtc", "hls" or null before the start. */
+  /** Events: "state" as `Viewer` says it, "way" when it changes, "weak" when a bad network led from WebRTC to HLS. `way` is "webrtc", "hls" or null before the start. */
   constructor(live, element) {
     super();
     Object.assign(this, { live, element, way: null, viewer: null, delayed: null, error: null, lost: [] });
@@ -41,12 +41,18 @@ export class Ways extends EventTarget {
     viewer.addEventListener("state", ({ detail }) => {
       if (this.viewer !== viewer) return;
       this.error = viewer.error;
-      if (detail === "lost" && this.#isHopeless() && this.live.hls) return this.#byHls({});
+      if (detail === "lost" && this.#isHopeless() && this.live.hls) return this.#fallBack();
       this.#say(detail);
     });
+    viewer.addEventListener("weak", () => this.viewer === viewer && this.live.hls && this.#fallBack());
     this.#become("webrtc");
     this.element.srcObject = viewer.stream;
     viewer.start();
+  }
+
+  #fallBack() {
+    this.#byHls({});
+    this.dispatchEvent(new Event("weak"));
   }
 
   #isHopeless() {

@@ -6,6 +6,8 @@ import { play } from "./playback.js";
 const AGAIN_MS = 1500;
 // Nearer to the newest than this counts as live.
 const LIVE_S = 6;
+// The very first instant may be cut a little short.
+const START_S = 0.1;
 
 export class Delayed extends EventTarget {
   /** `address()` answers the live's playlist, or null when it has none (any more). Events: "state" as `Viewer`, "time". */
@@ -43,9 +45,10 @@ export class Delayed extends EventTarget {
     player.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
       this.ended = !details.live;
       if (!this.back) return;
-      const target = Math.max(details.fragmentStart ?? 0, details.edge - this.back);
+      const target = Math.max(details.fragmentStart + START_S, details.edge - this.back);
       this.back = 0;
-      this.#seekWhenPossible(target);
+      // Begun there, not sought: a seek before the first fragment is there is undone when the player goes to its own start.
+      player.startLoad(target);
     });
     player.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal) return;
@@ -55,12 +58,6 @@ export class Delayed extends EventTarget {
     player.loadSource(address);
     player.attachMedia(this.element);
     play(this.element, { sound });
-  }
-
-  #seekWhenPossible(target) {
-    const seek = () => (this.element.currentTime = target);
-    if (this.element.readyState) seek();
-    else this.element.addEventListener("loadedmetadata", seek, { once: true, signal: this.life.signal });
   }
 
   #again(sound) {

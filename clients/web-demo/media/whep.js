@@ -5,9 +5,14 @@ import { leave, negotiate, pause, settled } from "./negotiate.js";
 const BACK_MS = [300, 1000, 2000, 4000];
 // A picture that stands still this long, in a connection that says it is fine, is a lost one.
 const STILL_MS = 8000;
+// A network is bad when nothing comes for so long and its checks are not answered either (a host who is away leaves those), or
+// when so much of what is sent in that time is lost.
+const WEAK_MS = 5000;
+const WEAK_SHARE = 0.2;
+const WEAK_PACKETS = 100;
 
 export class Viewer extends EventTarget {
-  /** Events: "state" with detail "connecting" | "waiting" (for the host) | "watching" | "lost" | "ended". */
+  /** Events: "state" with detail "connecting" | "waiting" (for the host) | "watching" | "lost" | "ended"; "weak" when the network is bad. */
   constructor(endpoint) {
     super();
     Object.assign(this, { endpoint, stream: new MediaStream(), peer: null, place: null, servers: [], state: "idle", error: null });
@@ -63,11 +68,23 @@ export class Viewer extends EventTarget {
     const { peer } = this;
     return new Promise((resolve) => {
       let [bytes, since] = [0, performance.now()];
+      let [answers, answered] = [0, since];
+      let [from, before] = [since, { got: 0, lost: 0 }];
       const timer = setInterval(async () => {
-        const received = [...(await peer.getStats()).values()].filter((one) => one.type === "inbound-rtp");
-        const sum = received.reduce((total, one) => total + one.bytesReceived, 0);
-        if (sum !== bytes) [bytes, since] = [sum, performance.now()];
-        if (performance.now() - since > STILL_MS) end();
+        const all = [...(await peer.getStats()).values()];
+        const sum = (type, field) => all.reduce((total, one) => total + (one.type === type ? (one[field] ?? 0) : 0), 0);
+        const now = performance.now();
+        const [came, replied] = [sum("inbound-rtp", "bytesReceived"), sum("candidate-pair", "responsesReceived")];
+        if (came !== bytes) [bytes, since] = [came, now];
+        if (replied !== answers) [answers, answered] = [replied, now];
+        if (now - from > WEAK_MS) {
+          const counts = { got: sum("inbound-rtp", "packetsReceived"), lost: sum("inbound-rtp", "packetsLost") };
+          const [got, lost] = [counts.got - before.got, counts.lost - before.lost];
+          if (lost > WEAK_SHARE * (got + lost) && got + lost > WEAK_PACKETS) this.dispatchEvent(new Event("weak"));
+          [from, before] = [now, counts];
+        }
+        if (now - since > WEAK_MS && now - answered > WEAK_MS) this.dispatchEvent(new Event("weak"));
+        if (now - since > STILL_MS) end();
       }, 1000);
       const look = () => ["failed", "closed"].includes(peer.connectionState) && end();
       const end = () => {

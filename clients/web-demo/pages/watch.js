@@ -5,6 +5,7 @@ import { back, go } from "../core/router.js";
 import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
+import { toast } from "../core/toast.js";
 import { duration } from "../live/clock.js";
 import { guests } from "../live/guests.js";
 import { chooseQuality } from "../live/quality.js";
@@ -47,6 +48,7 @@ export default function watch({ params, life }) {
     head(live, ways);
     life.addEventListener("abort", () => ways.stop());
     ways.addEventListener("state", ({ detail }) => say(detail, ways, live));
+    ways.addEventListener("weak", () => toast(t.live.weak));
     const mark = (speaker) => picture.classList.toggle("host-speaks", speaker !== null && speaker === host);
     let host = null;
     const beside = guests(live, { life, speaks: mark });
