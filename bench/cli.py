@@ -338,6 +338,8 @@ def hls_command(
         int, typer.Option(min=1, max=64, help="packets a picture; five of 1,200 bytes, 30 times a second, are 1.4 Mb/s")
     ] = 5,
     seconds: Seconds = 5.0,
+    glass: Annotated[bool, typer.Option("--glass", help="two pages of Chromium: from glass to glass, with hls.js")] = False,
+    codec: Annotated[str, typer.Option(help="with --glass: h264, vp9 or av1")] = "h264",
     loads: Loads = 1,
     pin: Pin = True,
     json: JsonPath = None,
@@ -345,6 +347,16 @@ def hls_command(
 ) -> None:
     """Viewers of low-latency HLS a core, and the delay behind the source."""
     _needed()
+    if glass:
+        try:
+            from bench import hls_glass
+        except ImportError as exc:
+            raise typer.BadParameter("--glass needs playwright: pip install 'livecore[dev]'") from exc
+        from bench.live import LiveOptions
+
+        watched = LiveOptions(codec=codec, seconds=seconds, pin=pin)
+        _measure(lambda screen: hls_glass.run(watched, screen), hls_glass.COLUMNS, json, plot, hls_glass.PLOT)
+        return
     from bench import hls
 
     options = hls.HlsOptions(

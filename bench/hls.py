@@ -1,6 +1,6 @@
 """`livecore bench hls`: one publisher, N players of low-latency HLS: requests and viewers per CPU-second, delay behind the source.
 
-Each player blocks for the next playlist (`_HLS_msn`, `_HLS_part`, delta updates) and fetches each new part, over two connections of its own.
+Each player blocks for the next playlist (`_HLS_msn`, `_HLS_part`, delta updates) and fetches each new part, over two connections of its own, the next reload blocked meanwhile.
 """
 
 from collections.abc import Sequence
@@ -121,7 +121,7 @@ def _point(
     options: HlsOptions, viewers: int, counted: list[dict[str, Any]], before: processes.Sample, after: processes.Sample
 ) -> dict[str, Any]:
     seconds = max(each["seconds"] for each in counted)
-    playlists, parts, size, failed = (sum(each[key] for each in counted) for key in ("playlists", "parts", "bytes", "failed"))
+    playlists, parts, size, failed = (sum(each[key] for each in counted) for key in ("playlists", "parts", "received", "failed"))
     delays = Latencies()
     for each in counted:
         delays.merge(each["delay"])

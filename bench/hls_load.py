@@ -7,7 +7,9 @@ that they get.
 import asyncio
 import re
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,72 +20,161 @@ from bench.load import Handler, LoadFailed, Progress
 
 REPORT_S = 1.0
 _HINT = re.compile(rb'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p(\d+)\.(\d+)\.m4s"')
-_PART = re.compile(rb'#EXT-X-PART:[^\n]*URI="(p\d+\.\d+\.m4s)"')
+_PART = re.compile(rb'#EXT-X-PART:[^\n]*URI="(p(\d+)\.(\d+)\.m4s)"')
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _RETRY_S = 0.2
 
 
-class Connection:
-    """HTTP/1.1 over one socket, one request at a time; reads no more of an answer than its status and length."""
+# One for all connections of a process: what came is looked at before anything else comes.
+_SCRATCH = bytearray(1 << 18)
+_VIEW = memoryview(_SCRATCH)
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+# Called with the status and, where it was wanted, the body of an answer.
+OnAnswer = Callable[[int, bytes], None]
 
-    async def get(self, path: str) -> tuple[int, bytes]:
-        if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(*self._address, limit=4 << 20)
-        assert self._reader is not None
-        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-        head = await self._reader.readuntil(b"\r\n\r\n")
+
+class Connection(asyncio.BufferedProtocol):
+    """HTTP/1.1 over one socket, one request at a time; reads no more of an answer than its status and length.
+
+    `keeps`: whether bodies are wanted; else their bytes are counted and let go.
+    """
+
+    def __init__(self, keeps: bool, on_answer: OnAnswer, on_lost: Callable[[], None]) -> None:
+        self.received = 0  # of bodies, in bytes
+        self._keeps = keeps
+        self._on_answer = on_answer
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._head = b""  # of an answer whose head has not come whole
+        self._status = 0  # 0 between two answers
+        self._left = 0  # of the body
+        self._body = b""
+
+    def get(self, path: str) -> None:
+        assert self._transport is not None
+        self._transport.write(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: bench\r\n\r\n")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _VIEW
+
+    def buffer_updated(self, nbytes: int) -> None:
+        body_at = 0
+        if not self._status:
+            end = _SCRATCH.find(b"\r\n\r\n", 0, nbytes) if not self._head else -1
+            if end < 0:
+                self._slow_head(nbytes)
+                return
+            self._begin(bytes(_VIEW[:end]))
+            body_at = end + 4
+        self._take(_VIEW[body_at:nbytes])
+
+    def _slow_head(self, nbytes: int) -> None:
+        """A head that came in pieces."""
+        self._head += _VIEW[:nbytes]
+        end = self._head.find(b"\r\n\r\n")
+        if end >= 0:
+            head, self._head = self._head, b""
+            self._begin(head[:end])
+            self._take(memoryview(head)[end + 4 :])
+
+    def _begin(self, head: bytes) -> None:
         length = _LENGTH.search(head)
-        body = await self._reader.readexactly(int(length[1])) if length else b""
-        return int(head[9:12]), body
+        self._status, self._left, self._body = int(head[9:12]), int(length[1]) if length else 0, b""
+
+    def _take(self, data: memoryview) -> None:
+        self._left -= len(data)
+        self.received += len(data)
+        if self._keeps:
+            self._body += data
+        if self._left <= 0:
+            status, self._status = self._status, 0
+            self._on_answer(status, self._body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost()
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
 
 
 class Player:
-    """`opened`: whether its parts are looked into for the time of sending."""
+    """Blocks for each playlist, and fetches what is new in it while the next reload is blocked. `opened`: whether its parts are looked into."""
 
     def __init__(self, host: str, port: int, place: str, opened: bool) -> None:
-        self.playlists = self.parts = self.bytes = self.failed = 0
+        self.playlists = self.parts = self.failed = 0
+        self.is_dead = False
         self.delays = Latencies()
-        self._playlist, self._media = Connection(host, port), Connection(host, port)
+        self._address = host, port
         self._place = place
         self._opened = opened
+        self._playlist = Connection(True, self._on_playlist, self._on_lost)
+        self._media = Connection(opened, self._on_part, self._on_lost)
+        self._known: tuple[int, int] | None = None  # the newest part that was fetched or stands in the queue
+        self._to_fetch: deque[bytes] = deque()
+        self._is_fetching = False
+        self._is_closed = False
 
-    async def run(self) -> None:
-        """Until cancelled: a blocked reload a part, and the part."""
-        query = ""
-        known = b""
-        while True:
-            status, text = await self._playlist.get(f"{self._place}/media.m3u8{query}")
-            if status != 200:
-                self.failed += 1
-                query = ""
-                await asyncio.sleep(_RETRY_S)
-                continue
-            self.playlists += 1
-            self.bytes += len(text)
-            names = _PART.findall(text)
-            # What is newer than the last part that was fetched; at first, the newest alone.
-            fresh = names[names.index(known) + 1 :] if known in names else names[-1:]
-            for name in fresh:
-                status, data = await self._media.get(f"{self._place}/{name.decode()}")
-                if status == 200:
-                    self.parts += 1
-                    self.bytes += len(data)
-                    if self._opened:
-                        self._look(data)
-                else:
-                    self.failed += 1
-            known = names[-1] if names else known
-            hint = _HINT.search(text)
-            query = f"?_HLS_msn={int(hint[1])}&_HLS_part={int(hint[2])}&_HLS_skip=YES" if hint else ""
+    @property
+    def received(self) -> int:
+        return self._playlist.received + self._media.received
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self._playlist, *self._address)
+        await loop.create_connection(lambda: self._media, *self._address)
+        self._playlist.get(f"{self._place}/media.m3u8")
+
+    def _on_playlist(self, status: int, text: bytes) -> None:
+        if self._is_closed:
+            return
+        hint = _HINT.search(text, max(0, text.rfind(b"#EXT-X-PRELOAD-HINT"))) if status == 200 else None
+        if hint is None:
+            self.failed += 1
+            asyncio.get_running_loop().call_later(_RETRY_S, self._again)
+            return
+        self.playlists += 1
+        self._playlist.get(f"{self._place}/media.m3u8?_HLS_msn={int(hint[1])}&_HLS_part={int(hint[2])}&_HLS_skip=YES")
+        self._fetch_new(text)
+
+    def _again(self) -> None:
+        if not self._is_closed and not self.is_dead:
+            self._playlist.get(f"{self._place}/media.m3u8")
+
+    def _fetch_new(self, text: bytes) -> None:
+        """What is newer than the last part; at first, the newest alone. The last lines say it, unless this player is behind."""
+        newest = _PART.search(text, max(0, text.rfind(b"#EXT-X-PART:")))
+        if newest is None:
+            return
+        at, known = (int(newest[2]), int(newest[3])), self._known
+        self._known = at
+        if known is None or at == (known[0], known[1] + 1):
+            self._to_fetch.append(newest[1])
+        else:
+            self._to_fetch += [part[1] for part in _PART.finditer(text) if (int(part[2]), int(part[3])) > known]
+        if not self._is_fetching:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        self._is_fetching = bool(self._to_fetch)
+        if self._to_fetch:
+            self._media.get(f"{self._place}/{self._to_fetch.popleft().decode()}")
+
+    def _on_part(self, status: int, data: bytes) -> None:
+        if status == 200:
+            self.parts += 1
+            if self._opened:
+                self._look(data)
+        else:
+            self.failed += 1
+        if not self._is_closed:
+            self._fetch()
+
+    def _on_lost(self) -> None:
+        self.is_dead = True
 
     def _look(self, data: bytes) -> None:
         """The youngest picture of the part: how old it is now."""
@@ -93,6 +184,7 @@ class Player:
             self.delays.add((time.time_ns() - sent) / 1e6)
 
     def close(self) -> None:
+        self._is_closed = True
         self._playlist.close()
         self._media.close()
 
@@ -102,7 +194,6 @@ class Crowd:
 
     def __init__(self) -> None:
         self.players: list[Player] = []
-        self.tasks: list[asyncio.Task[None]] = []
 
     async def connect(self, arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Open so many: each has a signed path of its own where there are tokens enough."""
@@ -112,7 +203,7 @@ class Crowd:
         for index in range(arguments["viewers"]):
             player = Player(parts.hostname, parts.port or 80, places[index % len(places)], index < arguments["opened"])
             self.players.append(player)
-            self.tasks.append(asyncio.create_task(player.run()))
+            await player.open()
             if index % 20 == 19:
                 await asyncio.sleep(0.05)
         return {"viewers": len(self.players)}
@@ -129,7 +220,7 @@ class Crowd:
         delays = Latencies()
         for player in self.players:
             delays.merge(player.delays.tell())
-        dead = sum(task.done() for task in self.tasks)
+        dead = sum(player.is_dead for player in self.players)
         return {key: after[key] - before[key] for key in after} | {
             "seconds": time.monotonic() - began,
             "delay": delays.tell(),
@@ -137,15 +228,12 @@ class Crowd:
         }
 
     def _sums(self) -> dict[str, int]:
-        return {key: sum(getattr(player, key) for player in self.players) for key in ("playlists", "parts", "bytes", "failed")}
+        return {key: sum(getattr(player, key) for player in self.players) for key in ("playlists", "parts", "received", "failed")}
 
     async def leave(self, arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
         for player in self.players:
             player.close()
-        self.players, self.tasks = [], []
+        self.players = []
         return {}
 
 

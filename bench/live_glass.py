@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ ARGUMENTS = (
     "--disable-quic",
     "--no-first-run",
 )
+MEDIA_TYPES = {"": "text/html", ".mjs": "text/javascript"}
 # Joins whose first picture is timed, one after the other, before the last viewer stays.
 JOINS = 30
 # Until the server has heard of the publisher.
@@ -59,7 +60,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
     report.notes.append(
         "from the drawing of a picture to its showing, encoder, decoder and the wait for the screen included; 640x360, 30 a second."
     )
-    async with live.where(options, server_cores, screen) as there, _served() as address, async_playwright() as playwright:
+    async with live.where(options, server_cores, screen) as there, served({}) as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
             report.results.append(await _measure(options, there, browser, address, screen))
@@ -71,7 +72,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
 
 
 async def _measure(options: LiveOptions, there: live.Live, browser: Browser, address: str, screen: Screen) -> dict[str, Any]:
-    publisher, viewer = await _page(browser, address), await _page(browser, address)
+    publisher, viewer = await page(browser, address), await page(browser, address)
     await publisher.evaluate("([url, token]) => publish(url, token)", [there.whip, there.publish_token])
     answered, first, glass = Latencies(), Latencies(), Latencies()
     with screen.stage(f"{JOINS} joins", JOINS) as advance:
@@ -115,20 +116,23 @@ async def _watch(viewer: Page, there: live.Live, number: int, seconds: float) ->
     return seen
 
 
-async def _page(browser: Browser, address: str) -> Page:
+async def page(browser: Browser, address: str) -> Page:
     """In a context of its own: tabs of one headless window stop painting in the background."""
-    page = await (await browser.new_context()).new_page()
-    await page.goto(address)
-    return page
+    opened = await (await browser.new_context()).new_page()
+    await opened.goto(address)
+    return opened
 
 
 @contextlib.asynccontextmanager
-async def _served() -> AsyncIterator[str]:
-    async def page(_request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGE)
+async def served(files: Mapping[str, Path]) -> AsyncIterator[str]:
+    """The page, and `files` by their paths, at an address of this machine."""
+
+    async def file(request: web.Request) -> web.FileResponse:
+        return web.FileResponse({"/": PAGE, **files}[request.path], headers={"Content-Type": MEDIA_TYPES[Path(request.path).suffix]})
 
     application = web.Application()
-    application.router.add_get("/", page)
+    for path in ("/", *files):
+        application.router.add_get(path, file)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
