@@ -92,7 +92,7 @@ from livecore.rest import ROUTES, openapi, whip
 from livecore.rest.answers import problems
 from livecore.rest.api import APP
 from livecore.rest.endpoint import mount
-from livecore.rest.web import WEB_DEMO, WebDemo
+from livecore.rest.web import WEB_DEMO, WebDemo, origin_of
 from livecore.rooms.assembly import Rooms
 from livecore.rooms.postgres_store import PostgresStore
 from livecore.rooms.sqlite_store import SqliteStore
@@ -197,7 +197,8 @@ class App:
         application[APP] = self
         mount(application, ROUTES)
         self.gateway.attach(application)
-        application.add_routes(WebDemo.at(WEB_DEMO).routes())
+        elsewhere = await self.storage.signed_url("origin", 1) if settings.send_files == "redirect" else None
+        application.add_routes(WebDemo.at(WEB_DEMO, origin_of(elsewhere or "")).routes())
         return application
 
     async def _start_policies(self) -> None:

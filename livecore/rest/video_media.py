@@ -11,7 +11,7 @@ from livecore import errors
 from livecore.library import made
 from livecore.library.tables import VIDEO_PREFIX
 from livecore.rest.api import Call, Raw, Routes
-from livecore.rest.objects import send_object
+from livecore.rest.objects import send_from, send_object
 from livecore.rest.ranges import Stored
 from livecore.rest.videos import FILE_ERRORS, INLINE, FileParams, viewer_of
 
@@ -30,6 +30,9 @@ async def _object(call: Call, video_id: str, viewer_id: str, name: str, media_ty
         raise errors.NotFound("This video has no such file.") from gone
     # Made once of these bytes and never changed.
     stored = Stored(found.size_bytes, f"{row['sha256'][:32]}-{name.rpartition('/')[2]}", row["stored_ms"])
+    if media_type == PLAYLIST_TYPE:
+        # Its lines are relative to where it came from: after a redirect they would name files of the store without a signature.
+        return await send_from(call.request, call.app.storage, key, stored, media_type, INLINE)
     return await send_object(call, key, stored, media_type, INLINE)
 
 

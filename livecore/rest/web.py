@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -70,25 +71,35 @@ PAGES = (
     "/staff/{section}/{item}",
 )
 
+
 # `blob:` carries pictures fetched with a token, previews and Media Source playback; `data:` the API page's own icons.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob: data:",
-        "media-src 'self' blob:",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "worker-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address; empty of an empty one."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def content_security_policy(media_origin: str = "") -> str:
+    """`media_origin`: of the store that sends pictures and films itself, where it does (`send_files = "redirect"`)."""
+    media = f"'self' {media_origin}".strip()
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            f"img-src {media} blob: data:",
+            f"media-src {media} blob:",
+            f"connect-src {media}",
+            "manifest-src 'self'",
+            "worker-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
     )
-)
+
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
     "Referrer-Policy": "same-origin",
@@ -142,11 +153,12 @@ def asset(name: str, body: bytes) -> Asset:
 class WebDemo:
     """The files of the demo as they were at start, and the routes that serve them.
 
-    `root` is `clients/web-demo`. Where its `node_modules` is absent the pages still come; `/vendor` then answers 404
+    `root` is `clients/web-demo`; `media_origin` as of `content_security_policy`. Where its `node_modules` is absent the pages still come; `/vendor` then answers 404
     with the command that installs it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, media_origin: str = "") -> None:
+        self._headers = PAGE_HEADERS | {"Content-Security-Policy": content_security_policy(media_origin)}
         sources = {name: (root / name).read_bytes() for name in sorted(_source_names(root))}
         vendor = {name: path.read_bytes() for name, inner in VENDOR_FILES.items() if (path := root / "node_modules" / inner).is_file()}
         digest = hashlib.sha256()
@@ -161,9 +173,9 @@ class WebDemo:
 
     @staticmethod
     @functools.cache
-    def at(root: Path) -> "WebDemo":
+    def at(root: Path, media_origin: str = "") -> "WebDemo":
         """The one of this process, read when it is first asked for."""
-        return WebDemo(root)
+        return WebDemo(root, media_origin)
 
     def _page(self, sources: dict[str, bytes], name: str) -> Asset:
         """A page with the build and the list of modules put in; ValueError where the client is not there at all."""
@@ -186,10 +198,10 @@ class WebDemo:
         ]
 
     async def get_shell(self, request: web.Request) -> web.Response:
-        return _answer(request, self.shell, PAGE_HEADERS)
+        return _answer(request, self.shell, self._headers)
 
     async def get_docs(self, request: web.Request) -> web.Response:
-        return _answer(request, self.docs, PAGE_HEADERS)
+        return _answer(request, self.docs, self._headers)
 
     async def get_icon(self, request: web.Request) -> web.Response:
         return _answer(request, self.assets["icons/icon.svg"], {"Cache-Control": "public, max-age=86400"})

@@ -1,6 +1,7 @@
 """Who carries the bytes: nginx by X-Accel-Redirect, or the store by a signed redirect; who may have them is decided here."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.conftest import StartServer
 from tests.library import media
@@ -109,11 +111,75 @@ async def test_the_store_sends_the_bytes_that_livecore_allows(start_server: Star
     found = await sent(anna, film)
     answer = await server.call("GET", found["download"])
     assert (answer.status, answer.headers["Cache-Control"]) == (307, "private, no-store")
+    # The demo's policy lets the browser follow it.
+    store = "/".join(answer.headers["Location"].split("/")[:3])
+    policy = (await server.call("GET", "/")).headers["Content-Security-Policy"]
+    assert f"media-src 'self' {store} blob:" in policy
     async with aiohttp.ClientSession() as http, http.get(answer.headers["Location"], headers={"Range": "bytes=5-9"}) as piece:
         assert (piece.status, await piece.read()) == (206, film[5:10])
     assert (await server.call("GET", found["download"].partition("?")[0])).status == 401
     # Every piece was joined, and nothing of the upload is left.
     assert [key async for key in server.app.storage.list("uploads")] == []
+
+
+async def test_a_player_of_hls_finds_each_line_where_the_store_sends_the_bytes(start_server: StartServer, s3_url: str) -> None:
+    server = await start_server(storage_url=s3_url, send_files="redirect", transcode_nice=0)
+    found = await sent(await server.person("anna"), media.avi())
+    async with aiohttp.ClientSession(server.url) as http:
+
+        async def fetched(address: str | URL) -> tuple[URL, bytes]:
+            """As a player does: after redirects, lines are relative to where the answer came from."""
+            async with http.get(address, headers={"Origin": server.url}) as answer:
+                assert answer.status == 200, address
+                return answer.url, await answer.read()
+
+        at, master = await fetched(found["hls"])
+        line = next(line for line in master.decode().splitlines() if not line.startswith("#"))
+        at, playlist = await fetched(at.join(URL(line)))
+        name = re.search(r'URI="([^"]+)"', playlist.decode())
+        assert name is not None
+        at, segments = await fetched(at.join(URL(name[1])))
+        assert at.origin() != URL(server.url).origin()
+        assert segments[4:8] == b"ftyp"
+
+
+async def test_each_address_of_a_video_answers_as_http_says(start_server: StartServer) -> None:
+    server = await start_server(transcode_nice=0)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    ready = await sent(anna, media.avi(seconds=2.0))
+    found = (await ben.get(f"/api/v1/videos/{ready['id']}")).json
+    master = (await server.call("GET", found["hls"])).body.decode()
+    line = next(line for line in master.splitlines() if not line.startswith("#"))
+    sheet = (await server.call("GET", found["sprites"])).body.decode()
+    still = next(line for line in sheet.splitlines() if "sprites.jpg" in line).partition("#")[0]
+    kinds = {
+        found["download"]: "attachment",
+        found["poster"]: "inline",
+        found["preview"]: "inline",
+        still: "inline",
+        line: "inline",
+        line.replace("m3u8", "m4s"): "inline",
+    }
+    for address, disposition in kinds.items():
+        whole = await server.call("GET", address)
+        assert whole.status == 200, address
+        headers = whole.headers
+        assert headers["X-Content-Type-Options"] == "nosniff", address
+        assert headers.get("Content-Disposition", "inline").startswith(disposition), address
+        assert headers["Cache-Control"].startswith("private"), address
+        piece = await server.call("GET", address, headers={"Range": "bytes=3-9", "If-Range": headers["ETag"]})
+        assert (piece.status, piece.body) == (206, whole.body[3:10]), address
+        stale = await server.call("GET", address, headers={"Range": "bytes=3-9", "If-Range": '"stale"'})
+        assert (stale.status, stale.body) == (200, whole.body), address
+        assert (await server.call("GET", address, headers={"If-None-Match": headers["ETag"]})).status == 304, address
+        assert (await server.call("GET", address, headers={"Range": f"bytes={len(whole.body)}-"})).status == 416, address
+    # Who holds the addresses has them for their time, and while they may see the video.
+    assert (await anna.patch(f"/api/v1/videos/{found['id']}", {"visibility": "nobody"})).status == 200
+    assert {(await server.call("GET", address)).status for address in kinds} == {404}
+    assert (await anna.patch(f"/api/v1/videos/{found['id']}", {"visibility": "everyone"})).status == 200
+    assert (await server.call("GET", line)).status == 200
+    server.clock.advance(server.settings.media_link_s + 1)
+    assert {(await server.call("GET", address)).status for address in kinds} == {410}
 
 
 async def test_a_resumed_upload_on_a_remote_store(start_server: StartServer, s3_url: str) -> None:
