@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import psutil
 
+from tests import switching
 from tests.people import Person
 from tests.serving import Answer, Server
 from tests.waiting import until
@@ -55,6 +56,9 @@ class Program(Server):
 
     async def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")} | self.environment
+        if switching.VARIABLE in os.environ:
+            paths = (str(switching.IN_PROCESSES), str(switching.IN_PROCESSES.parent.parent))
+            environment |= {switching.VARIABLE: os.environ[switching.VARIABLE], "PYTHONPATH": os.pathsep.join(paths)}
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "livecore", "serve", stdout=log, stderr=log, env=environment, start_new_session=True

@@ -13,9 +13,12 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 VARIABLE = "LIVECORE_SWITCH_OFF"
+# Put on the path of the processes of a `livecore serve`, so that it is switched off in them.
+IN_PROCESSES = Path(__file__).parent / "switched"
 
 
 @dataclass(frozen=True)

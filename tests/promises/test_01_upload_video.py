@@ -39,6 +39,7 @@ async def test_01_a_kill_within_a_part_loses_nothing_that_was_acknowledged(progr
     assert (await tus(anna, "PATCH", path, FILM[:first], Upload_Offset="0")).status == 204
     for cut in (first + 1000, len(FILM) - 10):
         at = await offset(anna, path)
+        assert at >= first
         _, writer = await asyncio.open_connection("127.0.0.1", serving.port)
         head = (
             f"PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {anna.access}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {at}\r\n"

@@ -1,5 +1,7 @@
 """Row 7: a live: its host starts, a viewer joins the room, viewers are counted, the end turns it into a replay or deletes it."""
 
+from pathlib import Path
+
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast, watch
 from tests.waiting import until
@@ -38,11 +40,13 @@ async def test_07_a_live_without_replay_leaves_no_video(start_server: StartServe
     anna = await server.person("anna")
     broadcast = await Broadcast(anna, keep_replay=False).start()
     await broadcast.send_more(60)
+
+    def files() -> list[Path]:
+        return [path for path in server.settings.recordings_dir.rglob("*") if path.suffix in (".webm", ".mp4")]
+
+    await until(files, "something to be written")
     await broadcast.end()
-    recordings = server.settings.recordings_dir
-    await until(
-        lambda: not [path for path in recordings.rglob("*") if path.is_file() and path.suffix in (".webm", ".mp4")], "the file to be gone"
-    )
+    await until(lambda: not files(), "the file to be gone")
     assert (await anna.get(f"/api/v1/lives/{broadcast.id}")).json["video_id"] is None
     assert (await anna.get("/api/v1/feed", params={"scope": "home"})).json["items"] == []
 

@@ -134,8 +134,9 @@ async def test_19_wrong_and_unknown_logins_are_told_alike(server: Server) -> Non
         await server.call("POST", "/api/v1/sessions", body | {"login": login})
         for login in ("anna", anna.email, anna.phone, "nobody", "x@y.zz")
     ]
-    assert {(answer.status, answer.type, answer.json["title"], answer.json["detail"]) for answer in answers} == {
-        (401, "wrong_login", "Sign in first", "This name and password do not belong together.")
+    assert {answer.status for answer in answers} == {401}
+    assert {(answer.type, answer.json["title"], answer.json["detail"]) for answer in answers} == {
+        ("wrong_login", "Sign in first", "This name and password do not belong together.")
     }
     for login in ("ANNA", anna.email.upper(), anna.phone):
         right = {"login": login, "password": anna.password, "device": anna.device}

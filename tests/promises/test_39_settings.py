@@ -3,6 +3,7 @@
 import jsonschema
 import pytest
 
+from livecore.errors import Invalid
 from livecore.ports import AUDIENCES
 from tests.serving import Server
 
@@ -65,4 +66,7 @@ async def test_39_what_is_no_setting_is_refused_and_nothing_changes(server: Serv
     answer = await anna.patch("/api/v1/me/settings", {"visibility_name": "friends"} | change)
     assert answer.status == 422, answer
     assert [error["field"] for error in answer.json["errors"]] == [field]
+    # Nor does anything within the server get it past the service.
+    with pytest.raises(Invalid):
+        await server.app.preferences.change(anna.id, {"visibility_name": "friends"} | change)
     assert (await anna.get("/api/v1/me/settings")).json["values"]["visibility_name"] == "everyone"
