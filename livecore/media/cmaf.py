@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
+# Of what concerns all tracks.
+MOVIE_CLOCK = 1000
 VIDEO_TRACK = 1
 AUDIO_TRACK = 2
 # How long a picture's last frame is shown when nobody says.
@@ -61,14 +63,17 @@ def full_box(name: bytes, version: int, flags: int, *parts: bytes) -> bytes:
     return box(name, struct.pack(">I", version << 24 | flags), *parts)
 
 
+FILE_TYPE = box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6cmfcmp41")
+
+
 def init_segment(tracks: Sequence[TrackEntry]) -> bytes:
     """`ftyp` and `moov`: picture is track 1, sound is track 2."""
     header = full_box(
-        b"mvhd", 0, 0, struct.pack(">IIIIIH10x", 0, 0, 1000, 0, 0x10000, 0x100), _IDENTITY_MATRIX, bytes(24), struct.pack(">I", 3)
+        b"mvhd", 0, 0, struct.pack(">IIIIIH10x", 0, 0, MOVIE_CLOCK, 0, 0x10000, 0x100), _IDENTITY_MATRIX, bytes(24), struct.pack(">I", 3)
     )
     extends = [full_box(b"trex", 0, 0, struct.pack(">IIIII", _number(track), 1, 0, 0, 0)) for track in tracks]
     moov = box(b"moov", header, *(_track(track) for track in tracks), box(b"mvex", *extends))
-    return box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6cmfcmp41") + moov
+    return FILE_TYPE + moov
 
 
 def _number(track: TrackEntry) -> int:

@@ -1,7 +1,7 @@
 """Finishing a recorded file: duration, index, fast start; also of one whose writer was killed.
 
 `python -m livecore.media.repair SOURCE TARGET CONTAINER` copies the packets of SOURCE into TARGET without a codec and prints
-what it found as one JSON line. It runs as a process of its own, at low priority and under limits, because a torn file
+what it found as one JSON line: MP4 by `mp4_index`, WebM (and MP4 of an earlier version) by the container library. It runs as a process of its own, at low priority and under limits, because a torn file
 meets a demuxer written in C.
 """
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+
+from livecore.media.mp4_index import Indexed, index
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -57,6 +59,9 @@ def finish(source: Path, target: Path, container: str) -> Contents:
         NothingInside: no packet is readable.
         OSError: the disk refuses (ENOSPC).
     """
+    indexed = index(source, target) if container == "mp4" else None
+    if indexed is not None:
+        return _indexed(source, target, indexed)
     counts = _copy(source, target, container, keep=None)
     kept = {index for index, count in counts.items() if count}
     if not kept:
@@ -65,12 +70,31 @@ def finish(source: Path, target: Path, container: str) -> Contents:
     if len(kept) < len(counts):
         # A track that was announced and never sent: players wait for it, so the file does without.
         _copy(source, target, container, keep=kept)
+    _sync(target)
+    return inspect(target, container)
+
+
+def _indexed(source: Path, target: Path, tracks: list[Indexed]) -> Contents:
+    if not tracks:
+        raise NothingInside(source.name)
+    _sync(target)
+    video = next((track for track in tracks if track.width), None)
+    return Contents(
+        duration_s=max(track.end_s for track in tracks),
+        size_bytes=target.stat().st_size,
+        video_codec=video.codec if video else None,
+        width=video.width if video else 0,
+        height=video.height if video else 0,
+        audio_codec=next((track.codec for track in tracks if not track.width), None),
+    )
+
+
+def _sync(target: Path) -> None:
     descriptor = os.open(target, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return inspect(target, container)
 
 
 def _copy(source: Path, target: Path, container: str, keep: set[int] | None) -> dict[int, int]:
