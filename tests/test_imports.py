@@ -24,7 +24,7 @@ SERVICES = {
     "insight",
 }
 EDGES = {"rest", "signaling"}
-COMPOSITION = {"app", "live_plane", "cli", "main_process", "serve", "supervisor", "__main__"}
+COMPOSITION = {"app", "parts", "live_plane", "cli", "main_process", "serve", "supervisor", "__main__"}
 # What stands below everything: any package may import it, and it imports none of ours.
 FOUNDATION = {"native"}
 # Processes of their own speak to one another; the framing is platform's.

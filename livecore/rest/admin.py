@@ -235,7 +235,7 @@ async def verify_audit(call: Call) -> Reply:
 async def read_person(call: Call) -> Reply:
     """A person's account, for somebody with a case at hand (`?case=` the id of a claim or report); the look is recorded."""
     case = call.params.case
-    if not case or not is_id(case) or not await call.app.knows_case(case):
+    if not case or not is_id(case) or not await call.app.trust.knows_case(case):
         raise errors.Forbidden("Name the case that needs this.", type="case_needed")
     view = await call.app.accounts.staff_view(call.path["username"])
     if view is None:

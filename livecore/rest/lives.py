@@ -260,7 +260,7 @@ async def renew(call: Call) -> Reply:
 async def watch_token(call: Call) -> Reply:
     """A token for a player (WHEP) that watches this one live as you, until it expires."""
     facts = await call.app.lives.may_join(call.me.account_id, call.path["id"])
-    token = call.app.watch_token(facts.id, call.me.account_id)
+    token = call.app.media_rights.watch_token(facts.id, call.me.account_id)
     expires_at = call.app.clock.at_ms() + call.app.settings.watch_token_s * 1000
     return Reply(WatchToken(whep=f"/whep/{facts.id}", token=token, expires_at=expires_at), status=201)
 

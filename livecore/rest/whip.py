@@ -82,10 +82,10 @@ async def _offer(call: Call) -> str:
 
 
 def _created(call: Call, answer: Answer, who: str) -> web.Response:
-    session = call.app.sign_media_session(answer.session_id, who)
+    session = call.app.media_rights.sign_session(answer.session_id, who)
     headers = {"Location": f"/media/{session}", "ETag": answer.etag, "Accept-Patch": TRICKLE}
     response = web.Response(status=201, text=answer.sdp, content_type=SDP, headers=headers)
-    for server in call.app.ice_servers(who):
+    for server in call.app.media_rights.ice_servers(who):
         response.headers.add("Link", server)
     return response
 
@@ -153,7 +153,7 @@ async def watch(call: Call) -> web.Response:
 async def _viewer(call: Call, token: str) -> str:
     """Whose token this is: an access token, or one that watches this live alone."""
     if token.startswith("watch_"):
-        account_id = call.app.watch_grant(token, call.path["live_id"])
+        account_id = call.app.media_rights.watch_grant(token, call.path["live_id"])
         if not await call.app.directory.is_active(account_id):
             raise errors.Forbidden("This account may not watch.")
         return account_id
@@ -166,11 +166,11 @@ async def _session(call: Call) -> str:
     """The session that this address names, for its owner alone."""
     signed = call.path["session"]
     token = _token(call)
-    session_id, who = call.app.media_session(signed)
+    session_id, who = call.app.media_rights.session(signed)
     if token.startswith("live_"):
         owner = await call.app.lives.publication_of(token)
     elif token.startswith("watch_"):
-        owner = call.app.watch_grant(token, None)
+        owner = call.app.media_rights.watch_grant(token, None)
     else:
         owner = (await call.app.authenticator.authenticate(token)).account_id
     if owner != who:

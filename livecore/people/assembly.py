@@ -1,0 +1,58 @@
+"""How people are put together."""
+
+from dataclasses import dataclass
+
+from livecore.config import Settings
+from livecore.people.blocks import Blocks
+from livecore.people.contacts import Contacts
+from livecore.people.discovery import Discovery
+from livecore.people.follows import Follows
+from livecore.people.friend_links import FriendLinks
+from livecore.people.meetings import Meetings
+from livecore.people.relations import RelationStore
+from livecore.people.service import People
+from livecore.ports import (
+    Activity,
+    Clock,
+    Database,
+    Directory,
+    Jobs,
+    Keys,
+    Limiter,
+    MatchQueue,
+    Neighbours,
+    PeopleIndex,
+    PhoneIndex,
+    Traits,
+)
+
+
+@dataclass(frozen=True)
+class Engines:
+    db: Database
+    keys: Keys
+    clock: Clock
+    jobs: Jobs
+    limiter: Limiter
+    settings: Settings
+    queue: MatchQueue
+    relations: RelationStore
+    directory: Directory
+    index: PeopleIndex
+    phones: PhoneIndex
+    activity: Activity
+    traits: Traits
+    neighbours: Neighbours
+    shared: bool
+
+
+class PeopleParts:
+    def __init__(self, e: Engines) -> None:
+        who = (e.relations, e.directory)
+        self.people = People(e.db, e.clock, *who, e.activity, e.neighbours, e.settings.friend_requests_open)
+        self.blocks = Blocks(e.db, e.clock, *who, e.activity)
+        self.contacts = Contacts(e.db, e.keys, e.clock, e.limiter, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)
+        self.follows = Follows(e.db, e.clock, *who, e.activity)
+        self.discovery = Discovery(e.db, *who, e.index, e.traits, e.neighbours)
+        self.friend_links = FriendLinks(e.db, e.keys, e.clock, *who, self.people)
+        self.meetings = Meetings(e.db, e.clock, e.queue, *who, e.traits, e.neighbours, shared=e.shared)

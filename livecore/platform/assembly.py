@@ -1,0 +1,61 @@
+"""How the engines are put together: which of them keeps which promise is what the settings name."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from sqlalchemy import MetaData
+
+from livecore.config import Settings
+from livecore.platform.bus import MemoryBus, make_bus
+from livecore.platform.bus_redis import RedisBus
+from livecore.platform.database import SqlDatabase, database_url
+from livecore.platform.jobs import SqlJobs
+from livecore.platform.keys import SqlKeys
+from livecore.platform.limits import RateLimiter
+from livecore.platform.mail import make_mailer
+from livecore.platform.metrics import Metrics
+from livecore.platform.migrations import migrate
+from livecore.platform.readiness import check_all
+from livecore.platform.sms import make_sms_sender
+from livecore.platform.storage import ObjectStorage, make_storage
+from livecore.ports import Clock, Mailer, SmsSender
+
+
+@dataclass(frozen=True)
+class Platform:
+    db: SqlDatabase
+    keys: SqlKeys
+    bus: MemoryBus | RedisBus
+    storage: ObjectStorage
+    jobs: SqlJobs
+    limiter: RateLimiter
+    mailer: Mailer
+    sms: SmsSender
+
+    async def ready(self) -> dict[str, bool]:
+        """Each part and whether it answers."""
+        return await check_all({"database": self.db.check, "keys": self.keys.check, "bus": self.bus.check, "storage": self.storage.check})
+
+
+async def start_platform(settings: Settings, clock: Clock, metrics: Metrics, schema: MetaData, stack: AsyncExitStack) -> Platform:
+    """Connect, and bring the schema up to date; what has an end is pushed on the stack. Jobs do not run yet."""
+    db = SqlDatabase(database_url(settings.database_url, settings.data_dir))
+    stack.push_async_callback(db.close)
+    await migrate(db, schema)
+    keys = SqlKeys(database_url(settings.keys_url, settings.data_dir, "keys.sqlite"))
+    stack.push_async_callback(keys.close)
+    await keys.start()
+    bus = await make_bus(settings.redis_url, metrics, settings.bus_channels)
+    stack.push_async_callback(bus.close)
+    limiter = RateLimiter(settings, keys, metrics)
+    stack.push_async_callback(limiter.close)
+    return Platform(
+        db=db,
+        keys=keys,
+        bus=bus,
+        storage=make_storage(settings.storage_url, settings.data_dir),
+        jobs=SqlJobs(db, clock, metrics, round(settings.job_lease_s * 1000)),
+        limiter=limiter,
+        mailer=make_mailer(settings),
+        sms=make_sms_sender(settings),
+    )
