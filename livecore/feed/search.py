@@ -29,18 +29,25 @@ MERGE_STEPS_LIMIT = 20_000
 TAGS_LIMIT = 20
 
 _OPEN = """
-    entry.is_open AND (entry.visibility = 'everyone' OR entry.owner_id = :me OR entry.owner_id IN ({near}))
+    entry.is_open
+    AND (entry.visibility = 'everyone' OR entry.owner_id = :me OR (entry.visibility <> 'nobody' AND entry.owner_id IN ({near})))
     AND entry.owner_id NOT IN ({hidden}) AND (:kind = 'all' OR entry.kind = :kind) AND entry.n < :below
 """
 _SQLITE = """
-SELECT entry.n, entry.kind, entry.content_id, entry.tags FROM search_fts JOIN search_entry AS entry ON entry.n = search_fts.rowid
+SELECT entry.n, entry.kind, entry.content_id, entry.owner_id, entry.tags FROM search_fts JOIN search_entry AS entry ON entry.n = search_fts.rowid
 WHERE search_fts MATCH :query AND search_fts.rowid < :below AND {open} ORDER BY search_fts.rowid DESC LIMIT :limit
 """
+# PostgreSQL reads its index whole for a word, or goes backward by number and looks at each entry; which of them is cheap depends on the
+# word, and how often a beginning occurs it cannot tell. So the newest entries are looked at first, which is enough for a common word,
+# and for a rare one the index is asked then: adding 0 keeps the way backward from it.
 _POSTGRESQL = """
-SELECT entry.n, entry.kind, entry.content_id, entry.tags FROM search_entry AS entry
-WHERE (setweight(to_tsvector('simple', tags), 'A') || setweight(to_tsvector('simple', text), 'B')) @@ CAST(:query AS tsquery)
-AND {open} ORDER BY entry.n DESC LIMIT :limit
+SELECT entry.n, entry.kind, entry.content_id, entry.owner_id, entry.tags FROM {source} AS entry
+WHERE (setweight(to_tsvector('simple', tags), 'A') || setweight(to_tsvector('simple', text), 'B')) @@ to_tsquery('simple', :query)
+AND {open} ORDER BY {order} DESC LIMIT :limit
 """
+_NEWEST = "(SELECT * FROM search_entry WHERE n < :below ORDER BY n DESC LIMIT {newest})"
+# Some ten milliseconds of a rare word's search; a word that fills no page from them is held by one entry in a hundred at most.
+NEWEST_ENTRIES = 2000
 _JSON_SET = "SELECT value FROM json_each(:{name})"
 _ARRAY_SET = "SELECT unnest(CAST(:{name} AS text[]))"
 TOP = 1 << 60
@@ -55,10 +62,13 @@ class Found:
 
 
 def words_of(query: str) -> list[str]:
-    """What is looked for: letters and digits of the query in words, the whole query's last one as a beginning."""
-    folded = unicodedata.normalize("NFKC", query).casefold()
-    parts = "".join(letter if letter.isalnum() else " " for letter in folded).split()
-    return parts[:WORDS_LIMIT]
+    """What is looked for: letters and digits of the query in words, the whole query's last one as a beginning.
+
+    Lower case and no more, as the indexes have it ("ß" stays); signs that are written onto a letter (vowels in many scripts) belong to it.
+    """
+    lowered = unicodedata.normalize("NFKC", query).lower()
+    parts = "".join(letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in lowered).split()
+    return [part for part in parts if any(map(str.isalnum, part))][:WORDS_LIMIT]
 
 
 def fts5_query(words: Sequence[str], *, tags: bool = False) -> str:
@@ -84,17 +94,25 @@ class Search:
         is_sqlite = db.dialect == "sqlite"
         a_set = _JSON_SET if is_sqlite else _ARRAY_SET
         condition = _OPEN.format(near=a_set.format(name="near"), hidden=a_set.format(name="hidden"))
-        query = (_SQLITE if is_sqlite else _POSTGRESQL).format(open=condition)
-        plain = [bindparam(name, type_=String) for name in ("query", "me", "kind")] + [
-            bindparam(name, type_=Integer if is_sqlite else None) for name in ("below", "limit")
-        ]
-        self._query = text(query).bindparams(*plain)
+        if is_sqlite:
+            texts = [_SQLITE.format(open=condition)]
+        else:
+            newest = _NEWEST.format(newest=NEWEST_ENTRIES)
+            texts = [
+                _POSTGRESQL.format(source=newest, open=condition, order="entry.n"),
+                _POSTGRESQL.format(source="search_entry", open=condition, order="entry.n + 0"),
+            ]
+        # In the text itself for PostgreSQL: a plan is made for these words, not for any. They are letters, digits and their signs alone.
+        words = bindparam("query", type_=String, literal_execute=not is_sqlite)
+        plain: list[Any] = [bindparam(name, type_=String) for name in ("me", "kind")]
+        plain += [bindparam(name, type_=Integer if is_sqlite else None) for name in ("below", "limit")]
+        self._queries = [text(each).bindparams(words, *plain) for each in texts]
 
-    async def _entries(self, me: str, query: str, kind: Kind, below: int, limit: int) -> Sequence[Any]:
+    async def _entries(self, me: str, words: str, kind: Kind, below: int, limit: int) -> Sequence[Any]:
         hidden = await self._relations.blocked_either_way(me)
         friends = await self._relations.friends_of(me)
         given = {
-            "query": query,
+            "query": words,
             "me": me,
             "kind": kind,
             "below": below,
@@ -104,7 +122,11 @@ class Search:
         }
         # One step of a full-text query may be long, and cannot be stopped: never on the loop.
         async with self._db.read(slow=True) as conn:
-            return (await conn.execute(self._query, given)).all()
+            for query in self._queries:
+                rows = (await conn.execute(query, given)).all()
+                if len(rows) == limit:
+                    break
+        return rows
 
     async def forget(self) -> None:
         """After rows were erased: have their words out of the index's files too. A word that is deleted from an FTS5 index stays in the
@@ -159,9 +181,11 @@ class Search:
             return []
         words = words_of(tag)
         query = fts5_query(words, tags=True) if self._db.dialect == "sqlite" else tsquery(words, tags=True)
+        rows = await self._entries(viewer.account_id, query, "all", TOP, TAG_ENTRIES)
+        owners = await self._feed.owners_shown(viewer, {row.owner_id for row in rows})
         counts: dict[str, int] = {}
-        for row in await self._entries(viewer.account_id, query, "all", TOP, TAG_ENTRIES):
+        for row in rows:
             for each in row.tags.split():
-                if each.startswith(tag):
+                if row.owner_id in owners and each.startswith(tag):
                     counts[each] = counts.get(each, 0) + 1
         return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:limit]

@@ -97,6 +97,11 @@ class Feed:
         shown, cards = await self._seen_by(asked, await self._entries(wanted))
         return FeedPage(shown, cards, None)
 
+    async def owners_shown(self, viewer: Principal, owner_ids: Collection[str]) -> frozenset[str]:
+        """Those of the accounts of whom the viewer is shown anything now."""
+        asked = await self._ask(viewer.account_id, "discover")
+        return frozenset(await self._directory.active_cards(asked.me, owner_ids)) - asked.hidden
+
     async def _is_personalised(self, me: str) -> bool:
         return bool(await self._directory.setting(me, "personalised")) and not await self._directory.setting(me, "restrict")
 

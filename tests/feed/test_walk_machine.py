@@ -1,0 +1,325 @@
+"""Walks through the feed while everything else goes on: whatever others write, delete, narrow or have taken down, and whatever the
+walker blocks, hides and mutes between two pages and during one, nothing comes twice, nothing that stayed is missing, and nothing comes
+that may not be seen any more."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from sqlalchemy import delete
+
+from livecore.config import Settings
+from livecore.feed import service
+from livecore.feed.tables import post
+from livecore.library.tables import video
+from livecore.ports import TakedownTarget
+from tests.clocks import ShiftedClock
+from tests.feed.seeding import seed_posts, seed_videos
+from tests.people import Person
+from tests.serving import Answer, Server
+
+T = TypeVar("T")
+# Vera walks. Anna and Ben are her friends at first, nobody knows Cara.
+AUTHORS = ("anna", "ben", "cara", "vera")
+OTHERS = st.sampled_from(AUTHORS[:3])
+PAGES_LIMIT = 100
+
+
+@dataclass
+class Item:
+    kind: str
+    id: str
+    author: str
+    audience: str = "everyone"
+    is_there: bool = True
+    is_taken_down: bool = False
+    is_hidden: bool = False
+
+
+class World:
+    """One server for every example."""
+
+    def __init__(self, directory: Path) -> None:
+        self.loop = asyncio.new_event_loop()
+        chosen = Settings(data_dir=directory, media_port=0, media_workers=1, rate_scale=10_000.0)
+        self.server = Server(chosen, clock=ShiftedClock())
+        self.people: dict[str, Person] = {}
+        self.run(self._start())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    async def _start(self) -> None:
+        await self.server.start()
+        for name in AUTHORS:
+            self.people[name] = await self.server.person(name)
+
+    async def reset(self, *, personalised: bool) -> list[Item]:
+        """Nothing between them but two friendships, and some items of each, one above the other."""
+        vera = self.people["vera"]
+        async with self.server.app.db.write() as conn:
+            await conn.execute(delete(post))
+            await conn.execute(delete(video))
+        await self.server.app.choices.erase(vera.id)
+        for name in AUTHORS[:3]:
+            await vera.delete(f"/api/v1/blocks/{name}")
+            await self.people[name].delete("/api/v1/blocks/vera")
+            await vera.delete(f"/api/v1/friends/{name}")
+        for name in ("anna", "ben"):
+            await self.server.befriend(self.people[name], vera)
+        await vera.patch("/api/v1/me/settings", {"personalised": personalised})
+        items = []
+        for step_ms, name in enumerate(AUTHORS, start=3):
+            person = self.people[name]
+            # Some in the same millisecond, those of several people among one another.
+            items += [Item("post", found, name) for found in await seed_posts(self.server, person, 5, step_ms=step_ms * 1000)]
+            items += [Item("video", found, name) for found in await seed_videos(self.server, person, 3, step_ms=step_ms * 2000)]
+        return items
+
+    def close(self) -> None:
+        self.run(self.server.stop())
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        # Several windows for some thirty items, and lifted ones among them.
+        patch.setattr(service, "WINDOW_ITEMS", 7)
+        patch.setattr(service, "LIFTED_ITEMS", 3)
+        patch.setattr(service, "SPAN_MS", 4000)
+        made = World(tmp_path_factory.mktemp("walks"))
+        yield made
+        made.close()
+
+
+class Walking(RuleBasedStateMachine):
+    """The model: what there is, who stands how to Vera, and what of it must still come in the walk that goes on."""
+
+    world: World
+
+    @initialize(personalised=st.booleans())
+    def begin(self, personalised: bool) -> None:
+        self.items = {item.id: item for item in self.world.run(self.world.reset(personalised=personalised))}
+        self.friends = {"anna", "ben"}
+        self.blocked: set[str] = set()  # either way
+        self.muted: set[str] = set()
+        self.scope = ""
+        self.cursor: str | None = None
+        self.seen: list[str] = []
+        self.due: set[str] = set()
+        self.start("discover")
+
+    # -- the model
+
+    def may_come(self, item: Item) -> bool:
+        """Whether Vera may be shown it in this walk."""
+        if not item.is_there or item.is_taken_down or item.is_hidden or item.author in self.blocked | self.muted:
+            return False
+        if item.author == "vera":
+            return True
+        is_near = item.author in self.friends
+        return (item.audience == "everyone" or (item.audience == "friends" and is_near)) and (self.scope == "discover" or is_near)
+
+    def may_all(self) -> set[str]:
+        return {item.id for item in self.items.values() if self.may_come(item)}
+
+    def of(self, author: str, number: int) -> Item | None:
+        theirs = [item for item in self.items.values() if item.author == author and item.is_there]
+        return theirs[number % len(theirs)] if theirs else None
+
+    def changed(self) -> None:
+        """What may not come at this moment is not due any more, even if it may again later."""
+        must = {item.id for item in self.items.values() if self.may_come(item) and (self.scope == "home" or item.audience == "everyone")}
+        self.due &= must
+
+    # -- the walk
+
+    def take(self, answer: Answer, allowed: set[str]) -> None:
+        assert answer.status == 200, answer
+        ids = [item["id"] for item in answer.json["items"]]
+        for found in ids:
+            assert found not in self.seen, ("twice", self.items[found])
+            assert found in allowed, ("may not come", self.items.get(found))
+            self.seen.append(found)
+        self.cursor = answer.json["next_cursor"]
+        if self.cursor is None:
+            assert self.due <= set(self.seen), ("lost", [self.items[lost] for lost in self.due - set(self.seen)])
+
+    def ask(self, limit: int) -> Coroutine[Any, Any, Answer]:
+        cursor = f"&cursor={self.cursor}" if self.cursor else ""
+        return self.world.people["vera"].get(f"/api/v1/feed?scope={self.scope}&limit={limit}{cursor}")
+
+    def start(self, scope: str, limit: int = 3) -> None:
+        self.scope, self.cursor, self.seen = scope, None, []
+        self.due = set(self.items)
+        self.changed()
+        self.take(self.world.run(self.ask(limit)), self.may_all())
+
+    @rule(scope=st.sampled_from(["home", "discover"]), limit=st.integers(1, 9))
+    def walk_anew(self, scope: str, limit: int) -> None:
+        self.finish()
+        self.start(scope, limit)
+
+    @precondition(lambda self: self.cursor is not None)
+    @rule(limit=st.integers(1, 9))
+    def go_on(self, limit: int) -> None:
+        self.take(self.world.run(self.ask(limit)), self.may_all())
+
+    def finish(self) -> None:
+        for _ in range(PAGES_LIMIT):
+            if self.cursor is None:
+                return
+            self.take(self.world.run(self.ask(7)), self.may_all())
+        raise AssertionError("a walk without an end")
+
+    def teardown(self) -> None:
+        if hasattr(self, "items"):
+            self.finish()
+
+    def do(
+        self, during: bool, work: Coroutine[Any, Any, Answer], note: Callable[[], None], *, statuses: tuple[int, ...] = (204,)
+    ) -> Answer:
+        """A change between two pages, or while one is read: that page may show what was or what is."""
+        if not during or self.cursor is None:
+            answer = self.world.run(work)
+            note()
+            self.changed()
+            assert answer.status in statuses, answer
+            return answer
+
+        async def both() -> tuple[Answer, Answer]:
+            page, answer = await asyncio.gather(self.ask(4), work)
+            return page, answer
+
+        before = self.may_all()
+        page, answer = self.world.run(both())
+        assert answer.status in statuses, answer
+        note()
+        self.changed()
+        allowed = before | self.may_all()
+        if answer.status == 201:
+            allowed.add(answer.json["id"])
+        self.take(page, allowed)
+        return answer
+
+    # -- what others do
+
+    @rule(author=st.sampled_from(AUTHORS), during=st.booleans())
+    def write(self, author: str, during: bool) -> None:
+        work = self.world.people[author].post("/api/v1/posts", {"text": "meanwhile"})
+        made = self.do(during, work, lambda: None, statuses=(201,)).json["id"]
+        self.items[made] = Item("post", made, author)
+
+    @rule(author=st.sampled_from(AUTHORS), number=st.integers(0, 99), during=st.booleans())
+    def remove(self, author: str, number: int, during: bool) -> None:
+        item = self.of(author, number)
+        if item is not None and not item.is_taken_down:
+            self.do(during, self.world.people[author].delete(f"/api/v1/{item.kind}s/{item.id}"), lambda: setattr(item, "is_there", False))
+
+    @rule(author=OTHERS, number=st.integers(0, 99), audience=st.sampled_from(["everyone", "friends", "nobody"]), during=st.booleans())
+    def show_to(self, author: str, number: int, audience: str, during: bool) -> None:
+        item = self.of(author, number)
+        if item is not None and not item.is_taken_down:
+            work = self.world.people[author].patch(f"/api/v1/{item.kind}s/{item.id}", {"visibility": audience})
+            self.do(during, work, lambda: setattr(item, "audience", audience), statuses=(200,))
+
+    @rule(author=st.sampled_from(AUTHORS), number=st.integers(0, 99), down=st.booleans())
+    def take_down(self, author: str, number: int, down: bool) -> None:
+        item = self.of(author, number)
+        if item is not None:
+            self.world.run(self._take_down(item, down))
+            item.is_taken_down = down
+            self.changed()
+
+    async def _take_down(self, item: Item, down: bool) -> None:
+        app = self.world.server.app
+        keeper: Any = app.posts if item.kind == "post" else app.videos
+        async with app.db.write() as conn:
+            if down:
+                await keeper.disable(conn, TakedownTarget(item.kind, item.id), "report")
+            else:
+                await keeper.enable(conn, TakedownTarget(item.kind, item.id))
+
+    # -- what is between them
+
+    @rule(name=OTHERS, by_vera=st.booleans(), during=st.booleans())
+    def block(self, name: str, by_vera: bool, during: bool) -> None:
+        one, other = ("vera", name) if by_vera else (name, "vera")
+        self.do(during, self.world.people[one].put(f"/api/v1/blocks/{other}"), lambda: self.blocked.add(name))
+
+    @rule(name=OTHERS)
+    def unblock(self, name: str) -> None:
+        for one, other in (("vera", name), (name, "vera")):
+            self.world.run(self.world.people[one].delete(f"/api/v1/blocks/{other}"))
+        self.blocked.discard(name)
+        self.changed()
+
+    @rule(name=OTHERS, during=st.booleans())
+    def part(self, name: str, during: bool) -> None:
+        if name in self.friends - self.blocked:
+            self.do(during, self.world.people["vera"].delete(f"/api/v1/friends/{name}"), lambda: self.friends.discard(name))
+
+    @rule(name=OTHERS)
+    def befriend(self, name: str) -> None:
+        if name not in self.friends | self.blocked:
+            self.world.run(self.world.server.befriend(self.world.people[name], self.world.people["vera"]))
+            self.friends.add(name)
+            self.changed()
+
+    # -- what Vera does not want to see
+
+    @rule(author=OTHERS, number=st.integers(0, 99), how=st.sampled_from(["hidden", "not-interested"]), during=st.booleans())
+    def hide(self, author: str, number: int, how: str, during: bool) -> None:
+        item = self.of(author, number)
+        if item is not None and self.may_come(item):
+            work = self.world.people["vera"].put(f"/api/v1/feed/{how}/{item.id}")
+            self.do(during, work, lambda: setattr(item, "is_hidden", True))
+
+    @rule(name=OTHERS, during=st.booleans())
+    def mute(self, name: str, during: bool) -> None:
+        if name not in self.blocked:
+            self.do(during, self.world.people["vera"].put(f"/api/v1/feed/muted/{name}"), lambda: self.muted.add(name))
+
+    @rule(name=OTHERS)
+    def unmute(self, name: str) -> None:
+        self.world.run(self.world.people["vera"].delete(f"/api/v1/feed/muted/{name}"))
+        self.muted.discard(name)
+        self.changed()
+
+    @rule(personalised=st.booleans())
+    def let_habits_be_used(self, personalised: bool) -> None:
+        """A walk goes on as it began."""
+        self.world.run(self.world.people["vera"].patch("/api/v1/me/settings", {"personalised": personalised}))
+
+
+def check(world: World, examples: int, steps: int) -> None:
+    machine = type("WalkingHere", (Walking,), {"world": world})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            # To make a failure smaller takes many walks; its steps are told as they were.
+            phases=[Phase.generate],
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_a_walk_repeats_nothing_loses_nothing_and_shows_nothing_that_may_not_be_seen(world: World) -> None:
+    check(world, 40, 30)
+
+
+@pytest.mark.deep
+def test_walks_for_long(world: World) -> None:
+    check(world, 120, 40)
