@@ -56,6 +56,32 @@ def wrong_value(schema: dict[str, Any]) -> Any:
     return {"not": "that"} if "object" not in kinds and "$ref" not in kinds else 7.5
 
 
+def good_value(description: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """A value that the schema allows: the smallest, naming what nobody has."""
+    schema = resolved(description, schema)
+    options = schema.get("anyOf") or schema.get("oneOf")
+    if options:
+        return good_value(description, next(option for option in options if option.get("type") != "null"))
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            properties = schema.get("properties", {})
+            return {name: good_value(description, properties[name]) for name in schema.get("required", []) if name in properties}
+        case "array":
+            return [good_value(description, schema["items"]) for _ in range(schema.get("minItems", 0))]
+        case "boolean":
+            return True
+        case "integer" | "number":
+            return max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
+    by_pattern = {"^[0-9a-f]{32}$": FOREIGN_ID, "^[0-9a-f]{64}$": "0" * 64}
+    by_format = {"date": "1990-05-17", "email": "nobody@example.org", "base64": "AAAA", "binary": "AAAA"}
+    text = by_pattern.get(schema.get("pattern", "")) or by_format.get(schema.get("format", "")) or "nobody_there"
+    return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", 10_000)]
+
+
 def bad_bodies(description: dict[str, Any], schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """(what is wrong, body) for a JSON object schema."""
     schema = resolved(description, schema)
