@@ -341,7 +341,7 @@ class Parts:
             )
         )
         self.lives, self.live_moderation, self.live_discovery = parts.lives, parts.moderation, parts.discovery
-        self.announcing, self.playback = parts.announcing, parts.playback
+        self.announcing, self.playback, self.publications = parts.announcing, parts.playback, parts.publications
         self.media_rights, self.live_feed = parts.rights, parts.feed_source
         self._stack.push_async_callback(await self.lives.start())
         self.rooms.lives.gate, self.rooms.lives.moderation = self.lives, self.live_moderation

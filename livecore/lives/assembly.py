@@ -10,6 +10,7 @@ from livecore.lives.feed_source import LiveFeed
 from livecore.lives.meetings import PrivateLives
 from livecore.lives.moderation import Moderation
 from livecore.lives.playback import Playback
+from livecore.lives.publications import Publications
 from livecore.lives.rights import MediaRights
 from livecore.lives.service import Lives
 from livecore.lives.standing import Standing
@@ -58,6 +59,7 @@ class Engines:
 
 class LiveParts:
     def __init__(self, e: Engines) -> None:
+        self.publications = Publications(e.db, e.clock, e.relations, e.directory, e.settings.publish_token_s)
         self.lives = Lives(
             e.db,
             e.clock,
@@ -69,7 +71,7 @@ class LiveParts:
             e.media,
             e.rooms,
             Standing(e.bus, e.clock, shared=e.shared),
-            e.settings.publish_token_s,
+            self.publications,
         )
         self.moderation = Moderation(e.db, e.clock, e.directory, e.signals, e.media, self.lives)
         self.discovery = LiveDiscovery(e.db, e.clock, self.lives, e.relations, e.directory, e.rooms, e.traits, e.follows)

@@ -125,7 +125,7 @@ class Course:
             await self._lives.departed(live_id)
 
     async def _tell(self, live_id: str) -> None:
-        publications = await self._lives.publications(None, live_id)
+        publications = await self._lives.publications.now(None, live_id)
         await self._signals.to_room(f"live:{live_id}", "live:publications", {"live": live_id, "publications": publications})
 
     async def layers_wanted(self, live_id: str, publication_id: str, account_id: str | None, rids: Sequence[str]) -> None:

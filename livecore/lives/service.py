@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.ids import new_id
 from livecore.lives import rules
+from livecore.lives.publications import Publications
 from livecore.lives.standing import Standing, Verdict
 from livecore.lives.tables import live, live_publication, live_restriction
 from livecore.ports import (
@@ -29,9 +30,6 @@ from livecore.ports import (
     Signals,
     TakedownTarget,
 )
-
-# Lives whose host publication is kept in memory, some 200 bytes each; then the store is asked again.
-HOST_PUBLICATIONS_LIMIT = 50_000
 
 log = structlog.get_logger("lives")
 
@@ -56,14 +54,6 @@ class Invitation:
     token: str
 
 
-@dataclass(frozen=True)
-class Publisher:
-    publication_id: str
-    live_id: str
-    account_id: str
-    kind: str
-
-
 class Lives:
     """Keeps `ports.LiveGate` and the `TakedownPort` of kind "live"."""
 
@@ -79,7 +69,7 @@ class Lives:
         media: MediaControl,
         rooms: LiveRooms,
         standing: Standing,
-        publish_token_s: int,
+        publications: Publications,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -91,8 +81,7 @@ class Lives:
         self._media = media
         self._rooms = rooms
         self._standing = standing
-        self._publish_token_ms = publish_token_s * 1000
-        self._host_publications: dict[str, str] = {}  # by live
+        self.publications = publications
         # Told that somebody's publication is over for good, or all of a live; whoever made a live for two ends what hangs on it.
         self.departures: list[Callable[[str], Awaitable[None]]] = []
 
@@ -413,71 +402,7 @@ class Lives:
         await self._standing.changed(live_id)
 
     async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
-        return await self.publications(account_id, live_id)
-
-    async def publications(self, viewer: str | None, live_id: str) -> list[Mapping[str, Any]]:
-        """What is published now, the host first: `{id, account, username, kind}`."""
-        query = (
-            select(live_publication)
-            .where(live_publication.c.live_id == live_id, live_publication.c.up_ms.is_not(None))
-            .order_by(live_publication.c.kind.desc(), live_publication.c.up_ms)
-        )
-        async with self._db.read() as conn:
-            rows = [dict(row) for row in (await conn.execute(query)).mappings()]
-        cards = await self._directory.cards(viewer, [row["account_id"] for row in rows])
-        return [
-            {"id": row["id"], "account": row["account_id"], "username": cards[row["account_id"]].username, "kind": row["kind"]}
-            for row in rows
-            if row["account_id"] in cards
-        ]
-
-    # -- media
-    async def publisher(self, live_id: str, token: str) -> Publisher:
-        """Whose token this is. Raises Unauthorised, or Gone when the live is over."""
-        query = select(live_publication, live.c.state, live.c.owner_id, live.c.disabled_reason).join_from(
-            live_publication, live, live.c.id == live_publication.c.live_id
-        )
-        async with self._db.read() as conn:
-            row = (await conn.execute(query.where(live_publication.c.token_hash == rules.token_hash(token)))).mappings().one_or_none()
-        if row is None or row["live_id"] != live_id:
-            raise errors.Unauthorised("This token does not publish here.")
-        if self._clock.at_ms() >= row["created_ms"] + self._publish_token_ms:
-            raise errors.Unauthorised("This token has expired.", type="token_expired")
-        if row["state"] == "ended" or row["disabled_reason"] is not None:
-            raise errors.Gone("This live is over.", type="ended")
-        if not await self._directory.is_active(row["account_id"]):
-            raise errors.Forbidden("This account may not publish.")
-        if row["kind"] == "guest" and (await self._relations.between(row["owner_id"], row["account_id"])).blocked:
-            raise errors.Forbidden("You are not a guest here any more.")
-        return Publisher(row["id"], live_id, row["account_id"], row["kind"])
-
-    async def publication_of(self, token: str) -> str:
-        """The publication that a publish token stands for, whatever became of its live. Raises Unauthorised."""
-        async with self._db.read() as conn:
-            query = select(live_publication.c.id).where(live_publication.c.token_hash == rules.token_hash(token))
-            found = (await conn.execute(query)).scalar_one_or_none()
-        if found is None:
-            raise errors.Unauthorised("This token publishes nothing.")
-        return str(found)
-
-    async def prefers(self, live_id: str) -> str:
-        async with self._db.read() as conn:
-            return str((await self._row(conn, live_id))["prefer"])
-
-    async def host_publication(self, live_id: str) -> str:
-        """Made with the live and never another: read once by each process. Raises NotFound."""
-        known = self._host_publications.get(live_id)
-        if known is not None:
-            return known
-        async with self._db.read() as conn:
-            query = select(live_publication.c.id).where(live_publication.c.live_id == live_id, live_publication.c.kind == "host")
-            found = (await conn.execute(query)).scalar_one_or_none()
-        if found is None:
-            raise errors.NotFound("There is no such live.")
-        if len(self._host_publications) >= HOST_PUBLICATIONS_LIMIT:
-            self._host_publications.clear()
-        self._host_publications[live_id] = str(found)
-        return str(found)
+        return await self.publications.now(account_id, live_id)
 
     # -- takedowns (ports.TakedownPort)
     async def owner_of(self, target: TakedownTarget) -> str | None:

@@ -73,7 +73,7 @@ async def index(call: Call) -> web.Response:
     account_id = await _viewer(call)
     await call.app.limiter.hit("join_per_account", account_id)
     live = await call.app.lives.to_watch(account_id, live_id)
-    publication_id = call.params.publication or await call.app.lives.host_publication(live_id)
+    publication_id = call.params.publication or await call.app.publications.host_publication(live_id)
     stream = await _begun(call, live, publication_id)
     init = stream.newest_init
     if init is None or stream.facts.live != live_id:

@@ -100,7 +100,7 @@ def _created(call: Call, answer: Answer, who: str) -> web.Response:
 )
 async def publish(call: Call) -> web.Response:
     """Publish to a live (WHIP). The bearer token is the one that making the live, or a guest's invitation, told."""
-    publisher = await call.app.lives.publisher(call.path["live_id"], _token(call))
+    publisher = await call.app.publications.publisher(call.path["live_id"], _token(call))
     offer = await _offer(call)
     if call.app.draining:
         raise errors.Unavailable("This server is about to stop; come back in a moment.")
@@ -109,7 +109,7 @@ async def publish(call: Call) -> web.Response:
             publisher.live_id,
             publisher.publication_id,
             offer,
-            prefer=await call.app.lives.prefers(publisher.live_id),
+            prefer=await call.app.publications.prefers(publisher.live_id),
             publisher=publisher.account_id,
         )
     except MediaError as exc:
@@ -141,7 +141,7 @@ async def watch(call: Call) -> web.Response:
     viewer = await _viewer(call, _token(call))
     await call.app.limiter.hit("join_per_account", viewer)
     facts = await call.app.lives.may_join(viewer, call.path["live_id"])
-    publication_id = call.params.publication or await call.app.lives.host_publication(facts.id)
+    publication_id = call.params.publication or await call.app.publications.host_publication(facts.id)
     offer = await _offer(call)
     try:
         answer = await call.app.media.subscribe(facts.id, publication_id, offer, viewer=viewer, max_height=call.params.max_height)
@@ -168,7 +168,7 @@ async def _session(call: Call) -> str:
     token = _token(call)
     session_id, who = call.app.media_rights.session(signed)
     if token.startswith("live_"):
-        owner = await call.app.lives.publication_of(token)
+        owner = await call.app.publications.publication_of(token)
     elif token.startswith("watch_"):
         owner = call.app.media_rights.watch_grant(token, None)
     else:

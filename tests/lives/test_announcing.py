@@ -17,7 +17,7 @@ async def goes_live(server: Server, host: Person, *, announce: bool = True, **bo
     assert made.status == 201, made
     live_id = str(made.json["id"])
     if announce:
-        await server.app.course.publication_up(live_id, await server.app.lives.host_publication(live_id), "VP8")
+        await server.app.course.publication_up(live_id, await server.app.publications.host_publication(live_id), "VP8")
     return live_id
 
 
@@ -50,7 +50,7 @@ async def test_friends_and_followers_hear_once_of_a_live_that_they_may_watch(ser
     for body, hears in (({}, [friend, follower]), ({"visibility": "friends"}, [friend]), ({"visibility": "nobody"}, [])):
         live_id = await goes_live(server, host, **body)
         # Told again, as after a lost connection: nobody hears of it twice.
-        await server.app.course.publication_up(live_id, await server.app.lives.host_publication(live_id), "VP8")
+        await server.app.course.publication_up(live_id, await server.app.publications.host_publication(live_id), "VP8")
         for one in hears:
             await hears_of(one, live_id)
         await until(server.app.jobs.idle, "the announcing")
