@@ -67,8 +67,8 @@ async def test_modules_that_the_entry_needs_are_named_in_the_shell(server: Serve
 
 async def test_compressed_where_it_helps(server: Server) -> None:
     _, build = await _shell(server)
-    plain = await server.call("GET", f"/assets/{build}/css/parts.css", headers={"Accept-Encoding": "identity"})
-    packed = await server.call("GET", f"/assets/{build}/css/parts.css", headers={"Accept-Encoding": "gzip"})
+    plain = await server.call("GET", f"/assets/{build}/css/parts/controls.css", headers={"Accept-Encoding": "identity"})
+    packed = await server.call("GET", f"/assets/{build}/css/parts/controls.css", headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.body == plain.body  # the client unpacks
