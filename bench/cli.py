@@ -257,6 +257,7 @@ def record_command(
     process_seconds: Annotated[
         float, typer.Option(min=0, max=SECONDS_LIMIT, help="how much the recorder process records over its socket; 0 leaves it out [s]")
     ] = 0.0,
+    process_lives: Annotated[int, typer.Option(min=1, max=50, help="with --process-seconds: lives in each recorder")] = 1,
     json: JsonPath = None,
     plot: PlotPath = None,
 ) -> None:
@@ -267,7 +268,7 @@ def record_command(
     chosen = [codec.strip() for codec in codecs.split(",") if codec.strip()]
     if not chosen or not set(chosen) <= set(record.CODECS):
         raise typer.BadParameter(f"codecs: of {', '.join(record.CODECS)}")
-    options = record.RecordOptions(chosen, seconds, aiortc_seconds, process_seconds)
+    options = record.RecordOptions(chosen, seconds, aiortc_seconds, process_seconds, process_lives)
     _measure(lambda screen: record.run(options, screen), record.COLUMNS, json, plot, record.PLOT)
 
 

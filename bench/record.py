@@ -53,6 +53,7 @@ class RecordOptions:
     seconds: float = 20.0
     aiortc_seconds: float = 2.0
     process_seconds: float = 0.0
+    process_lives: int = 1
 
 
 async def run(options: RecordOptions, screen: Screen) -> Report:
@@ -73,7 +74,7 @@ async def run(options: RecordOptions, screen: Screen) -> Report:
 
             with screen.stage(f"{codec}: the recorder process", 1) as advance:
                 outputs = ["file"] if codec == "vp8" else ["file", "hls"]
-                report.results += await record_socket.measure(codec, coded, options.process_seconds, outputs)
+                report.results += await record_socket.measure(codec, coded, options.process_seconds, outputs, options.process_lives)
                 advance(1)
         if options.aiortc_seconds and codec in ("vp8", "h264"):
             with screen.stage(f"{codec}: aiortc", 1) as advance:

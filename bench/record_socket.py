@@ -47,7 +47,7 @@ class _Recorder:
         self._since = 0.0
         self.messages = 0
 
-    async def open(self, codec: str, outputs: list[str]) -> None:
+    async def open(self, codec: str, outputs: list[str], lives: int) -> None:
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -62,7 +62,9 @@ class _Recorder:
             {"track": 0, "kind": "video", "codec": codec, "clock": 90_000, "channels": 0, "fmtp": ""},
             {"track": 1, "kind": "audio", "codec": "opus", "clock": 48_000, "channels": 2, "fmtp": ""},
         ]
-        self._worker.send({"t": "open", "r": "bench", "live": "live", "publication": "stream", "outputs": outputs, "tracks": tracks})
+        self._lives = [f"bench{number}" for number in range(lives)]
+        for name in self._lives:
+            self._worker.send({"t": "open", "r": name, "live": name, "publication": name, "outputs": outputs, "tracks": tracks})
 
     def take(self, packets: list[Sent], now: float) -> None:
         if not self._batch:
@@ -70,8 +72,10 @@ class _Recorder:
         self._batch += packets
         if self._batch and (now - self._since >= self._batch_s or len(self._batch) >= BATCH_PACKETS):
             batch, self._batch = self._batch, []
-            self._worker.send({"t": "rtp", "r": "bench", "p": runs(batch, now)})
-            self.messages += 1
+            joined = runs(batch, now)
+            for name in self._lives:
+                self._worker.send({"t": "rtp", "r": name, "p": joined})
+            self.messages += len(self._lives)
 
     async def cpu_s(self) -> float:
         return float((await self._main.request({"t": "stats"}))["cpu_s"])
@@ -89,9 +93,10 @@ async def measure(
     coded: tuple[list[Any], list[Any]],
     seconds: float,
     outputs: list[str],
+    lives: int = 1,
     batches_s: Sequence[float] = (0.0, PART_S, FILE_BATCH_S),
 ) -> list[dict[str, Any]]:
-    """A row for each of `batches_s`; 0: each drain is a message. Raises LoadFailed."""
+    """A row for each of `batches_s`; 0: each drain is a message. `lives` of the same packets in each recorder. Raises LoadFailed."""
     with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name, contextlib.ExitStack() as stack:
         recorders = []
         for index, batch_s in enumerate(batches_s):
@@ -99,7 +104,7 @@ async def measure(
             stack.callback(recorder.stop)
             recorders.append(recorder)
         for recorder in recorders:
-            await recorder.open(codec, outputs)
+            await recorder.open(codec, outputs, lives)
         before = [(0.0, 0)] * len(recorders)
         began = time.monotonic()
         measured_from: float | None = None
@@ -121,12 +126,12 @@ async def measure(
         after = [(await recorder.cpu_s(), recorder.messages) for recorder in recorders]
     return [
         {
-            "label": f"{codec}, process, {' and '.join(outputs)}, {recorder.label}",
+            "label": f"{codec}, process, {' and '.join(outputs)}, {recorder.label}" + (f", of {lives} lives" if lives > 1 else ""),
             "codec": codec,
             "segments": "hls" in outputs,
             "seconds": round(passed_s, 2),
-            "messages_per_s": round((then[1] - first[1]) / passed_s, 1),
-            "cpu_ms_per_s": round(1000 * (then[0] - first[0]) / passed_s, 2),
+            "messages_per_s": round((then[1] - first[1]) / passed_s / lives, 1),
+            "cpu_ms_per_s": round(1000 * (then[0] - first[0]) / passed_s / lives, 2),
         }
         for recorder, first, then in zip(recorders, before, after, strict=True)
     ]

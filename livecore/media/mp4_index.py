@@ -19,6 +19,8 @@ _HEAD = struct.Struct(">I4s")
 # Larger boxes of facts are none of ours: a fragment of half a second has some hundred rows.
 _FACTS_LIMIT_BYTES = 1 << 20
 _CODECS = {b"avc1": "h264", b"vp09": "vp9", b"av01": "av1", b"Opus": "opus"}
+# A pause is at most as long as a part may be; beyond it a number is not to be believed.
+LEAP_LIMIT_S = 12 * 3600
 _U32 = (1 << 32) - 1
 # Where a duration stands in boxes of version 0, and the values of a row in `trun`.
 _MVHD_DURATION_AT, _TKHD_DURATION_AT, _MDHD_DURATION_AT = 24, 28, 24
@@ -55,19 +57,24 @@ def index(source: Path, target: Path) -> list[Indexed] | None:
 
     Raises:
         OSError: the disk refuses.
+        ValueError: the tracks' description is whole and says what no writer of ours says.
     """
     with source.open("rb") as file:
         if file.read(len(FILE_TYPE)) != FILE_TYPE:
             return None
         movie = _facts(file, b"moov")
         if movie is None:
-            return None
-        tracks = {track.number: track for track in map(_track, _children(movie, b"trak"))}
+            return []
+        try:
+            tracks = {track.number: track for track in map(_track, _children(movie, b"trak"))}
+            movie_head = next(_children(movie, b"mvhd"))
+        except (KeyError, struct.error, StopIteration) as damaged:
+            raise ValueError("the description of the tracks is damaged") from damaged
         media = _read_fragments(file, tracks)
         kept = [track for track in tracks.values() if track.sizes]
         if kept:
             with target.open("wb", buffering=1 << 20) as out:
-                _write(out, file, next(_children(movie, b"mvhd")), kept, media)
+                _write(out, file, movie_head, kept, media)
     return kept
 
 
@@ -113,9 +120,14 @@ def _track(body: bytes) -> Indexed:
 
     collect(body)
     head = boxes[b"tkhd"]
+    needed = {b"mdhd", b"hdlr", b"dinf", b"stsd"}
+    if not needed <= boxes.keys() or not boxes.keys() & {b"vmhd", b"smhd"} or boxes[b"stsd"][20:24] not in _CODECS:
+        raise KeyError("stbl")
     (number,) = struct.unpack_from(">I", head, 20)
     width, height = struct.unpack_from(">II", head, len(head) - 8)
     (clock,) = struct.unpack_from(">I", boxes[b"mdhd"], 20)
+    if not clock:
+        raise KeyError("mdhd")
     return Indexed(number, clock, boxes, width >> 16, height >> 16)
 
 
@@ -151,7 +163,7 @@ def _note(fragment: bytes, tracks: dict[int, Indexed], at: int, size: int) -> bo
             track = tracks[number]
         except (KeyError, ValueError, struct.error):
             return False
-        if len(rows) != count * width:
+        if len(rows) != count * width or not -LEAP_LIMIT_S < (start - track.start - track.length) / track.clock < LEAP_LIMIT_S:
             return False
         found.append((track, start, rows, width))
     if sum(sum(rows[1::width]) for _, _, rows, width in found) != size:
@@ -167,9 +179,10 @@ def _append(track: Indexed, start: int, rows: "array[int]", width: int, at: int)
         track.start = start
     elif track.durations:
         # A pause is a longer sample before it.
-        change = max(start - track.start - track.length, 1 - track.durations[-1])
-        track.durations[-1] += change
-        track.length += change
+        last = track.durations[-1]
+        longer = min(max(1, last + start - track.start - track.length), _U32)
+        track.durations[-1] = longer
+        track.length += longer - last
     first = len(track.sizes) + 1
     durations, sizes = rows[0::width], rows[1::width]
     track.durations.extend(durations)

@@ -57,6 +57,7 @@ def finish(source: Path, target: Path, container: str) -> Contents:
 
     Raises:
         NothingInside: no packet is readable.
+        ValueError: the file was not torn but altered.
         OSError: the disk refuses (ENOSPC).
     """
     indexed = index(source, target) if container == "mp4" else None

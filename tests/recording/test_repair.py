@@ -1,5 +1,6 @@
 """A recorder that is killed at any moment leaves a file that plays to within its last second."""
 
+import contextlib
 import json
 import os
 import random
@@ -88,6 +89,26 @@ def test_a_file_cut_at_any_byte_is_repaired_or_said_to_be_empty(tmp_path: Path, 
         ends.append(decode(repaired).end_s)
     assert ends == sorted(ends)
     assert ends[-1] > 1.5
+
+
+def test_a_damaged_mp4_is_finished_as_far_as_it_is_whole_or_said_to_be_empty(tmp_path: Path) -> None:
+    """The disk lied: bytes anywhere are others."""
+    written = tmp_path / "whole"
+    killed_at("h264", written, 3.0)
+    whole = written.read_bytes()
+    dice = random.Random(8)
+    for _ in range(60):
+        damaged, torn = bytearray(whole), tmp_path / "torn"
+        # Facts are few among the pictures: most of the damage goes where boxes are.
+        heads = [0, *(at for at in range(len(whole)) if whole.startswith(b"moof", at))]
+        for _ in range(dice.randrange(1, 6)):
+            damaged[min(len(damaged) - 1, dice.choice(heads) + dice.randrange(900))] = dice.randrange(256)
+        torn.write_bytes(damaged)
+        repaired = tmp_path / "repaired"
+        with contextlib.suppress(NothingInside, ValueError):
+            contents = finish(torn, repaired, "mp4")
+            assert contents.duration_s >= 0
+            assert contents.size_bytes == repaired.stat().st_size <= len(whole) + 20_000
 
 
 def test_bytes_that_are_no_video_are_said_to_be_empty_by_the_child(tmp_path: Path) -> None:
