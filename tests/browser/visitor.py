@@ -179,7 +179,11 @@ class Visitor:
         first = shown
 
         async def more() -> bool:
-            return await frames(first + 5)
+            nonlocal first
+            is_more = await frames(first + 5)
+            # Another source was set meanwhile, whose pictures are counted anew.
+            first = min(first, shown)
+            return is_more
 
         await until(more, f"more frames for {self.username}")
 
