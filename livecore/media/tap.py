@@ -109,6 +109,7 @@ class RecordingTap:
         self._runs: dict[int, list[Any]] = {}  # the last of `batch` by track
         self._batch_since = 0.0
         self._batch_packets = 0
+        self._reports: dict[int, dict[str, Any]] = {}  # by track, what goes after the batch
         self.cuts = cuts if "hls" in outputs else None  # None: no segments are made
         self.drops: Counters = Counter()
         self.batch_s = HLS_BATCH_S if "hls" in outputs else FILE_BATCH_S
@@ -146,6 +147,7 @@ class RecordingTap:
 
     def _announce(self) -> None:
         self._begin_batch()
+        self._reports.clear()
         self._open = self._send(
             {
                 "t": "open",
@@ -200,6 +202,7 @@ class RecordingTap:
         self._begin_batch()
         if self._open and not self._send({"t": "rtp", "r": self.recording_id, "p": batch}):
             self.drops[Drop.RECORDER_BEHIND] += packets
+        self._send_reports()
 
     def _begin_batch(self) -> None:
         self.batch = []
@@ -207,10 +210,16 @@ class RecordingTap:
         self._runs.clear()
 
     def send_report(self, track: int, ntp: int, timestamp: int) -> None:
-        # The packets that it speaks of come first.
-        self.flush()
+        # The packets that it speaks of come first; it wakes nobody for itself.
+        self._reports[track] = {"t": "sr", "r": self.recording_id, "track": track, "ntp": ntp, "rtp": timestamp}
+        if not self.batch:
+            self._send_reports()
+
+    def _send_reports(self) -> None:
+        reports, self._reports = self._reports, {}
         if self._open:
-            self._send({"t": "sr", "r": self.recording_id, "track": track, "ntp": ntp, "rtp": timestamp})
+            for report in reports.values():
+                self._send(report)
 
     def request_key(self, track: int, now: float) -> None:
         if 0 <= track < len(self._tracks):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from livecore.media import rtcp
 from livecore.media.control import NoPublisher, RecordingFailed
 from livecore.platform import ipc
 from tests.media import payloads
+from tests.media.actors import Camera
 from tests.media.scripted import LIVE, Sender, publisher
+from tests.media.virtual import VirtualPlane
 from tests.media.worker_process import media_process
 from tests.waiting import until
 
@@ -174,3 +177,29 @@ async def test_failure_of_a_recording_is_told(tmp_path: Path) -> None:
         await until(lambda: told.of("open"), "open")
         told.connections[0].send({"t": "failed", "r": "rec-1", "reason": "disk_full"})
         assert (await until(lambda: media.of(RecordingFailed), "the event"))[0] == RecordingFailed("rec-1", "disk_full")
+
+
+@pytest.mark.parametrize(("outputs", "per_second"), [(["file", "hls"], 5), (["file"], 2.5)])
+def test_packets_go_to_the_recorder_with_the_picture_that_ends_a_part_and_no_more_often(outputs: list[str], per_second: float) -> None:
+    """Each message wakes the recorder; a viewer of HLS waits for none. A key frame asked for late shifts what follows."""
+    plane = VirtualPlane(seed=3)
+    source = plane.publish()
+    plane.router.start_recording("live", "main", "rec", outputs, plane.now)
+    camera = Camera(source)
+    plane.run(2.03, camera.on_time)
+    camera.key_wanted = True
+    plane.run(4, camera.on_time)
+    messages = [message for message in plane.to_recorder if message["t"] == "rtp"]
+    opened = next(message for message in plane.to_recorder if message["t"] == "open")
+    video = next(track["track"] for track in opened["tracks"] if track["kind"] == "video")
+    assert any(message["t"] == "sr" for message in plane.to_recorder)
+    assert len(messages) <= 6 * per_second + 2
+    if "hls" not in outputs:
+        return
+    starts = [run[2] for message in messages for run in message["p"] if run[0] == video and run[3]]
+    assert starts == sorted(starts)
+    ends = [message["p"][-1] for message in messages if message["p"][-1][0] == video and message["p"][-1][3]]
+    parts = [after[2] - before[2] for before, after in pairwise(ends)]
+    # Six pictures a part, and one that is shorter where the key frame came.
+    assert sorted(parts)[len(parts) // 2] == 6 * 3000
+    assert sum(length == 6 * 3000 for length in parts) > len(parts) * 0.6
