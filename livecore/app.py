@@ -50,13 +50,14 @@ class App(Parts):
             self.meetings.start()
             self._stack.push_async_callback(self.meetings.close)
             await self._start_live_plane()
-        application = web.Application(middlewares=[problems], client_max_size=settings.body_limit_bytes)
+        elsewhere = await self.storage.signed_url("origin", 1) if settings.send_files == "redirect" else None
+        demo = WebDemo.at(WEB_DEMO, origin_of(elsewhere or ""))
+        application = web.Application(middlewares=[problems, demo.strayed], client_max_size=settings.body_limit_bytes)
         application.on_response_prepare.append(whip.expose)
         application[APP] = self
         mount(application, ROUTES)
         self.gateway.attach(application)
-        elsewhere = await self.storage.signed_url("origin", 1) if settings.send_files == "redirect" else None
-        application.add_routes(WebDemo.at(WEB_DEMO, origin_of(elsewhere or "")).routes())
+        application.add_routes(demo.routes())
         return application
 
     async def _start_live_plane(self) -> None:

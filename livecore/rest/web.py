@@ -17,7 +17,7 @@ import hashlib
 import mimetypes
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,7 +50,9 @@ PAGES = (
     "/watch/{live}",
     "/guest/{live}",
     "/video/{video}",
+    "/video/{video}/insights",
     "/post/{post}",
+    "/search",
     "/messages",
     "/messages/{conversation}",
     "/call/{call}",
@@ -70,6 +72,9 @@ PAGES = (
     "/staff/{section}",
     "/staff/{section}/{item}",
 )
+
+# Below these a program asks, even from a browser's address bar.
+NOT_PAGES = ("/api/", "/assets/", "/vendor/")
 
 
 # `blob:` carries pictures fetched with a token, previews and Media Source playback; `data:` the API page's own icons.
@@ -199,6 +204,20 @@ class WebDemo:
 
     async def get_shell(self, request: web.Request) -> web.Response:
         return _answer(request, self.shell, self._headers)
+
+    @web.middleware
+    async def strayed(self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        """An address that nothing answers, asked for by a browser as a page, is told so by the client's own page; 404 all the same."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            wants_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+            if not wants_page or request.path.startswith(NOT_PAGES):
+                raise
+            response = _answer(request, self.shell, self._headers)
+            if response.status == 200:
+                response.set_status(404)
+            return response
 
     async def get_docs(self, request: web.Request) -> web.Response:
         return _answer(request, self.docs, self._headers)

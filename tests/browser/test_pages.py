@@ -35,6 +35,7 @@ OWN_PAGES = {
     "data": ("/me/data", "Take your data with you"),
     "two-factor": ("/me/two-factor", "With a second factor"),
     "notices": ("/me/notices", "No notices"),
+    "search-empty": ("/search", "What are you looking for?"),
     "upload-empty": ("/upload", "Drop a video here"),
     "counter": ("/me/counter", "Your statements"),
 }
@@ -43,6 +44,8 @@ GONE_PAGES = {
     f"/post/{NOBODY}": "This post is not available",
     f"/video/{NOBODY}": "This video is not available",
     f"/watch/{NOBODY}": "Back to the feed",
+    f"/video/{NOBODY}/insights": "These figures are not yours to see",
+    "/no/such/page": "There is no such page",
     "/u/nobody_at_all": "This person cannot be found",
     "/join/AAAAAAAAAAAAAAAAAAAAAAAAAAAA": "This link opens nothing",
     "/people?show=requests": "No open requests",

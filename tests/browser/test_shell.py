@@ -36,9 +36,31 @@ async def test_no_page_names_another_origin(server: Server) -> None:
 
 async def test_deep_links_answer_the_shell(server: Server) -> None:
     text, _ = await _shell(server)
-    for path in ("/signup", "/messages/0190", "/watch/0190", "/me/settings", "/staff/claims/0190", "/policies/privacy"):
+    for path in (
+        "/signup",
+        "/messages/0190",
+        "/watch/0190",
+        "/me/settings",
+        "/search",
+        "/video/0190/insights",
+        "/staff/claims/0190",
+        "/policies/privacy",
+    ):
         answer = await server.call("GET", path)
         assert (answer.status, answer.body.decode()) == (200, text), path
+
+
+async def test_a_mistyped_address_is_a_page_for_browsers_and_a_problem_for_programs(server: Server) -> None:
+    text, _ = await _shell(server)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/no/such/page", "/watsch/0190", "/videos"):
+        answer = await server.call("GET", path, headers=browser)
+        assert (answer.status, answer.body.decode()) == (404, text), path
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert (await server.call("GET", path)).type == "not_found"
+        assert (await server.call("POST", path, headers=browser)).type == "not_found"
+    assert (await server.call("GET", "/api/v1/nothing", headers=browser)).type == "not_found"
+    assert (await server.call("GET", "/assets/0/nothing.js", headers=browser)).type == "not_found"
 
 
 async def test_a_shell_that_the_browser_has_is_not_sent_again(server: Server) -> None:

@@ -25,6 +25,9 @@ export const acceptLink = (token) => post("friend-links/accept", { token });
 
 export const friends = () => get("friends", { query: { limit: 100 } }).then(flat);
 export const unfriend = (username) => remove(`friends/${username}`);
+export const friendsOf = (username) => get(`users/${username}/friends`, { query: { limit: 12 } }).then(flat);
+export const follows = () => get("follows", { query: { limit: 100 } }).then(flat);
+export const follow = (username, on) => (on ? put : remove)(`follows/${username}`);
 export const requests = () => get("friend-requests");
 export const ask = (username) => post("friend-requests", { username });
 export const accept = (id) => post(`friend-requests/${id}/accept`);

@@ -1,15 +1,18 @@
 // Posts, what one leaves out of one's feed, and the search over all that people share.
-import { get, onceKey, post as send, put, remove } from "../core/http.js";
+import { get, onceKey, patch, post as send, put, remove } from "../core/http.js";
 
 export const write = (fields, once) => send("posts", fields, { once });
 export const post = (id) => get(`posts/${id}`);
 export const of = (owner) => get("posts", { query: { owner, limit: 10 } });
+export const edit = (of, changes) => patch(`posts/${of.id}`, changes, { of });
 export const drop = (id) => remove(`posts/${id}`);
+/** What a picture shows, for who does not see it. */
+export const describe = (image, alt) => patch(`images/${image}`, { alt });
 export const share = (id, how) => send(`posts/${id}/shares`, how, { once: onceKey() });
 
 /** `how` is "hidden" or "not-interested" with an item's id, or "muted" with a username. */
 export const leaveOut = (how, what) => put(`feed/${how}/${what}`);
 export const takeBack = (how, what) => remove(`feed/${how}/${what}`);
 
-/** People, tags, posts and videos by words. */
-export const search = (q, options) => get("search", { query: { q }, ...options });
+/** People, tags, posts and videos by words; `kind` is one of these, or "all". */
+export const search = (q, { kind = "all", cursor = null, ...options } = {}) => get("search", { query: { q, kind, cursor }, ...options });

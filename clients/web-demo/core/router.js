@@ -54,8 +54,7 @@ export function back(otherwise = "/") {
 
 async function open() {
   const path = location.pathname;
-  const found = find(path);
-  if (!found) return go("/", { replace: true });
+  const found = find(path) ?? { params: {}, load: () => import("../pages/nowhere.js"), open: true };
   if (!signedIn() && !found.open && !found.guest) {
     return go(`/signin?next=${encodeURIComponent(path + location.search + location.hash)}`, { replace: true });
   }

@@ -14,6 +14,9 @@ export const clockTime = (value) => clock.format(toDate(value));
 export const fullDate = (value) => fullDay.format(toDate(value));
 export const dateAndTime = (value) => full.format(toDate(value));
 
+/** A day of any year ("05-17"), as a birthday is told. */
+export const dayOfYear = (value) => day.format(new Date(`2000-${value}T00:00`));
+
 /** "now", "5 min. ago", "yesterday", "3 Mar". */
 export function ago(value, at = Date.now()) {
   const seconds = Math.round((toDate(value).getTime() - at) / 1000);

@@ -13,7 +13,7 @@ import { rowBones } from "../parts/skeleton.js";
 export default function friends({ query, life }) {
   const place = h("div", {}, rowBones(6));
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": t.nav.people });
-  const views = { friends: drawFriends, requests: drawRequests, blocks: drawBlocks };
+  const views = { friends: drawFriends, follows: drawFollows, requests: drawRequests, blocks: drawBlocks };
   let current = query.get("show") in views ? query.get("show") : "friends";
 
   const rows = (items, draw) => h("ul", { class: "rows" }, items.map((one) => h("li", {}, draw(one))));
@@ -23,6 +23,13 @@ export default function friends({ query, life }) {
     return items.length
       ? rows(items, (one) => personRow(one))
       : empty("people", t.people.noneTitle, t.people.noneText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
+  }
+
+  async function drawFollows() {
+    const { items } = await people.follows();
+    return items.length
+      ? rows(items, (one) => personRow(one, { actions: act(t.people.unfollow, async () => (await people.follow(one.username, false), open("follows"))) }))
+      : empty("people", t.people.noFollowsTitle, t.people.noFollowsText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
   }
 
   async function drawRequests() {

@@ -1,5 +1,7 @@
 import { people, posts, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
+import { ago, dayOfYear } from "../core/times.js";
+import { icon } from "../core/icons.js";
 import { go } from "../core/router.js";
 import { account } from "../core/session.js";
 import { languageName, regionName } from "../core/places.js";
@@ -10,7 +12,7 @@ import { empty } from "../parts/empty.js";
 import { postCard } from "../parts/post.js";
 import { tile } from "../parts/tile.js";
 import { head, iconButton } from "../parts/head.js";
-import { friendButton, personRow, standingOf } from "../parts/person.js";
+import { act, friendButton, personRow, standingOf } from "../parts/person.js";
 import { report } from "../parts/report.js";
 import { confirm, menu } from "../parts/sheet.js";
 import { textBones } from "../parts/skeleton.js";
@@ -29,21 +31,26 @@ export default function user({ params, life }) {
     if (!person) return;
     const facts = [
       [t.signUp.phone, person.phone],
+      [t.user.birthday, person.birthday && dayOfYear(person.birthday)],
+      [t.user.lastSeen, person.last_seen && ago(person.last_seen)],
       [t.user.gender, person.gender],
       [t.user.age, person.age_info],
       [t.profile.interests, person.interests?.join(", ")],
       [t.profile.languages, person.languages?.map(languageName).join(", ")],
       [t.profile.region, person.region && regionName(person.region)],
     ].filter(([, value]) => value);
+    const followers = h("p", { class: "soft small" });
+    const drawFollowers = () => (followers.textContent = t.user.followers(person.followers));
+    drawFollowers();
     fill(
       place,
       h(
         "div",
         { class: "card pad profile" },
         avatar(person, "large"),
-        h("div", {}, h("h2", {}, nameOf(person)), h("p", { class: "soft" }, `@${person.username}`)),
+        h("div", {}, h("h2", {}, nameOf(person)), h("p", { class: "soft" }, `@${person.username}`), followers),
         person.status_message && h("p", { class: "status" }, person.status_message),
-        h("div", { class: "actions" }, friendButton(person, { compact: false })),
+        h("div", { class: "actions" }, friendButton(person, { compact: false }), person.standing !== "blocked" && followButton(person, drawFollowers)),
       ),
       facts.length ? h("dl", { class: "facts card pad" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : null,
     );
@@ -51,8 +58,10 @@ export default function user({ params, life }) {
       const mutual = await people.mutual(person.username).catch(() => ({ items: [], total: 0 }));
       if (mutual.total && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.mutual(mutual.total))), h("ul", { class: "rows" }, mutual.items.map((one) => h("li", {}, personRow(one))))));
     }
+    const theirs = await people.friendsOf(person.username).catch(() => ({ items: [] }));
+    if (theirs.items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.people.tabs.friends)), h("ul", { class: "rows" }, theirs.items.map((one) => h("li", {}, personRow(one))))));
     const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
-    if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map(tile))));
+    if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map((one) => tile(one)))));
     const written = await posts.of(person.username).catch(() => ({ items: [] }));
     if (written.items.length && !life.aborted) place.append(h("section", { class: "stack" }, h("h2", {}, t.post.many), written.items.map((one) => postCard(one, life))));
     fill(more, iconButton("more", t.more, () => choices(person)));
@@ -77,4 +86,21 @@ export default function user({ params, life }) {
     go("/people?show=blocks");
   }
   return { title: `@${params.username}`, node, ready: open() };
+}
+
+/** What a person shares comes to one's feed; they need not be asked. */
+function followButton(person, ontold) {
+  const button = act("", async () => {
+    await people.follow(person.username, !person.following);
+    person.following = !person.following;
+    person.followers += person.following ? 1 : -1;
+    draw();
+    ontold();
+  }, { compact: false });
+  const draw = () => {
+    fill(button, icon(person.following ? "check" : "plus", 18), person.following ? t.people.following : t.people.follow);
+    button.setAttribute("aria-pressed", String(person.following));
+  };
+  draw();
+  return button;
 }

@@ -6,6 +6,7 @@ import { empty } from "../parts/empty.js";
 import { iconButton } from "../parts/head.js";
 import { back } from "../core/router.js";
 import { reel } from "../parts/reel.js";
+import { sourceOf } from "../parts/source.js";
 
 // Asked again this often while a video is being made ready.
 const AGAIN_MS = 1500;
@@ -26,9 +27,9 @@ export default function video({ params, query, life }) {
     }
     if (found.status === "removed") return place.replaceChildren(empty("warning", t.video.removedTitle, t.video.removedText, h("a", { class: "button", href: "/policies/ip" }, t.policies.kinds.ip)));
     if (found.status === "failed") return place.replaceChildren(empty("warning", t.video.failedTitle, t.video.failedText));
-    place.replaceChildren(reel([found], "end", async () => ({ items: [], next_cursor: null }), life));
+    place.replaceChildren(reel([found], "end", async () => ({ items: [], next_cursor: null }), life, { source: sourceOf(query) }));
     // A notice of a comment leads to the comments.
-    if (query.has("comments")) comments(found.id, { life });
+    if (query.has("comments")) comments(found, { life });
   }
   return { title: t.video.title, node, ready: open() };
 }

@@ -1,4 +1,4 @@
-// Writing a post: a text, pictures beside it, and who sees it.
+// Writing a post, or changing one: a text, pictures beside it with what they show, who sees it and who may comment.
 import { posts } from "../api/index.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
@@ -11,49 +11,69 @@ import { sheet } from "./sheet.js";
 
 // As many as a post holds.
 const PICTURES_LIMIT = 10;
+const ALT_LIMIT = 500;
 
-/** `ondone(post)` once it is out. */
-export function compose({ life, ondone }) {
+/** `post`: the one to be changed, whose pictures stay. `ondone(post)` once it is out. */
+export function compose({ life, ondone, post = null }) {
   const words = t.post;
   const once = onceKey();
-  const chosen = new Map(); // file -> its id once it has been sent
-  const shown = h("div", { class: "post-thumbs" });
+  const chosen = new Map(); // a file, or a picture of the post -> { id: once it has been sent, alt: its field, kept: what is stored }
+  const shown = h("ul", { class: "post-pick" });
   const picker = h("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
   const add = h("button", { class: "button", type: "button", onclick: () => picker.click() }, icon("image", 20), words.addPictures);
   picker.addEventListener("change", () => {
-    for (const file of picker.files) if (chosen.size < PICTURES_LIMIT) show(file);
+    for (const file of picker.files) {
+      if (chosen.size === PICTURES_LIMIT) {
+        toast(words.tooMany(PICTURES_LIMIT), { bad: true });
+        break;
+      }
+      show(file, URL.createObjectURL(file), file.name);
+    }
     picker.value = "";
   });
 
-  function show(file) {
-    const url = URL.createObjectURL(file);
-    const off = h("button", { class: "chosen", type: "button", "aria-label": words.removePicture(file.name), onclick: () => (chosen.delete(file), off.remove(), URL.revokeObjectURL(url)) }, h("img", { src: url, alt: "" }), icon("close", 16));
-    chosen.set(file, null);
-    shown.append(off);
+  function show(picture, url, name, { id = null, kept = "" } = {}) {
+    const alt = h("input", { class: "input", value: kept, maxlength: ALT_LIMIT, placeholder: words.alt, "aria-label": words.altOf(name), autocomplete: "off" });
+    const leave = () => {
+      chosen.delete(picture);
+      row.remove();
+      URL.revokeObjectURL(url);
+      add.focus();
+    };
+    const off = !post && h("button", { class: "icon-button", type: "button", "aria-label": words.removePicture(name), onclick: leave }, icon("close", 20));
+    const row = h("li", { class: "chosen" }, h("img", { src: url, alt: "" }), alt, off);
+    chosen.set(picture, { id, alt, kept });
+    shown.append(row);
   }
+  post?.images.forEach((one, i) => show(one, one.files["320"], words.picture(i + 1, post.images.length), { id: one.id, kept: one.alt }));
 
   async function upload(file, visibility) {
     const { path } = await begin(file.size, { purpose: "image", filename: file.name, filetype: file.type, visibility });
     return (await send(path, file, { onsent: () => null, signal: life })).split("/").pop();
   }
 
+  async function save({ text, visibility, who }) {
+    for (const [file, picture] of chosen) {
+      picture.id ??= await upload(file, visibility);
+      const alt = picture.alt.value.trim();
+      if (alt !== picture.kept) picture.kept = (await posts.describe(picture.id, alt)).alt;
+    }
+    const fields = { text: text.trim(), visibility, who_can_comment: who || null };
+    const made = await (post ? posts.edit(post, fields) : posts.write({ ...fields, images: [...chosen.values()].map((one) => one.id) }, once));
+    node.close();
+    toast(post ? words.saved : words.out, { action: { label: t.look, href: `/post/${made.id}` } });
+    ondone?.(made);
+  }
+
   const node = sheet(
-    words.title,
+    post ? words.edit : words.title,
     form(
-      {
-        submit: words.submit,
-        act: async ({ text, visibility }) => {
-          for (const [file, id] of chosen) if (!id) chosen.set(file, await upload(file, visibility));
-          const made = await posts.write({ text: text.trim(), visibility, images: [...chosen.values()] }, once);
-          node.close();
-          toast(words.out, { action: { label: t.look, href: `/post/${made.id}` } });
-          ondone?.(made);
-        },
-      },
-      field("text", words.text, { control: "textarea", rows: 5, maxlength: 2000, hint: words.hint }),
+      { submit: post ? t.save : words.submit, act: save },
+      field("text", words.text, { control: "textarea", rows: 5, maxlength: 2000, hint: words.hint, children: post ? [post.text] : [] }),
       shown,
-      h("div", {}, add, picker),
-      select("visibility", words.visibility, Object.entries(t.host.visibilities), { value: "everyone" }),
+      !post && h("div", {}, add, picker),
+      select("visibility", words.visibility, Object.entries(t.host.visibilities), { value: post?.visibility ?? "everyone" }),
+      select("who", t.comments.who, Object.entries(t.comments.audiences), { value: post?.who_can_comment ?? "" }),
     ),
     { life },
   );

@@ -1,6 +1,6 @@
 // A post: as a screen of the feed, and as a card in lists. One with a video is shown by the video's own slide.
 import { posts } from "../api/index.js";
-import { h } from "../core/dom.js";
+import { fill, h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { account } from "../core/session.js";
 import { t } from "../core/text.js";
@@ -8,16 +8,22 @@ import { ago } from "../core/times.js";
 import { complain, toast } from "../core/toast.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
+import { compose } from "./composer.js";
+import { likers } from "./likers.js";
 import { report } from "./report.js";
 import { share } from "./share.js";
 import { confirm, menu } from "./sheet.js";
+import { likeButton, talkButton } from "./talk.js";
+import { whyRow } from "./why.js";
+import { words } from "./words.js";
 
 // Up to here a text without pictures is set large.
 const SHORT_CHARS = 160;
 
 const sharing = (item, life) => share({ path: `/post/${item.id}`, title: item.text, post: item.id, life });
 
-function more(item, { life, leave, ongone }) {
+/** `onedit(post)` and `ongone()` are told when it was changed or is gone. */
+function more(item, { life, leave, ongone, onedit }) {
   const mine = item.owner.username === account()?.username;
   const drop = async () => {
     if (!(await confirm(t.post.dropTitle, t.post.dropText, { agree: t.remove, danger: true }))) return;
@@ -32,6 +38,9 @@ function more(item, { life, leave, ongone }) {
   menu(
     t.post.by(nameOf(item.owner)),
     [
+      mine && { icon: "edit", label: t.post.edit, onclick: () => change(item, { life, onedit }) },
+      item.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(item, life) },
+      whyRow(item, life),
       ...choicesOf(item, leave),
       !mine && { icon: "flag", label: t.report.title, onclick: () => report({ kind: "post", id: item.id }, { person: item.owner.username, life }) },
       { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(`${location.origin}/post/${item.id}`)}` },
@@ -41,28 +50,48 @@ function more(item, { life, leave, ongone }) {
   );
 }
 
-const pictures = (item, size) => item.images.map((one, i) => h("img", { src: one.files[size], width: one.width, height: one.height, alt: t.post.picture(i + 1, item.images.length), loading: "lazy", decoding: "async" }));
+/** Read anew first: its version guards what somebody changed on another device. */
+async function change(item, { life, onedit }) {
+  try {
+    compose({ life, post: await posts.post(item.id), ondone: onedit });
+  } catch (error) {
+    complain(error);
+  }
+}
+
+const pictures = (item, size) => item.images.map((one, i) => h("img", { src: one.files[size], width: one.width, height: one.height, alt: one.alt || t.post.picture(i + 1, item.images.length), loading: "lazy", decoding: "async" }));
+
+const when = (item) => h("a", { class: "when small", href: `/post/${item.id}` }, ago(item.created_at), item.edited_at ? ` · ${t.post.edited}` : null);
 
 /** What a reel asks of a slide; nothing plays in it. */
 export class PostSlide {
   constructor(item, life, { leave } = {}) {
-    this.item = item;
+    Object.assign(this, { item, life, leave });
+    this.node = h("article", { class: "slide post-slide", "aria-label": t.post.by(nameOf(item.owner)) });
+    this.#draw();
+  }
+
+  #draw() {
+    const { item, life, leave } = this;
     const short = !item.images.length && item.text.length <= SHORT_CHARS;
     const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
-    const gone = () => (this.node.hidden = true);
-    this.node = h(
-      "article",
-      { class: "slide post-slide", "aria-label": t.post.by(nameOf(item.owner)) },
+    const ongone = () => (this.node.hidden = true);
+    const onedit = (post) => {
+      this.item = { ...post, why: item.why };
+      this.#draw();
+    };
+    fill(
+      this.node,
       item.images.length > 0 && h("div", { class: "post-pictures", tabindex: "0", role: "group", "aria-label": t.post.pictures }, pictures(item, "1080")),
       item.images.length > 0 && h("div", { class: "shade" }),
       h(
         "div",
         { class: ["post-words", short && "short"] },
-        h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small"), h("span", {}, nameOf(item.owner)), h("span", { class: "small when" }, ago(item.created_at))),
-        item.text && h("p", { class: "post-text", tabindex: short ? null : "0" }, item.text),
+        h("div", { class: "line-up" }, h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small"), h("span", { class: "clip" }, nameOf(item.owner))), when(item)),
+        item.text && h("p", { class: "post-text", tabindex: short ? null : "0" }, words(item.text)),
         item.removed && h("span", { class: "tag bad" }, t.video.hidden),
       ),
-      h("div", { class: "acts" }, button("share", t.share.title, t.share.short, () => sharing(item, life)), button("more", t.more, "", () => more(item, { life, leave, ongone: gone }))),
+      h("div", { class: "acts" }, likeButton(item), talkButton(item, life), button("share", t.share.title, t.share.short, () => sharing(item, life)), button("more", t.more, "", () => more(item, { life, leave, ongone, onedit }))),
     );
   }
 
@@ -74,11 +103,20 @@ export class PostSlide {
 
 /** A post in a list. */
 export function postCard(item, life) {
+  const act = { life, ongone: () => node.remove(), onedit: (post) => node.replaceWith(postCard(post, life)) };
+  const thumbs = [...pictures(item, "320").slice(0, 3), item.video?.poster && h("img", { src: item.video.poster, alt: item.video.title || t.video.title, loading: "lazy" })].filter(Boolean);
   const node = h(
     "article",
     { class: "card pad post-card" },
-    h("div", { class: "between" }, h("a", { class: "by line-up", href: `/u/${item.owner.username}` }, avatar(item.owner, "small"), h("span", { class: "strong" }, nameOf(item.owner)), h("span", { class: "soft small" }, ago(item.created_at))), h("button", { class: "icon-button", type: "button", "aria-label": t.more, onclick: () => more(item, { life, ongone: () => node.remove() }) }, icon("more"))),
-    h("a", { class: "inside", href: `/post/${item.id}` }, item.text && h("p", { class: "post-text" }, item.text), item.images.length > 0 && h("div", { class: "post-thumbs" }, pictures(item, "320").slice(0, 3)), item.video?.poster && h("div", { class: "post-thumbs" }, h("img", { src: item.video.poster, alt: item.video.title || t.video.title, loading: "lazy" }))),
+    h(
+      "div",
+      { class: "between" },
+      h("div", { class: "line-up" }, h("a", { class: "by line-up", href: `/u/${item.owner.username}` }, avatar(item.owner, "small"), h("span", { class: "strong clip" }, nameOf(item.owner))), when(item)),
+      h("button", { class: "icon-button", type: "button", "aria-label": t.more, onclick: () => more(item, act) }, icon("more")),
+    ),
+    item.text && h("p", { class: "post-text" }, words(item.text)),
+    thumbs.length > 0 && h("a", { class: "post-thumbs", href: `/post/${item.id}` }, thumbs),
+    item.removed ? h("span", { class: "tag bad" }, t.video.hidden) : h("div", { class: "card-acts" }, likeButton(item), talkButton(item, life)),
   );
   return node;
 }

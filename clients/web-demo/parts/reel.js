@@ -10,13 +10,14 @@ import { Slide } from "./slide.js";
 const AHEAD = 4;
 
 /** A post with a video is that video, with the post's words under it. */
-function slideOf(item, life, leave) {
-  if (item.kind !== "post") return new Slide(item, life, { leave });
-  if (!item.video) return new PostSlide(item, life, { leave });
-  return new Slide({ ...item.video, title: item.text || item.video.title, post: item }, life, { leave });
+function slideOf(item, life, around) {
+  if (item.kind !== "post") return new Slide(item, life, around);
+  if (!item.video) return new PostSlide(item, life, around);
+  return new Slide({ ...item.video, title: item.text || item.video.title, post: item }, life, around);
 }
 
-export function reel(items, cursor, more, life) {
+/** `more(cursor)` answers the next page; `source`: on which page it is watched. */
+export function reel(items, cursor, more, life, { source = "feed" } = {}) {
   const node = h("div", { class: "reel", tabindex: "0", role: "feed", "aria-label": t.nav.feed });
   const slides = [];
   let next = cursor;
@@ -40,7 +41,7 @@ export function reel(items, cursor, more, life) {
 
   const add = (list) => {
     for (const item of list) {
-      const slide = slideOf(item, life, leave);
+      const slide = slideOf(item, life, { leave, source });
       slides.push(slide);
       node.append(slide.node);
       watcher.observe(slide.node);

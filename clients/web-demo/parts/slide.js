@@ -3,20 +3,20 @@ import { videos } from "../api/index.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
-import { shortNumber } from "../core/times.js";
 import { account } from "../core/session.js";
-import { complain } from "../core/toast.js";
 import { level } from "../media/loudness.js";
 import { attach, play } from "../media/playback.js";
 import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
-import { comments } from "./comments.js";
-import { insights } from "./insights.js";
+import { likers } from "./likers.js";
 import { report } from "./report.js";
 import { scrub } from "./scrub.js";
 import { share } from "./share.js";
 import { menu } from "./sheet.js";
+import { likeButton, talkButton } from "./talk.js";
+import { whyRow } from "./why.js";
+import { words } from "./words.js";
 
 // Sound is one wish for the whole visit, since browsers want a tap for it.
 export const sound = { on: false };
@@ -26,15 +26,10 @@ const SEEN_S = 2;
 // From then on the player reports so often: what is not reported is not counted.
 const BEAT_S = 10;
 
-/** A button whose text is a number is called by its word and the number. */
-function count(button, word, number) {
-  button.lastChild.textContent = shortNumber(number);
-  button.setAttribute("aria-label", `${word} ${shortNumber(number)}`);
-}
-
 export class Slide {
-  constructor(item, life, { leave } = {}) {
-    Object.assign(this, { item, life, leave, release: null, active: false, seen: false });
+  /** `leave` takes items out of the reel; `source`: on which page it is watched. */
+  constructor(item, life, { leave, source = "feed" } = {}) {
+    Object.assign(this, { item, life, leave, source, release: null, active: false, seen: false });
     this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
     this.poster = item.poster && h("img", { class: ["poster", !(item.width > item.height) && "fills"], src: item.poster, alt: "", decoding: "async" });
     this.bar = h("i", {});
@@ -59,7 +54,7 @@ export class Slide {
       { class: "words" },
       item.kind === "live" && h("a", { class: "tag live", href: `/watch/${item.id}` }, t.live.badge),
       h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small", { onAir: item.kind === "live" }), nameOf(item.owner)),
-      item.title && h("p", { class: "caption" }, item.title),
+      item.title && h("p", { class: "caption" }, words(item.title)),
       item.kind === "live" && h("a", { class: "button live compact", href: `/watch/${item.id}` }, icon("live", 18), t.live.join),
     );
   }
@@ -69,6 +64,8 @@ export class Slide {
     const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
     const target = { kind: item.kind, id: item.id };
     const mine = item.owner.username === account()?.username;
+    // A post with a video is liked and talked about as the post.
+    const subject = item.post ?? item;
     const path = item.kind === "live" ? `/watch/${item.id}` : `/video/${item.id}`;
     const sharing = button("share", t.share.title, t.share.short, () => share({ path, title: item.title, [item.kind === "live" ? "live" : "video"]: item.id, life }));
     this.soundButton = button("mute", t.feed.soundOn, t.feed.sound, () => this.setSound(!sound.on));
@@ -77,7 +74,9 @@ export class Slide {
         item.title || t.feed.untitled,
         [
           ...this.#qualities(),
-          mine && item.kind === "video" && { icon: "info", label: t.insights.title, onclick: () => insights(item, life) },
+          mine && item.kind === "video" && { icon: "chart", label: t.insights.title, href: `/video/${item.id}/insights` },
+          subject.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(subject, life) },
+          whyRow(subject, life),
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
           ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
@@ -88,15 +87,7 @@ export class Slide {
     );
     if (item.kind === "live") return h("div", { class: "acts" }, this.soundButton, sharing, more);
 
-    const liking = button("heart", t.feed.like, "", () => this.like());
-    count(liking, t.feed.like, item.likes);
-    liking.setAttribute("aria-pressed", String(item.liked));
-    this.liking = liking;
-    const talking = button("comment", t.comments.title, "", () =>
-      comments(item.id, { life, owns: mine, onadd: (more) => count(talking, t.comments.title, (item.comments += more)) }),
-    );
-    count(talking, t.comments.title, item.comments);
-    return h("div", { class: "acts" }, liking, talking, sharing, this.soundButton, more);
+    return h("div", { class: "acts" }, likeButton(subject), talkButton(subject, life), sharing, this.soundButton, more);
   }
 
   /** What HLS has to choose from, where this browser lets us choose. */
@@ -108,26 +99,6 @@ export class Slide {
       label: one.height ? t.feed.quality(one.height) : t.feed.qualityAuto,
       onclick: () => this.release.choose(one),
     }));
-  }
-
-  async like() {
-    const { item, liking } = this;
-    const draw = () => {
-      liking.setAttribute("aria-pressed", String(item.liked));
-      count(liking, t.feed.like, item.likes);
-    };
-    const turn = () => {
-      item.liked = !item.liked;
-      item.likes += item.liked ? 1 : -1;
-      draw();
-    };
-    turn();
-    try {
-      await (item.liked ? videos.like(item.id) : videos.unlike(item.id));
-    } catch (error) {
-      turn();
-      complain(error);
-    }
   }
 
   /** Fetches ahead without playing. */
@@ -195,7 +166,7 @@ export class Slide {
     const since = currentTime - (this.reported ?? 0);
     if (since >= (this.reported ? BEAT_S : Math.min(SEEN_S, (duration || SEEN_S) * 0.9))) {
       this.reported = currentTime;
-      videos.view(this.item.id, since, currentTime, "feed").catch(() => null);
+      videos.view(this.item.id, since, currentTime, this.source).catch(() => null);
     }
   }
 }

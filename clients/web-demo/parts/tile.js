@@ -4,7 +4,8 @@ import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { shortNumber, span } from "../core/times.js";
 
-export function tile(video) {
+/** `from`: the page that it stands on, so that its owner learns whence views come. */
+export function tile(video, from = "profile") {
   // While it is being made ready, taken down, or could not be made: the words stand where the views would.
   const badge = { processing: [t.video.processing, "warning"], failed: [t.video.failed, "bad"], removed: [t.video.hidden, "bad"] }[video.status];
   const picture = video.poster && h("img", { src: video.poster, alt: "", loading: "lazy" });
@@ -13,7 +14,7 @@ export function tile(video) {
   const rest = () => picture && (picture.src = video.poster);
   return h(
     "a",
-    { class: "tile own-video", href: `/video/${video.id}`, data: { id: video.id }, onpointerenter: move, onpointerleave: rest, onfocus: move, onblur: rest },
+    { class: "tile own-video", href: `/video/${video.id}?from=${from}`, data: { id: video.id }, onpointerenter: move, onpointerleave: rest, onfocus: move, onblur: rest },
     picture,
     h(
       "span",

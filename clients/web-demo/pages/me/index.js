@@ -34,7 +34,7 @@ export default function me({ life }) {
     const { items } = await videos.mine();
     if (life.aborted) return;
     if (!items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title), h("a", { class: "button", href: "/live" }, t.nav.goLive)));
-    fill(grid, items.map(tile));
+    fill(grid, items.map((one) => tile(one)));
   }
 
   const written = h("section", { class: "stack", hidden: true });

@@ -1,0 +1,68 @@
+import { videos } from "../api/index.js";
+import { fill, h } from "../core/dom.js";
+import { t } from "../core/text.js";
+import { shortNumber, span } from "../core/times.js";
+import { bar, curve } from "../media/curve.js";
+import { empty } from "../parts/empty.js";
+import { head } from "../parts/head.js";
+import { textBones } from "../parts/skeleton.js";
+
+/** How a video of one's own does: figures, the curve of who stays, whence people came. Groups of people only. */
+export default function insights({ params, life }) {
+  const place = h("div", { class: "column insights" }, textBones(8));
+
+  async function open() {
+    const gone = (error) => {
+      if (![403, 404, 410, 451].includes(error.status)) throw error;
+      fill(place, empty("chart", t.insights.noneTitle, t.insights.noneText, h("a", { class: "button primary", href: "/me" }, t.nav.me)));
+    };
+    const found = await Promise.all([videos.insights(params.video), videos.video(params.video)]).catch(gone);
+    if (!found || life.aborted) return;
+    const [figures, video] = found;
+    fill(
+      place,
+      h("div", { class: "insights-head" }, still(video), h("div", { class: "stack tight" }, h("h2", {}, video.title || t.feed.untitled), h("p", { class: "soft small" }, t.insights.length(span(figures.duration_s))))),
+      h("dl", { class: "insight-figures" }, numbers(figures).flatMap(([name, value]) => h("div", { class: "card" }, h("dt", { class: "soft small" }, name), h("dd", {}, value)))),
+      card(t.insights.retention, retention(figures)),
+      card(t.insights.sources, sources(figures)),
+      h("p", { class: "soft small" }, t.insights.privacy),
+    );
+  }
+  return { title: t.insights.title, node: h("div", { class: "page" }, head(t.insights.title, { up: `/video/${params.video}` }), place), ready: open() };
+}
+
+const still = (video) => h("a", { class: "tile", href: `/video/${video.id}`, "aria-label": video.title || t.feed.untitled }, video.poster && h("img", { src: video.poster, alt: "" }));
+const card = (title, ...children) => h("section", { class: "card pad stack" }, h("h2", {}, title), ...children);
+
+function numbers({ views, viewers, watched_s: watched, average_watched_s: average, likes, comments, shares }) {
+  const few = t.insights.tooFew;
+  return [
+    [t.insights.views, shortNumber(views)],
+    [t.insights.viewers, viewers === null ? few : shortNumber(viewers)],
+    [t.insights.watched, watched === null ? few : span(watched)],
+    [t.insights.average, average === null ? few : span(average)],
+    [t.insights.likes, shortNumber(likes)],
+    [t.insights.comments, shortNumber(comments)],
+    [t.insights.shares, shortNumber(shares)],
+  ];
+}
+
+const percent = (part) => `${Math.round(part * 100)} %`;
+
+function retention({ retention: parts, duration_s: length }) {
+  if (!parts) return h("p", { class: "soft" }, t.insights.fewViewers);
+  const at = (i) => span((i * length) / parts.length);
+  const words = t.insights.stays(percent(parts[0]), percent(parts[Math.floor(parts.length / 2)]), percent(parts.at(-1)));
+  const row = (part, i) => h("tr", {}, h("th", { scope: "row" }, at(i)), h("td", {}, percent(part)));
+  return [
+    h("figure", { class: "stack tight" }, curve(parts, words), h("div", { class: "between soft small tabular", "aria-hidden": "true" }, h("span", {}, span(0)), h("span", {}, span(length))), h("figcaption", { class: "small" }, words)),
+    h("details", {}, h("summary", { class: "small" }, t.insights.asTable), h("table", { class: "queue tabular" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t.insights.from), h("th", { scope: "col" }, t.insights.watching))), h("tbody", {}, parts.map(row)))),
+  ];
+}
+
+function sources({ sources: known }) {
+  const all = Object.entries(known).sort(([, one], [, other]) => other - one);
+  const sum = all.reduce((total, [, count]) => total + count, 0);
+  if (!sum) return h("p", { class: "soft" }, t.insights.noViews);
+  return h("ul", { class: "stack tight" }, all.map(([name, count]) => h("li", { class: "source" }, h("span", {}, t.insights.places[name] ?? name), bar(count / sum), h("span", { class: "tabular small" }, `${shortNumber(count)} · ${percent(count / sum)}`))));
+}
