@@ -35,7 +35,7 @@ OWN_PAGES = {
     "data": ("/me/data", "Take your data with you"),
     "two-factor": ("/me/two-factor", "With a second factor"),
     "notices": ("/me/notices", "No notices"),
-    "search-empty": ("/search", "What are you looking for?"),
+    "search-empty": ("/search?q=zzzz", "Nothing found"),
     "upload-empty": ("/upload", "Drop a video here"),
     "counter": ("/me/counter", "Your statements"),
 }
@@ -45,12 +45,13 @@ GONE_PAGES = {
     f"/video/{NOBODY}": "This video is not available",
     f"/watch/{NOBODY}": "Back to the feed",
     f"/video/{NOBODY}/insights": "These figures are not yours to see",
-    "/no/such/page": "There is no such page",
     "/u/nobody_at_all": "This person cannot be found",
     "/join/AAAAAAAAAAAAAAAAAAAAAAAAAAAA": "This link opens nothing",
     "/people?show=requests": "No open requests",
     "/people?show=blocks": "Nobody is blocked",
     "/staff": "Your role has no queue here.",
+    # The last: it asks the server nothing, and a page that is left while a token is renewed signs out.
+    "/no/such/page": "There is no such page",
 }
 
 
