@@ -276,7 +276,7 @@ class Parts:
         self.rooms.on_commit = self.push.mark
         self.neighbours.device_watchers += [self.rooms.mailboxes, self.device_keys, self.push]
         self.neighbours.introductions = self.rooms.introductions
-        self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.registry, shared=shared)
+        self.presence = Presence(self.db, self.bus, self.clock, self.relations, self.directory, self.devices, self.registry, shared=shared)
         await self.presence.start()
         self._stack.push_async_callback(self.presence.close)
         self.calls = Calls(

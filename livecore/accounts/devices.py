@@ -4,11 +4,11 @@ Keeps the promise of `ports.Devices`. A device row carries the id that the clien
 the same for two accounts on one browser, the second never is, and changes when the device has to start afresh.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.accounts import tables
@@ -16,7 +16,7 @@ from livecore.among import among, members
 from livecore.config import Settings
 from livecore.gathered import Gathered
 from livecore.ids import new_id
-from livecore.ports import Clock, Database, Neighbours, Principal
+from livecore.ports import Clock, Database, NamedDevice, Neighbours, Principal
 
 log = structlog.get_logger("accounts")
 
@@ -133,6 +133,18 @@ class DeviceList:
                 for row in await conn.execute(query):
                     found[row.account_id].append(row.id)
         return {account_id: tuple(ids) for account_id, ids in found.items()}
+
+    async def named(self, account_id: str) -> list[NamedDevice]:
+        columns = tables.account_device.c
+        query = select(columns.id, columns.name, columns.seen_ms).where(columns.account_id == account_id, columns.idle.is_(False))
+        async with self._db.read() as conn:
+            return [NamedDevice(*row) for row in await conn.execute(query.order_by(columns.seen_ms.desc(), columns.id))]
+
+    async def left(self, gone: Mapping[str, int]) -> None:
+        columns = tables.account_device.c
+        change = update(tables.account_device).where(columns.id == bindparam("device")).values(seen_ms=bindparam("at_ms"))
+        async with self._db.write() as conn:
+            await conn.execute(change, [{"device": device_id, "at_ms": at_ms} for device_id, at_ms in sorted(gone.items())])
 
     async def client_id(self, device_id: str) -> str | None:
         """What the client calls the device: the same for every account on it."""

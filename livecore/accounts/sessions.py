@@ -223,10 +223,18 @@ class Sessions:
         await self.end(account_id, [row.id for row in await self.of(account_id) if row.id != but], reason)
 
     async def of(self, account_id: str) -> list[Any]:
-        """Open sessions, newest use first: id, device_name, address_class, created_ms, seen_ms."""
+        """Open sessions, newest use first: id, device_id, device_name, address_class, created_ms, seen_ms."""
         session, device = tables.account_session, tables.account_device
         query = (
-            select(session.c.id, session.c.address_class, session.c.created_ms, session.c.seen_ms, device.c.name.label("device_name"))
+            select(
+                session.c.id,
+                session.c.device_id,
+                session.c.address_class,
+                session.c.created_ms,
+                session.c.seen_ms,
+                device.c.name.label("device_name"),
+                device.c.seen_ms.label("device_seen_ms"),
+            )
             .join(device, device.c.id == session.c.device_id, isouter=True)
             .where(session.c.account_id == account_id)
             .order_by(session.c.seen_ms.desc(), session.c.id.desc())

@@ -99,7 +99,7 @@ account_device = Table(
     Index("ix_account_device_seen", "seen_ms"),
     info=personal(
         subject="account_id",
-        what="Devices signed in: a name and an id that the client made",
+        what="Devices signed in: a name, an id that the client made, and when each was last here",
         why=("operate", "safety"),
         keep_for="until signed out, or seven days without use",
         category="devices",

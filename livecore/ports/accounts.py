@@ -27,6 +27,15 @@ class Principal:
     declined: bool = False  # declined the policy: only policies, export, deletion and support answer
 
 
+@dataclass(frozen=True)
+class NamedDevice:
+    """`seen_ms`: when it was last here, as far as that was written; Unix milliseconds."""
+
+    id: str
+    name: str
+    seen_ms: int
+
+
 class Devices(Protocol):
     """The devices for which messages are held."""
 
@@ -35,6 +44,12 @@ class Devices(Protocol):
 
     async def seen(self, principal: Principal) -> None:
         """The device was here now: a connected socket says so now and then, so that it does not count as idle."""
+
+    async def named(self, account_id: str) -> list[NamedDevice]:
+        """The account's, the one that was here last first."""
+
+    async def left(self, gone: Mapping[str, int]) -> None:
+        """When the last connection of each of these devices ended; Unix milliseconds."""
 
 
 class DeviceWatcher(Protocol):

@@ -1,4 +1,4 @@
-"""Who is here, from beats that age out: what a process that died left behind needs no cleaning. Pure."""
+"""Who is here, on which devices, from beats that age out: what a process that died left behind needs no cleaning. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -9,30 +9,53 @@ BEAT_AGE_S = 3 * BEAT_EVERY_S
 
 @dataclass(slots=True)
 class Here:
-    """One account. `beats`: node → (open connections, monotonic time of the last beat)."""
+    """One account. `beats`: node → (the device of each open connection, monotonic time of the last beat)."""
 
-    beats: dict[str, tuple[int, float]] = field(default_factory=dict)
+    beats: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
     status: str = "online"
     text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a beat brought. `person`: whether the account came or went by it; `devices`: those that did."""
+
+    person: bool
+    devices: frozenset[str]
 
 
 class Board:
     def __init__(self) -> None:
         self._here: dict[str, Here] = {}
 
-    def beat(self, account_id: str, node: str, connections: int, now: float) -> bool:
-        """Note how many connections a node has of an account; answers whether it came or went by that."""
-        was = self.is_here(account_id, now)
+    def beat(self, account_id: str, node: str, connections: tuple[str, ...], now: float) -> Change:
+        """Note the connections that a node has of an account, each by its device."""
+        before = self.devices(account_id, now)
         here = self._here.setdefault(account_id, Here())
-        if connections > 0:
+        if connections:
             here.beats[node] = (connections, now)
         else:
             here.beats.pop(node, None)
-        now_here = self.is_here(account_id, now)
-        if not now_here and here.status != "invisible":
+        return self._changed(account_id, before, now)
+
+    def _changed(self, account_id: str, before: frozenset[str], now: float) -> Change:
+        after = self.devices(account_id, now)
+        if not after and self._here[account_id].status != "invisible":
             # A status other than invisible ends with the last connection.
             del self._here[account_id]
-        return was != now_here
+        return Change(bool(before) != bool(after), before ^ after)
+
+    def age(self, now: float) -> dict[str, Change]:
+        """Forget beats that are too old; what went by that, by account."""
+        changes: dict[str, Change] = {}
+        for account_id, here in list(self._here.items()):
+            old = [node for node, (_, at) in here.beats.items() if now - at >= BEAT_AGE_S]
+            if old:
+                before = frozenset(device for devices, _ in here.beats.values() for device in devices)
+                for node in old:
+                    del here.beats[node]
+                changes[account_id] = self._changed(account_id, before, now)
+        return changes
 
     def set_status(self, account_id: str, status: str, text: str | None) -> None:
         here = self._here.setdefault(account_id, Here())
@@ -42,6 +65,13 @@ class Board:
         here = self._here.get(account_id)
         return here is not None and any(now - at < BEAT_AGE_S for _, at in here.beats.values())
 
+    def devices(self, account_id: str, now: float) -> frozenset[str]:
+        """Those of the account that are here."""
+        here = self._here.get(account_id)
+        if here is None:
+            return frozenset()
+        return frozenset(device for devices, at in here.beats.values() if now - at < BEAT_AGE_S for device in devices)
+
     def status(self, account_id: str, now: float) -> tuple[str, str | None]:
         """What others may see: "offline" also stands for who is invisible."""
         here = self._here.get(account_id)
@@ -49,9 +79,9 @@ class Board:
             return "offline", None
         return here.status, here.text
 
-    def connections(self, account_id: str, node: str) -> int:
+    def connections(self, account_id: str, node: str) -> tuple[str, ...]:
         here = self._here.get(account_id)
-        return here.beats.get(node, (0, 0.0))[0] if here is not None else 0
+        return here.beats.get(node, ((), 0.0))[0] if here is not None else ()
 
-    def of_node(self, node: str) -> dict[str, int]:
+    def of_node(self, node: str) -> dict[str, tuple[str, ...]]:
         return {account: here.beats[node][0] for account, here in self._here.items() if node in here.beats}

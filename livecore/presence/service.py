@@ -13,9 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from livecore import errors
 from livecore.ids import new_id
-from livecore.ports import Audience, Bus, Clock, Database, Delivery, Directory, Principal, Relations
+from livecore.ports import Audience, Bus, Clock, Database, Delivery, Devices, Directory, Principal, Relations
 from livecore.presence import tables
-from livecore.presence.board import BEAT_EVERY_S, Board
+from livecore.presence.board import BEAT_AGE_S, BEAT_EVERY_S, Board, Change
+from livecore.presence.own_devices import AccountOutlet, OwnDevices
 
 log = structlog.get_logger("presence")
 
@@ -28,8 +29,8 @@ BEATS_CHUNK = 500
 GATHER_S = 0.1
 
 
-class Outlet(Protocol):
-    """One connection of this process; kept by signaling."""
+class Outlet(AccountOutlet, Protocol):
+    """Connections of this process; kept by signaling."""
 
     def to_connection(self, sid: str, event: str, data: dict[str, Any]) -> None: ...
 
@@ -44,7 +45,16 @@ class _Watched:
 
 class Presence:
     def __init__(
-        self, db: Database, bus: Bus, clock: Clock, relations: Relations, directory: Directory, outlet: Outlet, *, shared: bool
+        self,
+        db: Database,
+        bus: Bus,
+        clock: Clock,
+        relations: Relations,
+        directory: Directory,
+        devices: Devices,
+        outlet: Outlet,
+        *,
+        shared: bool,
     ) -> None:
         self._db = db
         self._bus = bus
@@ -55,6 +65,7 @@ class Presence:
         self._shared = shared
         self._node = new_id()
         self._board = Board()
+        self.own_devices = OwnDevices(self._board, clock, devices, outlet, self._spawn, lambda: TELL_AFTER_S)
         self._subscribed: dict[str, tuple[Principal, dict[str, _Watched]]] = {}  # sid → who, by watched account
         self._watchers: dict[str, set[str]] = {}  # account → sids
         self._due: dict[str, asyncio.TimerHandle] = {}
@@ -76,6 +87,7 @@ class Presence:
             await end()
         for timer in self._due.values():
             timer.cancel()
+        self.own_devices.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -86,13 +98,19 @@ class Presence:
         await self._note_gone()
 
     async def came(self, sid: str, principal: Principal) -> None:
-        self._count(principal.account_id, 1)
+        here = self._board.connections(principal.account_id, self._node)
+        self._count(principal.account_id, (*here, principal.device_id))
 
     async def left(self, sid: str, principal: Principal) -> None:
         self._unsubscribe(sid)
-        self._count(principal.account_id, -1)
+        here = list(self._board.connections(principal.account_id, self._node))
+        if principal.device_id in here:
+            here.remove(principal.device_id)
+        self._count(principal.account_id, tuple(here))
         if not self._board.is_here(principal.account_id, self._clock.now()):
             self._gone[principal.account_id] = self._clock.at_ms()
+        if not self.own_devices.is_here(principal.account_id, principal.device_id):
+            self.own_devices.gone(principal.device_id)
             self._gather()
 
     async def set_status(self, principal: Principal, status: str, text: str | None) -> None:
@@ -168,10 +186,11 @@ class Presence:
         for start in range(0, len(moved), BEATS_CHUNK):
             part = {account_id: self._board.connections(account_id, self._node) for account_id in moved[start : start + BEATS_CHUNK]}
             self._spawn(self._bus.publish(TOPIC, orjson.dumps([self._node, "beats", part])))
-        if self._gone and (self._writing is None or self._writing.done()):
+        leaving = bool(self._gone) or self.own_devices.has_gone
+        if leaving and (self._writing is None or self._writing.done()):
             # In a task of its own that nothing cuts short: a transaction must not be left in the middle.
             self._writing = asyncio.get_running_loop().create_task(self._note_gone())
-        elif self._gone:
+        elif leaving:
             self._gather()
 
     async def _note_gone(self) -> None:
@@ -189,16 +208,27 @@ class Presence:
             for account_id, at_ms in gone.items():
                 if self._gone.get(account_id) == at_ms:
                     del self._gone[account_id]
+        await self.own_devices.note_gone()
 
-    def _count(self, account_id: str, step: int) -> None:
-        now = self._clock.now()
-        status = self._board.status(account_id, now)
-        if self._board.beat(account_id, self._node, self._board.connections(account_id, self._node) + step, now):
-            self._leaves_or_is_back(account_id, status, now)
-            self._changed(account_id)
+    def _count(self, account_id: str, connections: tuple[str, ...]) -> None:
+        """As they are now in this process."""
+        self._beat_of(account_id, self._node, connections)
         if self._shared:
             self._moved[account_id] = None
             self._gather()
+
+    def _beat_of(self, account_id: str, node: str, connections: tuple[str, ...]) -> None:
+        now = self._clock.now()
+        status = self._board.status(account_id, now)
+        self._take(account_id, status, self._board.beat(account_id, node, connections, now))
+
+    def _take(self, account_id: str, status: tuple[str, str | None], change: Change) -> None:
+        """`status`: how the account stood before it."""
+        if change.person:
+            self._leaves_or_is_back(account_id, status, self._clock.now())
+            self._changed(account_id)
+        for device_id in change.devices:
+            self.own_devices.changed(account_id, device_id)
 
     def _leaves_or_is_back(self, account_id: str, status: tuple[str, str | None], now: float) -> None:
         if status[0] != "offline":
@@ -253,23 +283,29 @@ class Presence:
             now = self._clock.now()
             for start in range(0, len(mine), BEATS_CHUNK):
                 part = dict(mine[start : start + BEATS_CHUNK])
-                for account_id, count in part.items():
-                    self._board.beat(account_id, self._node, count, now)
+                for account_id, connections in part.items():
+                    self._board.beat(account_id, self._node, connections, now)
                 if self._shared:
                     await self._bus.publish(TOPIC, orjson.dumps([self._node, "beats", part]))
+            self._age(now)
             await asyncio.sleep(BEAT_EVERY_S)
+
+    def _age(self, now: float) -> None:
+        """Those whose process says nothing any more went with it; when they were last here it could not write."""
+        for account_id, change in self._board.age(now).items():
+            self._take(account_id, ("offline", None), change)
+            if change.person:
+                self._gone[account_id] = self._clock.at_ms() - round(BEAT_AGE_S * 1000)
+        if self._gone:
+            self._gather()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         node, what, *args = orjson.loads(delivery.data)
         if node == self._node:
             return
         if what == "beats":
-            for account_id, count in args[0].items():
-                now = self._clock.now()
-                status = self._board.status(account_id, now)
-                if self._board.beat(account_id, node, count, now):
-                    self._leaves_or_is_back(account_id, status, now)
-                    self._changed(account_id)
+            for account_id, connections in args[0].items():
+                self._beat_of(account_id, node, tuple(connections))
         elif what == "status":
             self._board.set_status(args[0], args[1], args[2])
             self._changed(args[0])

@@ -33,7 +33,7 @@ class Refresh(Body):
 
 
 class Session(Model):
-    """`network` is the /24 or /48 from which it was opened. Times are Unix milliseconds."""
+    """`network` is the /24 or /48 from which it was opened; `online`: its device has a connection now. Times are Unix milliseconds."""
 
     id: str
     device: str | None
@@ -41,6 +41,7 @@ class Session(Model):
     created_at: int
     seen_at: int
     current: bool
+    online: bool
 
 
 class PasswordChange(Body):
@@ -74,15 +75,17 @@ async def refresh(call: Call, body: Refresh) -> Reply:
 
 @routes.get("/api/v1/me/sessions", auth="any", ok=(200, Page[Session]))
 async def list_sessions(call: Call) -> Reply:
-    """Open sessions, the one used last first."""
+    """Open sessions with their devices, the one used last first."""
+    here = call.app.presence.own_devices.here(call.me.account_id)
     items = [
         Session(
             id=row.id,
             device=row.device_name,
             network=row.address_class,
             created_at=row.created_ms,
-            seen_at=row.seen_ms,
+            seen_at=max(row.seen_ms, row.device_seen_ms or 0),
             current=row.id == call.me.session_id,
+            online=row.device_id in here,
         )
         for row in await call.app.sessions.of(call.me.account_id)
     ]

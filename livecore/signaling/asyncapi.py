@@ -22,6 +22,7 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "conversation:left": (models.ConversationLeft, "You are in it no more"),
     "typing": (models.TypingTold, "Somebody writes, or no more"),
     "presence:update": (models.PresenceTold, "Somebody whom you watch came, went or changed"),
+    "presence:device": (models.OwnDevice, "Another of your own devices came or went; told to nobody else"),
     "live:message": (models.LiveLine, "A line in a live's room"),
     "live:viewers": (models.LiveViewers, "How many watch; at most twice a second"),
     "live:reactions": (models.LiveReactions, "Reactions since the last time; at most twice a second"),

@@ -234,6 +234,27 @@ class PresenceAnswer(Told):
     users: list[PresenceTold]
 
 
+class PresenceDevices(Payload):
+    """Nothing."""
+
+
+class OwnDevice(Told):
+    """One of one's own devices; `last_seen` is null while it is online."""
+
+    id: str
+    name: str
+    online: bool
+    last_seen: int | None
+
+
+class ListedDevice(OwnDevice):
+    current: bool
+
+
+class PresenceDevicesAnswer(Told):
+    devices: list[ListedDevice]
+
+
 # -- calls
 
 

@@ -9,6 +9,7 @@ from livecore.platform.bus import MemoryBus
 from livecore.platform.metrics import Metrics
 from livecore.ports import Principal
 from livecore.presence import service
+from livecore.presence.board import BEAT_AGE_S
 from livecore.presence.service import Presence
 from tests.conftest import StartServer
 from tests.waiting import until
@@ -25,6 +26,9 @@ class Told:
 
     def to_connection(self, sid: str, event: str, data: dict[str, Any]) -> None:
         self.updates.append((sid, data))
+
+    def local(self, accounts: list[str], event: str, data: Any, *, skip: tuple[str, str] | None = None) -> None:
+        self.updates.append((accounts[0], data))
 
 
 class Everybody:
@@ -62,7 +66,7 @@ async def test_a_storm_of_reconnects_is_no_storm_of_updates(start_server: StartS
     bus, told = MemoryBus(Metrics()), Told()
     deliveries: list[Any] = []
     await bus.subscribe(service.TOPIC, lambda delivery: deliveries.append(orjson.loads(delivery.data)))
-    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, told, shared=True)
+    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, server.app.devices, told, shared=True)
     await presence.start()
     people = [principal(number) for number in range(CLIENTS)]
     for number, one in enumerate(people):
@@ -94,7 +98,7 @@ async def test_who_comes_back_in_time_never_left_for_those_who_watch(start_serve
     server = await start_server()
     everybody: Any = Everybody()
     bus, told = MemoryBus(Metrics()), Told()
-    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, told, shared=False)
+    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, server.app.devices, told, shared=False)
     await presence.start()
     watcher, people = principal(CLIENTS), [principal(number) for number in range(CLIENTS)]
     for number, one in enumerate(people):
@@ -118,15 +122,29 @@ async def test_who_comes_back_in_time_never_left_for_those_who_watch(start_serve
         assert (await conn.exec_driver_sql("SELECT count(*) FROM last_seen WHERE account_id = 'a5'")).scalar_one() == 1
 
 
-async def test_a_process_that_died_takes_its_people_with_it_without_any_cleaning(start_server: StartServer) -> None:
+async def test_a_process_that_died_takes_its_people_with_it_without_any_cleaning(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "TELL_AFTER_S", 1000.0)
     server = await start_server()
     everybody: Any = Everybody()
-    bus = MemoryBus(Metrics())
-    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, Told(), shared=True)
+    bus, told = MemoryBus(Metrics()), Told()
+    presence = Presence(server.app.db, bus, server.clock, everybody, everybody, server.app.devices, told, shared=True)
     await presence.start()
-    await bus.publish(service.TOPIC, orjson.dumps(["a node that dies", "beats", {"a1": 1}]))
+    watcher = principal(2)
+    await presence.came("w", watcher)
+    await bus.publish(service.TOPIC, orjson.dumps(["a node that dies", "beats", {"a1": ["phone", "laptop"]}]))
     await until(lambda: presence.is_here("a1"))
-    server.clock.advance(service.BEAT_EVERY_S * 3)
+    assert presence.own_devices.here("a1") == {"phone", "laptop"}
+    [seen] = await presence.subscribe("w", watcher, ["a1"])
+    assert seen["status"] == "online"
+    server.clock.advance(BEAT_AGE_S)
     assert not presence.is_here("a1")
+    assert presence.own_devices.here("a1") == frozenset()
+    # The next beat of those who are left finds it, and who watches is told.
+    presence._age(server.clock.now())
+    await the_time_is_over(presence)
+    assert [(sid, data["user"], data["status"]) for sid, data in told.updates] == [("w", "a1", "offline")]
+    assert told.updates[0][1]["last_seen"] is not None
     await presence.close()
     await bus.close()

@@ -745,6 +745,7 @@ export const en = {
     intro: "Where you are signed in. Ending one takes effect within a second.",
     unknown: "A device",
     used: (when) => `Used ${when}`,
+    online: "Here now",
     here: "This one",
     end: "Sign out",
     ended: "That device is signed out.",

@@ -22,6 +22,7 @@ export default function meet({ life }) {
   const place = h("div", { class: "column meet" });
   const node = h("div", { class: "page" }, head(t.meet.title, { up: "/discover" }), place);
   let mode = null; // what one waits for or is in; null while one only looks
+  let dropped = false; // the link went since one entered: the server no longer knows that one waits
   let here = new AbortController(); // ends what the present state of the page has running
 
   /** Draws another state; what ran in the last one ends. */
@@ -59,6 +60,7 @@ export default function meet({ life }) {
   async function enter(wanted) {
     await emit("match:enter", { mode: wanted });
     mode = wanted;
+    dropped = false;
     const clock = h("span", {});
     const signal = show(
       h(
@@ -131,7 +133,15 @@ export default function meet({ life }) {
 
   on("match:found", (meeting) => found(meeting).catch(complain), life);
   on("match:ended", ({ reason }) => mode && !place.querySelector(".meet-wait") && choose(t.meet.ended[reason] ?? t.meet.ended.left), life);
-  on("link", (state) => state === "on" && mode && place.querySelector(".meet-wait") && enter(mode).catch(complain), life);
+  // Word of the first connection may come after the entry that went over it: to enter again then would end a meeting just begun.
+  on(
+    "link",
+    (state) => {
+      if (state !== "on") dropped = true;
+      else if (dropped && mode && place.querySelector(".meet-wait")) enter(mode).catch(complain);
+    },
+    life,
+  );
   life.addEventListener("abort", () => {
     here.abort();
     if (mode) emit("match:leave").catch(() => null);

@@ -5,11 +5,12 @@ import { t } from "../../core/text.js";
 import { isOn, supported, switchOff, switchOn } from "../../core/push.js";
 import { ago } from "../../core/times.js";
 import { complain, toast } from "../../core/toast.js";
+import { on } from "../../realtime/link.js";
 import { head } from "../../parts/head.js";
 import { act } from "../../parts/person.js";
 import { rowBones } from "../../parts/skeleton.js";
 
-export default function devices() {
+export default function devices({ life }) {
   const place = h("div", {}, rowBones(2));
 
   async function open() {
@@ -26,8 +27,8 @@ export default function devices() {
             h(
               "div",
               { class: "row-item" },
-              h("span", { class: "avatar" }, icon("devices", 22)),
-              h("div", { class: "body" }, h("div", { class: "title clip" }, one.device ?? t.devices.unknown), h("div", { class: "soft small" }, t.devices.used(ago(one.seen_at)))),
+              h("span", { class: "face" }, h("span", { class: "avatar" }, icon("devices", 22)), one.online && h("i", { class: "presence online", "aria-hidden": "true" })),
+              h("div", { class: "body" }, h("div", { class: "title clip" }, one.device ?? t.devices.unknown), h("div", { class: "soft small" }, one.online ? t.devices.online : t.devices.used(ago(one.seen_at)))),
               one.current
                 ? h("span", { class: "tag good" }, t.devices.here)
                 : act(t.devices.end, async () => {
@@ -41,6 +42,7 @@ export default function devices() {
       ),
     );
   }
+  on("presence:device", () => open().catch(complain), life);
   const node = h(
     "div",
     { class: "page" },
