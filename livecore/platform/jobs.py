@@ -86,6 +86,7 @@ class SqlJobs:
         self._clock = clock
         self._handlers: dict[str, _Handler] = {}
         self._running: dict[str, asyncio.Task[None]] = {}  # by job id
+        self._claiming = False  # a claim is being committed, and what it took does not run yet
         self._kinds: dict[str, str] = {}  # of those that run
         self._ending: set[str] = set()  # of those, what has run and is being written down: no longer to be renewed
         self._holder = secrets.token_hex(16)
@@ -186,7 +187,11 @@ class SqlJobs:
         if self._running:
             return False
         async with self._db.read() as conn:
-            return (await conn.execute(self._due(select(job_table.c.id)).limit(1))).first() is None and not self._running
+            return (
+                (await conn.execute(self._due(select(job_table.c.id)).limit(1))).first() is None
+                and not self._running
+                and not self._claiming
+            )
 
     async def erase(self, account_id: str) -> None:
         """Forget given-up jobs that name the account (see `ports.Eraser`); what still waits ends by itself."""
@@ -233,6 +238,13 @@ class SqlJobs:
             .limit(RUNNING_LIMIT - len(self._running))
             .with_for_update(skip_locked=True)
         )
+        self._claiming = True
+        try:
+            return await self._take(due)
+        finally:
+            self._claiming = False
+
+    async def _take(self, due: Any) -> bool:
         async with self._db.write() as conn:
             now_ms = self._clock.at_ms()
             due_ms, places = {}, {kind: self._places(kind) for kind in self._handlers}

@@ -139,12 +139,16 @@ class Invites:
         return (await self._shown(principal, [row]))[0], snapshot
 
     async def join(self, principal: Principal, token: str) -> str:
-        """The group's id. Joining again changes nothing. Raises as `look`, and Conflict (`full`)."""
+        """The group's id. Joining again changes nothing. Raises as `look`, Forbidden (`removed`: by an admin, after the link was made), and
+        Conflict (`full`)."""
         invite, snapshot = await self.look(principal, token)
         if principal.account_id in snapshot.members:
             return snapshot.id
         columns = tables.invite.c
         async with self._db.write() as conn:
+            removed_ms = await rows.removed_ms(conn, snapshot.id, principal.account_id)
+            if removed_ms is not None and removed_ms >= invite.created_ms:
+                raise errors.Forbidden("An admin removed you from this group; somebody there has to add you.", type="removed")
             is_new = await rows.join(conn, snapshot.id, principal.account_id, "member", self._clock.at_ms(), self._limit)
             used = update(tables.invite).where(
                 columns.id == invite.id, (columns.uses_limit.is_(None)) | (columns.uses < columns.uses_limit)

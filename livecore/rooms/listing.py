@@ -119,7 +119,7 @@ class Listing:
         query = (
             select(said.conversation_id, func.count().label("unread"))
             .join(tables.member, (line.conversation_id == said.conversation_id) & (line.account_id == me))
-            .where(said.conversation_id.in_(ids), said.seq > line.read_seq, said.account_id != me)
+            .where(said.conversation_id.in_(ids), said.seq > line.read_seq, said.account_id != me, said.taken_back.is_(False))
             .group_by(said.conversation_id)
         )
         if shut:

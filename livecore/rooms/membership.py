@@ -180,6 +180,7 @@ class Conversations:
         given = (role or "member") if snapshot.kind == "group" else "recipient"
         async with self._db.write() as conn:
             await rows.join(conn, conversation_id, other, given, self._clock.at_ms(), self._settings.group_limit)
+            await rows.forget_removed(conn, conversation_id, other)
         await self.tell_joined(snapshot, other)
 
     async def _change_member(self, principal: Principal, snapshot: Snapshot, other: str, role: Role | None, silenced: bool | None) -> None:
@@ -208,7 +209,7 @@ class Conversations:
         if other is None:
             raise errors.NotFound("There is no such member.")
         roles.check_over(snapshot.roles, principal.account_id, other)
-        await self.remove_account(conversation_id, other)
+        await self.remove_account(conversation_id, other, removed=snapshot.kind == "group")
 
     async def leave(self, principal: Principal, conversation_id: str) -> None:
         """Leave a group, end a broadcast list, or put a direct conversation away until its next message."""
@@ -219,8 +220,10 @@ class Conversations:
             # The owner of a broadcast list is its one member who reads; its recipients know nothing of it.
             await self.remove_account(conversation_id, principal.account_id)
 
-    async def remove_account(self, conversation_id: str, account_id: str) -> None:
-        """Without the last one the conversation ends; without its owner an admin, or else the one who is there longest, takes over."""
+    async def remove_account(self, conversation_id: str, account_id: str, *, removed: bool = False) -> None:
+        """`removed`: by an admin; links that there are now do not let them in again.
+
+        Without the last one the conversation ends; without its owner an admin, or else the one who is there longest, takes over."""
         member, cursor, shut, link = tables.member.c, tables.device_cursor.c, tables.withheld.c, tables.invite.c
         async with self._db.write() as conn:
             await rows.raise_version(conn, conversation_id)
@@ -231,6 +234,8 @@ class Conversations:
             )
             await conn.execute(delete(tables.withheld).where(shut.conversation_id == conversation_id, shut.account_id == account_id))
             await conn.execute(delete(tables.invite).where(link.conversation_id == conversation_id, link.created_by == account_id))
+            if removed and role is not None:
+                await rows.note_removed(conn, conversation_id, account_id, self._clock.at_ms())
             await rows.hand_over(conn, conversation_id)
             emptied = await bodies.delete_delivered(conn, [conversation_id])
             await rows.end_if_empty(conn, conversation_id)

@@ -113,6 +113,7 @@ async def _commit(connection: Any, batch: Batch, at_ms: int) -> Committed:
     ]
     if targets:
         emptied |= {row[1]: row[0] for row in await connection.fetch(_DELETE_TARGETS, *map(list, zip(*targets, strict=True)))}
+        await connection.execute("UPDATE sent SET taken_back = true WHERE message_id = ANY($1::text[])", [target for *_, target in targets])
     for _, item in made.new:
         if item.withheld:
             _widen(spans, item.conversation_id, item.seq - 1, item.seq)

@@ -91,6 +91,24 @@ async def join(conn: AsyncConnection, conversation_id: str, account_id: str, rol
     return True
 
 
+async def note_removed(conn: AsyncConnection, conversation_id: str, account_id: str, at_ms: int) -> None:
+    await forget_removed(conn, conversation_id, account_id)
+    await conn.execute(tables.removed.insert().values(conversation_id=conversation_id, account_id=account_id, at_ms=at_ms))
+
+
+async def forget_removed(conn: AsyncConnection, conversation_id: str, account_id: str) -> None:
+    columns = tables.removed.c
+    await conn.execute(delete(tables.removed).where(columns.conversation_id == conversation_id, columns.account_id == account_id))
+
+
+async def removed_ms(conn: AsyncConnection, conversation_id: str, account_id: str) -> int | None:
+    """When an admin removed them; None: nobody did, or they were added again."""
+    columns = tables.removed.c
+    query = select(columns.at_ms).where(columns.conversation_id == conversation_id, columns.account_id == account_id)
+    found: int | None = (await conn.execute(query)).scalar_one_or_none()
+    return found
+
+
 async def raise_version(conn: AsyncConnection, conversation_id: str, **changes: Any) -> int:
     """Raise the version, so that no draft checked against the old members is numbered; answers the head. Raises NotFound."""
     columns = tables.conversation.c

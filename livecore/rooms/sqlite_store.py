@@ -69,6 +69,7 @@ def _commit(connection: sqlite3.Connection, batch: Batch, at_ms: int) -> Committ
                 (item.conversation_id, draft.target_seq, item.target_id),
             ):
                 emptied[scope] = item.conversation_id
+            connection.execute("UPDATE sent SET taken_back = 1 WHERE message_id = ?", (item.target_id,))
         if item.withheld:
             # Perhaps nobody is left to give it to.
             low, high = spans.get(item.conversation_id, (item.seq - 1, item.seq))

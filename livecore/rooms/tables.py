@@ -1,6 +1,6 @@
 """What is kept of conversations. A body is kept sealed, and only until every device of its readers has it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, false
 
 from livecore.data import impersonal, metadata, personal
 
@@ -127,6 +127,7 @@ sent = Table(
     Column("message_id", String(32), nullable=False, index=True),
     Column("seq", BigInteger, nullable=False),
     Column("sent_ms", BigInteger, nullable=False, index=True),
+    Column("taken_back", Boolean, nullable=False, server_default=false()),  # deleted for all: nobody has it to read any more
     Index("ix_sent_conversation", "conversation_id", "seq"),
     sqlite_with_rowid=False,
     info=personal(
@@ -182,6 +183,25 @@ invite = Table(
         why=("provide",),
         keep_for="until it is revoked or expires, at most 30 days",
         category="group_invites",
+    ),
+)
+
+# Links that were there when somebody was removed do not let them in again.
+removed = Table(
+    "conversation_removed",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("account_id", String(32), primary_key=True, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    info=personal(
+        subject="account_id",
+        what="from which groups an admin removed a person, and when; not by whom",
+        why=("safety",),
+        keep_for="until the person is added again, at most 30 days: no link lives longer",
+        category="group_removals",
+        retention_days=30,
+        retention_column="at_ms",
     ),
 )
 

@@ -22,7 +22,9 @@ async def test_strangers_meet_talk_go_on_and_report(program: StartProgram, visit
             await one.accessible()
             await one.picture("meet-waiting")
         # As when word of the connection comes late: who has entered does not enter again, which would end what has just begun.
-        await one.page.evaluate("import('/realtime/link.js').then((link) => link.announce('link', 'on'))")
+        await one.page.evaluate(
+            "import(document.querySelector('script[type=module]').src.replace('app.js', 'realtime/link.js')).then((link) => link.announce('link', 'on'))"
+        )
     for one, other in ((anna, ben), (ben, anna)):
         await expect(one.page.locator(".meet .title", has_text=other.name)).to_be_visible()
         await expect(one.page.get_by_text("You both like")).to_be_visible()
