@@ -1,6 +1,6 @@
 """What is kept of conversations. A body is kept sealed, and only until every device of its readers has it."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, false
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
 
 from livecore.data import impersonal, metadata, personal
 
@@ -127,7 +127,7 @@ sent = Table(
     Column("message_id", String(32), nullable=False, index=True),
     Column("seq", BigInteger, nullable=False),
     Column("sent_ms", BigInteger, nullable=False, index=True),
-    Column("taken_back", Boolean, nullable=False, server_default=false()),  # deleted for all: nobody has it to read any more
+    Column("taken_back", Boolean, nullable=False, server_default="0"),  # deleted for all: nobody has it to read any more
     Index("ix_sent_conversation", "conversation_id", "seq"),
     sqlite_with_rowid=False,
     info=personal(

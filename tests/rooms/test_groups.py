@@ -92,6 +92,28 @@ async def test_a_link_opens_nothing_for_the_blocked_nor_after_its_maker_left(ser
     assert (await carl.post(f"/api/v1/invites/{token}/join")).type == "invite_over"
 
 
+async def test_who_was_removed_comes_back_by_a_new_link_or_by_hand_alone(either_server: Server) -> None:
+    anna, ben, carl = await friends(either_server, "anna", "ben", "carl")
+    talk = await group(anna, ben, carl)
+    path = f"/api/v1/conversations/{talk}"
+    token = (await anna.post(f"{path}/invites", {})).json["token"]
+    either_server.clock.advance(1)
+    assert (await anna.delete(f"{path}/members/ben")).status == 204
+    refused = await ben.post(f"/api/v1/invites/{token}/join")
+    assert (refused.status, refused.type) == (403, "removed")
+    # Who left is no one who was removed.
+    assert (await carl.delete(path)).status == 204
+    assert (await carl.post(f"/api/v1/invites/{token}/join")).status == 200
+    either_server.clock.advance(1)
+    newer = (await anna.post(f"{path}/invites", {})).json["token"]
+    assert (await ben.post(f"/api/v1/invites/{newer}/join")).status == 200
+    assert (await anna.delete(f"{path}/members/ben")).status == 204
+    assert (await ben.post(f"/api/v1/invites/{newer}/join")).type == "removed"
+    assert (await anna.put(f"{path}/members/ben", {})).status == 200
+    assert (await ben.delete(path)).status == 204
+    assert (await ben.post(f"/api/v1/invites/{token}/join")).status == 200
+
+
 async def test_no_more_join_at_once_than_fit(database: str, start_server: object) -> None:
     server = await start_server(database_url=database, group_limit=4)  # type: ignore[operator]  # the fixture
     anna, ben = await friends(server, "anna", "ben")
@@ -135,7 +157,7 @@ async def test_unread_is_counted_without_fetching_anything(either_server: Server
     talk = await direct(anna, ben)
     a, b = await anna.connect(), await ben.connect()
     for number in range(3):
-        await say(a, talk, f"m{number}")
+        last = await say(a, talk, f"m{number}")
     await say(b, talk, "mine does not count")
     await received(b, talk, 4)
     await received(a, talk, 4)
@@ -145,6 +167,9 @@ async def test_unread_is_counted_without_fetching_anything(either_server: Server
     assert (await b.call("message:read", {"conversation": talk, "seq": 2}))["ok"]
     assert (await ben.get(f"/api/v1/conversations/{talk}")).json["unread"] == 1
     assert (await anna.get(f"/api/v1/conversations/{talk}")).json["unread"] == 1
+    # What was taken back nobody has to read.
+    assert (await a.call("message:delete", {"conversation": talk, "id": last["id"]}))["ok"]
+    assert (await ben.get(f"/api/v1/conversations/{talk}")).json["unread"] == 0
 
 
 async def test_what_a_member_mutes_archives_and_pins_is_their_own(server: Server) -> None:
