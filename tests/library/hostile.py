@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.library import media
 
-GOOD = {"mp4": media.faststart, "webm": media.webm, "mkv": media.mkv, "avi": media.avi}
+GOOD = {"mp4": media.faststart, "webm": media.webm, "mkv": media.mkv, "avi": media.avi, "ts": media.ts}
 
 
 def naming_another(secret: Path) -> Iterator[tuple[str, bytes]]:

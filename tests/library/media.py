@@ -52,3 +52,8 @@ def webm(**more: object) -> bytes:
 def avi(**more: object) -> bytes:
     """What no browser plays."""
     return made("film.avi", "-c:v", "mpeg4", "-c:a", "mp3", **more)  # type: ignore[arg-type]
+
+
+def ts(**more: object) -> bytes:
+    """As a camera or a capture card records it."""
+    return made("film.ts", *H264, *AAC, "-f", "mpegts", **more)  # type: ignore[arg-type]

@@ -77,6 +77,17 @@ async def test_matroska_is_repacked(server: Server, anna: Person, tmp_path: Path
     assert [one["codec_name"] for one in probed(await fetched(server, found["file"], tmp_path / "p.mp4"))["streams"]] == ["h264", "aac"]
 
 
+async def test_a_transport_stream_is_repacked(server: Server, anna: Person, tmp_path: Path) -> None:
+    found = await sent(anna, media.ts(seconds=2.0))
+    file = tmp_path / "play.mp4"
+    file.write_bytes((await server.call("GET", found["file"])).body)
+    assert {stream["codec_name"] for stream in probed(file)["streams"]} == {"h264", "aac"}
+    assert float(probed(file)["format"]["duration"]) == pytest.approx(2.0, abs=0.2)
+    # Every picture and every sound in it can be decoded.
+    decoded = await asyncio.create_subprocess_exec("ffmpeg", "-v", "error", "-xerror", "-i", str(file), "-f", "null", "-")
+    assert await decoded.wait() == 0
+
+
 async def test_what_no_browser_plays_becomes_hls(server: Server, anna: Person, tmp_path: Path) -> None:
     found = await sent(anna, media.avi(seconds=5.0, size="960x540", rate=10))
     assert (found["file"], found["media_type"]) == (None, "video/x-msvideo")

@@ -92,8 +92,10 @@ class TusMachine(RuleBasedStateMachine):
         """A process that knows nothing but what is on the disk."""
         growing = PieceGrowing(self.storage) if self.remote else make_growing(self.storage)
         self.sink = Keeping(growing)
-        settings = Settings(upload_limit_bytes=1 << 20, uploads_open=1000)
-        self.uploads = Uploads(self.db, self.clock, self.storage, growing, settings, dict.fromkeys(("video", "image", "avatar"), self.sink))
+        self.settings = Settings(upload_limit_bytes=1 << 20, uploads_open=1000)
+        self.uploads = Uploads(
+            self.db, self.clock, self.storage, growing, self.settings, dict.fromkeys(("video", "image", "avatar"), self.sink)
+        )
 
     def teardown(self) -> None:
         if hasattr(self, "db"):
@@ -199,6 +201,19 @@ class TusMachine(RuleBasedStateMachine):
         assert isinstance(answer, errors.NotFound) == (model["state"] == "gone")
         model["state"] = "gone"
 
+    @precondition(lambda self: len(self.model) > 2)
+    @rule()
+    def be_left_alone(self) -> None:
+        """Longer than an upload waits: nothing of any is left, neither record nor byte."""
+        self.clock.advance(self.settings.upload_idle_s + 1)
+        self.done(self.uploads.expire())
+        for model in self.model.values():
+            model["state"] = "gone"
+        assert self.done(self._stored()) == []
+
+    async def _stored(self) -> list[str]:
+        return [item.key async for item in self.storage.list("uploads")]
+
     @rule()
     def die(self) -> None:
         self._open()
@@ -220,7 +235,13 @@ class RemoteTusMachine(TusMachine):
 
 
 assert len(FILM) < PIECE_BYTES
-_FEW = settings(max_examples=12, stateful_step_count=15, suppress_health_check=list(HealthCheck), deadline=None)
+# A machine's example is some fifteen requests: fewer of them, and more in the deep profile.
+_FEW = settings(
+    max_examples=max(12, settings.default.max_examples // 20),
+    stateful_step_count=15,
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
+)
 TestFiles = TusMachine.TestCase
 TestFiles.settings = _FEW
 TestPieces = RemoteTusMachine.TestCase

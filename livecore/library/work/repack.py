@@ -3,6 +3,7 @@
 Only picture and sound go over: where a phone was, what it is called and what else stood beside them stays behind.
 """
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,15 @@ def repack(order: dict[str, Any]) -> dict[str, Any]:
         film = film_of(container)
         streams = [stream for stream in (film, *container.streams.audio[:1]) if stream is not None]
         into = {stream.index: out.add_stream_from_template(stream) for stream in streams}
+        # A transport stream's clock began before it: a film begins at nothing, or players wait.
+        begin_s = max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
+        begin = {stream.index: round(begin_s / stream.time_base) for stream in streams}
         for packet in container.demux(*streams):
             if packet.dts is None:
                 continue
+            packet.dts -= begin[packet.stream.index]
+            if packet.pts is not None:
+                packet.pts -= begin[packet.stream.index]
             moment = float(packet.dts * packet.time_base)
             packet.stream = into[packet.stream.index]
             out.mux(packet)
