@@ -1,5 +1,6 @@
 """AV1 (AOMedia "RTP Payload Format For AV1", 1.0): OBUs in and out of packets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from livecore.media.depacketise.assemble import PictureAssembler
@@ -12,6 +13,9 @@ _OBU_FRAME_HEADER = 3
 _OBU_FRAME = 6
 _OBU_TILE_LIST = 8
 _OBU_PADDING = 15
+# Of the aggregation header: goes on, will go on, one element.
+_SHAPE = 0b11110000
+_MIDDLE = 0b11010000
 # BT.709 primaries, sRGB transfer, identity matrix: 4:4:4 without saying so.
 _SRGB = (1, 13, 0)
 
@@ -143,13 +147,17 @@ class Av1Depacketiser(PictureAssembler):
         self._fragment = None
         self._is_key = False
 
+    def _add_all(self, payloads: Sequence[bytes]) -> None:
+        for payload in payloads:
+            if self._fragment is not None and len(payload) > 1 and payload[0] & _SHAPE == _MIDDLE:
+                # The middle of a large unit, which most packets are.
+                self._fragment.append(payload[1:])
+            elif payload:
+                self._add(payload)
+
     def _add(self, payload: bytes) -> None:
         header = payload[0]
         continues, will_continue, count = header >> 7, header >> 6 & 1, header >> 4 & 3
-        if continues and will_continue and count == 1 and self._fragment is not None and len(payload) > 1:
-            # The middle of a large unit, which most packets are.
-            self._fragment.append(payload[1:])
-            return
         elements: list[bytes] = []
         position = 1
         while position < len(payload):

@@ -1,6 +1,7 @@
 """VP9 (RFC 9628), with spatial layers joined into superframes."""
 
 import struct
+from collections.abc import Sequence
 
 from livecore.media.depacketise.assemble import PictureAssembler
 from livecore.media.depacketise.bits import BitReader
@@ -60,7 +61,31 @@ class Vp9Depacketiser(PictureAssembler):
         super().__init__()
         self._structure_size = (0, 0)  # the largest layer as the scalability structure told, (0, 0) if it did not
 
+    def _add_all(self, payloads: Sequence[bytes]) -> None:
+        rest: list[bytes] = []  # of the last layer, joined once
+        for payload in payloads:
+            if not payload:
+                continue
+            position = self._open(payload)
+            if payload[0] & 0x08:
+                self._join(rest)
+                self._parts.append(payload[position:])
+            elif self._parts:
+                rest.append(payload[position:])
+            else:
+                raise Malformed("no_start")
+        self._join(rest)
+
+    def _join(self, rest: list[bytes]) -> None:
+        if rest:
+            self._parts[-1] = b"".join([self._parts[-1], *rest])
+            rest.clear()
+
     def _add(self, payload: bytes) -> None:
+        self._add_all((payload,))
+
+    def _open(self, payload: bytes) -> int:
+        """Where the picture begins behind the descriptor. Raises Malformed, IndexError, struct.error."""
         flags = payload[0]
         position = 1
         if flags & 0x80:
@@ -79,12 +104,7 @@ class Vp9Depacketiser(PictureAssembler):
             position = self._read_structure(payload, position)
         if position >= len(payload):
             raise Malformed("truncated")
-        if flags & 0x08:
-            self._parts.append(payload[position:])
-        elif self._parts:
-            self._parts[-1] += payload[position:]
-        else:
-            raise Malformed("no_start")
+        return position
 
     def _read_structure(self, payload: bytes, position: int) -> int:
         header = payload[position]
