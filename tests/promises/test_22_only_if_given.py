@@ -1,7 +1,10 @@
 """21 and 22. Optional profile fields: each set, cleared and length-checked; hosted only if given."""
 
+import json
+
 import pytest
 
+from tests.promises.test_35_access_own_data import export_of
 from tests.serving import Server
 
 OPTIONAL = {"profile_name": 50, "gender": 40, "age_info": 40, "status_message": 140}
@@ -14,6 +17,11 @@ async def test_22_a_fresh_profile_has_none_of_them(server: Server) -> None:
     profile = (await ben.get("/api/v1/users/anna")).json
     shown = ("gender", "age_info", "status_message", "avatar")
     assert {field: profile[field] for field in shown} == dict.fromkeys(shown)
+    _, archive = await export_of(anna)
+    (exported,) = json.loads(archive.read("data/account/account.json"))
+    assert {field: exported[field] for field in (*OPTIONAL, "avatar_id")} == dict.fromkeys((*OPTIONAL, "avatar_id"))
+    assert json.loads(archive.read("data/profile_traits/profile_trait.json")) == []
+    assert not [name for name in archive.namelist() if "avatar" in name]
 
 
 @pytest.mark.parametrize(("field", "limit"), OPTIONAL.items())

@@ -250,6 +250,12 @@ async def test_26_nobody_learns_of_a_join_that_is_hidden(server: Server) -> None
     await listener.close()
 
 
+def held(server: Server, hashed: bytes) -> list[str]:
+    """Files of the server in which the hash stands."""
+    files = [path for path in server.settings.data_dir.glob("*.sqlite*") if path.is_file()]
+    return [path.name for path in files if hashed in path.read_bytes()]
+
+
 async def test_27_contacts_are_named_and_deleted_one_by_one_and_all(server: Server) -> None:
     anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
     await sync(anna, add=[ben.phone, cara.phone, STRANGER])
@@ -262,9 +268,16 @@ async def test_27_contacts_are_named_and_deleted_one_by_one_and_all(server: Serv
     assert (await anna.patch("/api/v1/contacts/nobody", {"name": "x"})).status == 404
     assert await names(anna) == ["ben"]
     assert await count(server, anna) == 2
+    async with server.app.db.read() as conn:
+        # Of the stranger: what stands for ben's number is how his own account is found.
+        stranger = (await conn.execute(select(tables.contact.c.phone_hash).where(tables.contact.c.account_id.is_(None)))).scalar_one()
+    assert held(server, stranger)
     assert (await anna.delete("/api/v1/contacts")).status == 204
     assert await names(anna) == []
     assert await count(server, anna) == 0
+    # What was deleted is overwritten: neither a row nor a trace of one.
+    await server.app.db.checkpoint()
+    assert held(server, stranger) == []
 
 
 async def test_27_a_contact_sees_what_is_for_contacts(server: Server) -> None:

@@ -1,22 +1,20 @@
 """48. Customise: "customize ... our Services"."""
 
-from sqlalchemy import insert
-
-from livecore.library.tables import video_view
+from tests.clocks import FakeClock
+from tests.conftest import StartServer
 from tests.feed.seeding import seed_videos
 from tests.people import Person
+from tests.promises.test_41_watch_time import beat
 from tests.serving import Server
 
 
-async def watched(server: Server, person: Person, video_ids: list[str]) -> None:
-    """As if the person had watched these an hour ago: a test cannot wait for it."""
-    at_ms = server.app.clock.at_ms() - 3_600_000
-    rows = [
-        {"video_id": video_id, "account_id": person.id, "views": 1, "watched_ms": 30_000, "first_ms": at_ms, "last_ms": at_ms}
-        for video_id in video_ids
-    ]
-    async with server.app.db.write() as conn:
-        await conn.execute(insert(video_view), rows)
+async def watch(server: Server, person: Person, video_ids: list[str]) -> None:
+    """Half a minute of each, as a player reports it; the clock is the test's."""
+    for video_id in video_ids:
+        await beat(person, video_id, 0, source="feed")
+        for position_s in (10, 20, 30):
+            server.clock.advance(10)
+            await beat(person, video_id, 10, position_s=position_s, source="feed")
 
 
 async def order(person: Person) -> list[str]:
@@ -25,13 +23,15 @@ async def order(person: Person) -> list[str]:
     return [item["owner"]["username"] for item in answer.json["items"]]
 
 
-async def test_48_the_feed_differs_by_what_one_watched_and_is_plain_for_who_wants_it_so(server: Server) -> None:
+async def test_48_the_feed_differs_by_what_one_watched_and_is_plain_for_who_wants_it_so(start_server: StartServer) -> None:
+    server = await start_server(clock=FakeClock())
     anna, ben, cook, gamer = [await server.person(name) for name in ("anna", "ben", "cook", "gamer")]
     # The gamer's videos are the newer ones: by time they come first.
     cooking = await seed_videos(server, cook, 12, title="bread #cooking", tags="cooking")
-    await seed_videos(server, gamer, 12, title="level #games", tags="games")
+    games = await seed_videos(server, gamer, 12, title="level #games", tags="games")
     plain = [item["id"] for item in (await ben.get("/api/v1/feed?scope=discover&limit=50")).json["items"]]
-    await watched(server, anna, cooking[:6])
+    await watch(server, anna, cooking[:6])
+    await watch(server, ben, games[:6])
     assert (await order(anna))[0] == "cook"
     assert (await order(ben))[0] == "gamer"
     explained = (await anna.get("/api/v1/feed?scope=discover&limit=50&explain=true")).json
