@@ -246,8 +246,7 @@ async def test_another_audience_ends_the_watching_of_those_who_are_not_in_it(sta
     await server.befriend(anna, ben)
     broadcast = await Broadcast(anna).start()
     try:
-        await watch(ben, broadcast.id)
-        await watch(cora, broadcast.id)
+        peers = [await watch(ben, broadcast.id), await watch(cora, broadcast.id)]
         assert await server.app.media.watchers(broadcast.id) == sorted([ben.id, cora.id])
         assert (await anna.patch(f"/api/v1/lives/{broadcast.id}", {"visibility": "friends"})).status == 200
 
@@ -258,5 +257,7 @@ async def test_another_audience_ends_the_watching_of_those_who_are_not_in_it(sta
         await until(only_ben, "the other to be put out")
         assert await server.app.media.watchers(broadcast.id) == [ben.id]
         assert (await offered(cora, broadcast.id)).status == 404
+        for peer in peers:
+            peer.close()
     finally:
         await broadcast.end()
