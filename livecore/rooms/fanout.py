@@ -144,24 +144,32 @@ class Hub:
         self._snapshots.drop(conversation_id)
         if self._shared:
             await self._bus.publish(CHANGED_TOPIC, orjson.dumps([self._node, conversation_id, list(came), went]))
-            await self._members_moved(conversation_id, came, went)
+            if came or went is not None:
+                # Not waited for: what is said before this process listens is given once it does.
+                self._spawn(self._members_moved(conversation_id, came, went))
 
     async def _members_moved(self, conversation_id: str, came: Sequence[str], went: str | None) -> None:
         if went is not None:
             self._listening.parted(conversation_id, went)
-        here = await self._listening.joined(conversation_id, came) if came else ()
-        if not here:
-            return
-        # What was said between their coming in and this process's listening.
+        try:
+            here = await self._listening.joined(conversation_id, came) if came else ()
+            if here:
+                await self._give_missed(conversation_id, here)
+        except errors.Unavailable:
+            log.warning("the store was away while members changed")
+
+    async def _give_missed(self, conversation_id: str, here: Sequence[str]) -> None:
+        """What was said between their coming in and this process's listening."""
         snapshot = await self._snapshots.get(conversation_id)
         since = [snapshot.members[one].since_seq for one in here if one in snapshot.members] if snapshot is not None else []
-        if since:
-            columns = tables.conversation.c
-            async with self._db.read() as conn:
-                seq = (await conn.execute(select(columns.seq).where(columns.id == conversation_id))).scalar_one_or_none()
-            self._move(conversation_id, max(min(since), self._heads.get(conversation_id, 0)))
-            if seq is not None and seq > self._heads[conversation_id]:
-                self._catch_up(conversation_id, seq)
+        if not since:
+            return
+        columns = tables.conversation.c
+        async with self._db.read() as conn:
+            seq = (await conn.execute(select(columns.seq).where(columns.id == conversation_id))).scalar_one_or_none()
+        self._move(conversation_id, max(min(since), self._heads.get(conversation_id, 0)))
+        if seq is not None and seq > self._heads[conversation_id]:
+            self._catch_up(conversation_id, seq)
 
     async def tell_readers(self, conversation_id: str, event: str, data: Mapping[str, Any]) -> None:
         """An event without a number, to all who read there, in every process."""
@@ -278,15 +286,12 @@ class Hub:
             self._catching.pop(conversation_id, None)
             self._rung.discard(conversation_id)
 
-    async def _on_changed(self, delivery: Delivery) -> None:
+    def _on_changed(self, delivery: Delivery) -> None:
         node, conversation_id, came, went = orjson.loads(delivery.data)
-        if node == self._node:
-            return
-        self._snapshots.drop(conversation_id)
-        try:
-            await self._members_moved(conversation_id, came, went)
-        except errors.Unavailable:
-            log.warning("the store was away while members changed")
+        if node != self._node:
+            self._snapshots.drop(conversation_id)
+            if came or went is not None:
+                self._spawn(self._members_moved(conversation_id, came, went))
 
     def _on_bell(self, delivery: Delivery) -> None:
         bell = unpack(delivery.data)

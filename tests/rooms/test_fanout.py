@@ -51,7 +51,7 @@ async def test_a_bell_for_a_conversation_that_is_gone_ends(server: Server) -> No
     await hub._listening.came(ben_id)
     for bell in (Bell("other", "f" * 32, 1, 9, 1), Bell("other", talk, 50, 99, 1)):
         hub._on_bell(Delivery("", bell.pack()))
-    await hub._on_changed(Delivery("", orjson.dumps(["other", talk, [], None])))
+    hub._on_changed(Delivery("", orjson.dumps(["other", talk, [], None])))
     async with asyncio.timeout(5):
         await until(lambda: not hub._catching, "the reading to end")
     await say(a, talk, "two")

@@ -257,6 +257,14 @@ async def test_a_live_is_one_room_on_both_processes(two: Callable[[], Coroutine[
     await until(lambda: lines(b) == [f"h{number}" for number in range(5)] == lines(c), "the host's lines, in order")
     assert (await h.call("live:friends", {"live": live}))["data"] == {"users": ["ben", "carl"]}
     await until(lambda: h.heard("live:viewers") and h.heard("live:viewers")[-1]["viewers"] == 2, "both viewers to be counted")
+    # A line that is pinned on one stands on the other, also for who comes to a process whose room opens later.
+    line = next(line for line in c.heard("live:message") if line["body"] == "h3")
+    assert (await h.call("live:pin", {"live": live, "id": line["id"]}))["ok"]
+    for listener in (b, c):
+        await until(lambda listener=listener: [one["line"]["body"] for one in listener.heard("live:pinned")] == ["h3"], "the pinned line")
+    assert (await (await on(second, ben).connect()).call("live:join", {"live": live}))["data"]["pinned"]["body"] == "h3"
+    assert (await h.call("live:pin", {"live": live, "id": None}))["ok"]
+    await until(lambda: [one["line"] for one in b.heard("live:pinned")][1:] == [None], "nothing to be pinned")
     # What is kept in memory on one process falls with the change on the other.
     on(first, host)
     assert (await host.post(f"/api/v1/lives/{live}/restrictions", {"username": "ben", "kind": "muted", "on": True})).status == 204
