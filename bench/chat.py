@@ -24,6 +24,8 @@ from bench.serving import Person, Server
 # Signing up costs an argon2 hash each: many sockets share these accounts where that changes nothing.
 ACCOUNTS_FOR_ROOMS = 8
 CONNECTION_TIMEOUT_S = 0.05
+# What connects and joins leave to be done (presence, memory put in order) is over by then.
+SETTLED_AFTER_S = 3.0
 COLUMNS: list[Column] = [
     ("server", "server", 0),
     ("scenario", "scenario", 0),
@@ -41,6 +43,7 @@ COLUMNS: list[Column] = [
     ("p99_to_quiet", "p99 to quiet", 2),
     ("kb_per_connection", "KB/connection", 1),
     ("connects_per_cpu_s", "connects per CPU-s", 0),
+    ("idle_cpu_percent", "idle, % of a core", 2),
 ]
 PLOT: dict[str, Any] = {
     "label": "label",
@@ -56,7 +59,8 @@ class ChatOptions:
     `versus_node`: beside livecore, with and without its native helper, Node's server by turns. `settle_s`: between the sign-ups and
     the first connection; an account that has just changed is asked for in the store. `distinct`: each connection to a live's room
     has an account of its own, which the server has never heard of, instead of one of a few that many share. `storm`: each rate is
-    measured twice, without and with so many people signing in at once all the time.
+    measured twice, without and with so many people signing in at once all the time. `idle_s`: how long the connections
+    say nothing first, for what they cost then (pings included).
     """
 
     scenario: str = "live"
@@ -77,6 +81,7 @@ class ChatOptions:
     native: str = "auto"
     settle_s: float = 0.0
     distinct: bool = False
+    idle_s: float = 0.0
     storm: int = 0
 
 
@@ -177,6 +182,14 @@ class _Point:
             await self._meet()
         else:
             await self._join()
+        if self.options.idle_s:
+            await self._idle(self.options.idle_s)
+
+    async def _idle(self, idle_s: float) -> None:
+        await asyncio.sleep(SETTLED_AFTER_S)
+        before = self.server.sample()
+        await asyncio.sleep(idle_s)
+        self.facts["idle_cpu_percent"] = round(100 * (self.server.sample().cpu_s() - before.cpu_s()) / idle_s, 2)
 
     async def close(self) -> None:
         await do_all(self.loads, "close", [{}] * len(self.loads), 30.0)

@@ -112,6 +112,7 @@ def chat_command(
     distinct: Annotated[
         bool, typer.Option("--distinct", help="live: an account of its own for each connection, unknown to the server")
     ] = False,
+    idle: Annotated[float, typer.Option(min=0, max=600, help="what the connections cost while they say nothing for so long [s]")] = 0.0,
     storm: Annotated[
         int, typer.Option(min=0, max=200, help="each rate twice: without and with so many people who sign in at once all the time")
     ] = 0,
@@ -153,6 +154,7 @@ def chat_command(
         versus_node=versus_node,
         settle_s=settle,
         distinct=distinct,
+        idle_s=idle,
         storm=storm,
         native=native,
     )
