@@ -2,14 +2,14 @@
 
 from livecore.rooms.catchup import Place
 from livecore.rooms.service import check_content
-from livecore.signaling import models
 from livecore.signaling.events import Call, Events
+from livecore.signaling.models import messages, shapes
 
 events = Events()
 
 
-@events.on("message:send", models.MessageSend, models.SentAnswer, rate=None)
-async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
+@events.on("message:send", messages.MessageSend, messages.SentAnswer, rate=None)
+async def send(call: Call, data: messages.MessageSend) -> messages.SentAnswer:
     """Send a message; numbered and durable when it is acknowledged."""
     check_content(data.body, data.attachments)
     content = {
@@ -21,53 +21,53 @@ async def send(call: Call, data: models.MessageSend) -> models.SentAnswer:
         call.principal, data.conversation, data.client_id, content, lined=call.turn, address=call.connection.address
     )
     told = await call.services.sharing.with_message(call.principal.account_id, sent.id)
-    return models.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms, sharing_notice=told)
+    return messages.SentAnswer(id=sent.id, seq=sent.seq, sent_at=sent.sent_ms, sharing_notice=told)
 
 
-@events.on("message:received", models.MessageMark, models.Empty)
-async def received(call: Call, data: models.MessageMark) -> models.Empty:
+@events.on("message:received", messages.MessageMark, shapes.Empty)
+async def received(call: Call, data: messages.MessageMark) -> shapes.Empty:
     """This device has kept everything up to `seq`; cumulative."""
     await call.services.messages.received(call.principal, data.conversation, data.seq)
-    return models.Empty()
+    return shapes.Empty()
 
 
-@events.on("message:read", models.MessageMark, models.Empty)
-async def read(call: Call, data: models.MessageMark) -> models.Empty:
+@events.on("message:read", messages.MessageMark, shapes.Empty)
+async def read(call: Call, data: messages.MessageMark) -> shapes.Empty:
     """The person has read everything up to `seq`; cumulative."""
     await call.services.messages.read(call.principal, data.conversation, data.seq)
-    return models.Empty()
+    return shapes.Empty()
 
 
-@events.on("message:react", models.MessageReact, models.NumberedAnswer, rate=None)
-async def react(call: Call, data: models.MessageReact) -> models.NumberedAnswer:
+@events.on("message:react", messages.MessageReact, messages.NumberedAnswer, rate=None)
+async def react(call: Call, data: messages.MessageReact) -> messages.NumberedAnswer:
     """React to a message, or take a reaction back."""
     sent = await call.services.messages.react(call.principal, data.conversation, data.id, data.emoji, data.active)
-    return models.NumberedAnswer(seq=sent.seq)
+    return messages.NumberedAnswer(seq=sent.seq)
 
 
-@events.on("message:edit", models.MessageEdit, models.NumberedAnswer, rate=None)
-async def edit(call: Call, data: models.MessageEdit) -> models.NumberedAnswer:
+@events.on("message:edit", messages.MessageEdit, messages.NumberedAnswer, rate=None)
+async def edit(call: Call, data: messages.MessageEdit) -> messages.NumberedAnswer:
     """Change one's own message, within a day."""
     sent = await call.services.messages.edit(call.principal, data.conversation, data.id, data.body)
-    return models.NumberedAnswer(seq=sent.seq)
+    return messages.NumberedAnswer(seq=sent.seq)
 
 
-@events.on("message:delete", models.MessageDelete, models.NumberedAnswer, rate=None)
-async def delete(call: Call, data: models.MessageDelete) -> models.NumberedAnswer:
+@events.on("message:delete", messages.MessageDelete, messages.NumberedAnswer, rate=None)
+async def delete(call: Call, data: messages.MessageDelete) -> messages.NumberedAnswer:
     """Take one's own message back for all, within a day."""
     sent = await call.services.messages.delete(call.principal, data.conversation, data.id)
-    return models.NumberedAnswer(seq=sent.seq)
+    return messages.NumberedAnswer(seq=sent.seq)
 
 
-@events.on("typing", models.Typing, models.Empty)
-async def typing(call: Call, data: models.Typing) -> models.Empty:
+@events.on("typing", messages.Typing, shapes.Empty)
+async def typing(call: Call, data: messages.Typing) -> shapes.Empty:
     """Say that one is writing, or no more."""
     await call.services.messages.typing(call.principal, data.conversation, data.active)
-    return models.Empty()
+    return shapes.Empty()
 
 
-@events.on("sync", models.Sync, models.Empty)
-async def sync(call: Call, data: models.Sync) -> dict[str, object]:
+@events.on("sync", messages.Sync, shapes.Empty)
+async def sync(call: Call, data: messages.Sync) -> dict[str, object]:
     """What is held for this device: an object by conversation id, each as `SyncedConversation`."""
     places = {id: Place(place.epoch, place.seq) for id, place in data.conversations.items()}
     return dict(await call.services.messages.sync(call.principal, places))

@@ -1,25 +1,25 @@
 """`presence:…`"""
 
-from livecore.signaling import models
 from livecore.signaling.events import Call, Events
+from livecore.signaling.models import people, shapes
 
 events = Events()
 
 
-@events.on("presence:subscribe", models.PresenceSubscribe, models.PresenceAnswer)
-async def subscribe(call: Call, data: models.PresenceSubscribe) -> dict[str, object]:
+@events.on("presence:subscribe", people.PresenceSubscribe, people.PresenceAnswer)
+async def subscribe(call: Call, data: people.PresenceSubscribe) -> dict[str, object]:
     """Be told of these people, as their settings allow; replaces the last list."""
     return {"users": await call.services.presence.subscribe(call.connection.sid, call.principal, data.users)}
 
 
-@events.on("presence:set", models.PresenceSet, models.Empty)
-async def set_status(call: Call, data: models.PresenceSet) -> models.Empty:
+@events.on("presence:set", people.PresenceSet, shapes.Empty)
+async def set_status(call: Call, data: people.PresenceSet) -> shapes.Empty:
     """Set one's own status, with a few words."""
     await call.services.presence.set_status(call.principal, data.status, data.text)
-    return models.Empty()
+    return shapes.Empty()
 
 
-@events.on("presence:devices", models.PresenceDevices, models.PresenceDevicesAnswer)
-async def devices(call: Call, data: models.PresenceDevices) -> dict[str, object]:
+@events.on("presence:devices", people.PresenceDevices, people.PresenceDevicesAnswer)
+async def devices(call: Call, data: people.PresenceDevices) -> dict[str, object]:
     """One's own devices: which are here now, and when each was here last."""
     return {"devices": await call.services.presence.own_devices.list(call.principal)}
