@@ -15,7 +15,7 @@ import structlog
 from livecore import errors
 from livecore.ids import new_id
 from livecore.ports import Bus, Clock, Delivery, Limiter, LiveFacts, LiveGate, LiveModeration, Principal, Relations
-from livecore.rooms.ring import Ring
+from livecore.rooms.ring import Line, Ring
 
 log = structlog.get_logger("rooms")
 
@@ -40,11 +40,12 @@ class LiveOutlet(Protocol):
         self,
         live_id: str,
         event: str,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any] | bytes,
         *,
         hidden_from: frozenset[str] = frozenset(),
         author: str | None = None,
-    ) -> None: ...
+    ) -> None:
+        """`data` as bytes: JSON that was made elsewhere."""
 
     def live_size(self, live_id: str, without: str | None = None) -> int:
         """How many accounts are in the room, in this process."""
@@ -141,17 +142,12 @@ class LiveHub:
             wait_s = room.ring.wait_s(principal.account_id, facts.slow_mode_s, self._clock.now())
             if wait_s > 0 and await self._role(principal.account_id, facts) == "viewer":
                 raise errors.TooMany(wait_s, "Slow mode is on.", type="slow_mode")
-        line = {
-            "live": live_id,
-            "id": new_id(),
-            "client_id": client_id,
-            "sender": principal.username,
-            "account": principal.account_id,
-            "body": body,
-            "sent_at": self._clock.at_ms(),
-        }
-        await self._bus.publish(TOPIC + live_id, orjson.dumps(["line", self._node, line]))
-        return {"id": line["id"], "sent_at": line["sent_at"]}
+        line_id, sent_at = new_id(), self._clock.at_ms()
+        line = {"live": live_id, "id": line_id, "client_id": client_id, "sender": principal.username, "body": body, "sent_at": sent_at}
+        # Each process numbers its lines: it adds that to the bytes, and reads the first line of the envelope alone.
+        head = orjson.dumps(["line", self._node, [line_id, principal.account_id]])
+        await self._bus.publish(TOPIC + live_id, head + b"\n" + orjson.dumps(line))
+        return {"id": line_id, "sent_at": sent_at}
 
     async def react(self, principal: Principal, live_id: str, emoji: str) -> None:
         await self._limiter.hit("live_line_per_account", principal.account_id)
@@ -167,14 +163,15 @@ class LiveHub:
         line = room.ring.find(line_id) if line_id is not None else None
         if line_id is not None and line is None:
             raise errors.NotFound("This line is not remembered any more.")
-        await self._bus.publish(TOPIC + live_id, orjson.dumps(["pin", self._node, [line, self._clock.at_ms()]]))
+        pinned = line.shown() | {"account": line.account} if line is not None else None
+        await self._bus.publish(TOPIC + live_id, orjson.dumps(["pin", self._node, [pinned, self._clock.at_ms()]]))
 
     async def remove(self, principal: Principal, live_id: str, line_id: str) -> None:
         """Take a line away for all. For its author, the host and moderators."""
         facts = await self._gate().may_join(principal.account_id, live_id)
         room = await self._room(live_id)
         line = room.ring.find(line_id)
-        if line is None or line["account"] != principal.account_id:
+        if line is None or line.account != principal.account_id:
             await self._check_moderates(principal.account_id, facts)
         await self._bus.publish(TOPIC + live_id, orjson.dumps(["gone", self._node, line_id]))
 
@@ -253,13 +250,15 @@ class LiveHub:
         room = self._rooms.get(live_id)
         if room is None:
             return None
-        what, node, data = orjson.loads(delivery.data)
+        head, _, said = delivery.data.partition(b"\n")
+        what, node, data = orjson.loads(head)
         if what == "line":
-            kept = room.hidden.get(data["account"])
+            line_id, account_id = data
+            kept = room.hidden.get(account_id)
             if kept is None or self._clock.now() - kept[1] >= HIDDEN_AGE_S:
                 # Awaited by the bus, so that lines leave in their order.
-                return self._ask_and_give(live_id, room, data)
-            self._give(live_id, room, data, kept[0])
+                return self._ask_and_give(live_id, room, line_id, account_id, said)
+            self._give(live_id, room, room.ring.add(line_id, account_id, said), kept[0])
         elif what == "reaction":
             room.ring.react(data)
             self._tell_soon(live_id, room)
@@ -293,19 +292,17 @@ class LiveHub:
             self._spawn(self._forget(live_id))
         return None
 
-    async def _ask_and_give(self, live_id: str, room: _Room, line: dict[str, Any]) -> None:
+    async def _ask_and_give(self, live_id: str, room: _Room, line_id: str, account_id: str, said: bytes) -> None:
         changes = self._people_changes
-        hidden = await self._relations.blocked_either_way(line["account"])
+        hidden = await self._relations.blocked_either_way(account_id)
         if len(room.hidden) > HIDDEN_LIMIT:
             room.hidden.clear()
         if changes == self._people_changes:
-            room.hidden[line["account"]] = (hidden, self._clock.now())
-        self._give(live_id, room, line, hidden)
+            room.hidden[account_id] = (hidden, self._clock.now())
+        self._give(live_id, room, room.ring.add(line_id, account_id, said), hidden)
 
-    def _give(self, live_id: str, room: _Room, line: dict[str, Any], hidden: frozenset[str]) -> None:
-        numbered = room.ring.add(line)
-        author = numbered["account"]
-        self._outlet.to_live(live_id, "live:message", _shown(numbered) or {}, hidden_from=hidden, author=author)
+    def _give(self, live_id: str, room: _Room, line: Line, hidden: frozenset[str]) -> None:
+        self._outlet.to_live(live_id, "live:message", line.data, hidden_from=hidden, author=line.account)
 
     def _on_people_changed(self, delivery: Delivery) -> None:
         self._people_changes += 1

@@ -57,6 +57,11 @@ class Encoded:
     def received(cls, event: str, payload: bytes) -> "Encoded":
         return cls(event, None, payload)
 
+    @classmethod
+    def of_json(cls, event: str, data: bytes) -> "Encoded":
+        """`data`: a JSON object that was made elsewhere."""
+        return cls(event, None, b'%d["%b",%b]' % (_EVENT, event.encode(), data))
+
     @property
     def data(self) -> Mapping[str, Any]:
         if self._data is None:

@@ -192,13 +192,13 @@ class Registry:
         self,
         live_id: str,
         event: str,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any] | bytes,
         *,
         hidden_from: frozenset[str] = frozenset(),
         author: str | None = None,
     ) -> None:
         room = self._rooms.get(live_id)
-        encoded = Encoded(event, data)
+        encoded = Encoded.of_json(event, data) if isinstance(data, bytes) else Encoded(event, data)
         recovery = self._listening()
         if recovery is not None:
             recovery.note(encoded, live_id=live_id, hidden_from=hidden_from, author=author)

@@ -6,15 +6,15 @@ from livecore.rooms.ring import REACTIONS_LIMIT, Ring
 def test_the_last_lines_are_kept_in_order_with_numbers() -> None:
     ring = Ring("e", 3)
     for number in range(5):
-        ring.add({"account": "anna", "body": str(number)})
+        ring.add(f"l{number}", "anna", b'{"body":"%d"}' % number)
     assert [(line["seq"], line["body"]) for line in ring.lines()] == [(3, "2"), (4, "3"), (5, "4")]
     assert all("account" not in line and line["epoch"] == "e" for line in ring.lines())
 
 
 def test_lines_of_the_blocked_are_not_read_back() -> None:
     ring = Ring("e", 3)
-    ring.add({"account": "anna", "body": "a"})
-    ring.add({"account": "ben", "body": "b"})
+    ring.add("l1", "anna", b'{"body":"a"}')
+    ring.add("l2", "ben", b'{"body":"b"}')
     assert [line["body"] for line in ring.lines(frozenset({"ben"}))] == ["a"]
 
 

@@ -26,3 +26,11 @@ def test_the_offset_is_the_last_argument_for_those_who_asked_for_it() -> None:
     text, packed = event.packet(Form.TEXT_OFFSET), event.packet(Form.MSGPACK_OFFSET)
     assert orjson.loads(str(text)[1:]) == ["message:new", DATA, "epoch.12"] == msgpack.unpackb(packed)["data"]
     assert orjson.loads(str(event.packet(Form.TEXT))[1:]) == ["message:new", DATA]
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_data_that_was_encoded_elsewhere_is_copied(form: Form) -> None:
+    made, copied = Encoded("live:message", DATA), Encoded.of_json("live:message", orjson.dumps(DATA))
+    made.offset = copied.offset = "epoch.12"
+    assert copied.frame(form) == made.frame(form)
+    assert copied.data == DATA
