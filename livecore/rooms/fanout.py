@@ -39,6 +39,8 @@ RECEIPTS_EVERY_S = 0.1
 # In a larger conversation receipts would cost members × members events; there only the totals at reading tell.
 RECEIPTS_MEMBERS_LIMIT = 50
 CHECK_CHUNK = 500
+# Bells and store away at once: looked again as long as it takes.
+CHECK_RETRY_S = 1.0
 
 
 class Event(Protocol):
@@ -193,10 +195,19 @@ class Hub:
 
     async def check_heads(self) -> None:
         """Compare what was delivered with the store: shows a last message whose bell was lost."""
+        while True:
+            try:
+                await self._check_heads()
+                return
+            except errors.Unavailable:
+                log.warning("the store was away after bells were lost")
+                await asyncio.sleep(CHECK_RETRY_S)
+
+    async def _check_heads(self) -> None:
         # A change of members may have been told meanwhile, too.
         self._snapshots.clear()
-        if self._shared:
-            await self._listening.again()
+        for conversation_id, here in (await self._listening.again()).items() if self._shared else ():
+            await self._give_missed(conversation_id, here)
         known = list(self._heads)
         columns = tables.conversation.c
         for start in range(0, len(known), CHECK_CHUNK):

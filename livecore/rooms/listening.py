@@ -85,16 +85,19 @@ class Listening:
         if here is not None and conversation_id in here.conversations:
             self._leave(here, {conversation_id})
 
-    async def again(self) -> None:
-        """After a gap: somebody may have joined or left a conversation unheard."""
-        accounts = list(self._here)
+    async def again(self) -> dict[str, list[str]]:
+        """After a gap: somebody may have joined a conversation unheard. Answers what is listened to only now, with who is here of it."""
+        accounts, found = list(self._here), dict[str, list[str]]()
         for start in range(0, len(accounts), AGAIN_CHUNK):
             for account_id, conversations in (await self._ask(accounts[start : start + AGAIN_CHUNK])).items():
-                await self._enter(self._here.get(account_id), conversations)
+                for one in await self._enter(self._here.get(account_id), dict.fromkeys(conversations, 0)):
+                    found.setdefault(one, []).append(account_id)
+        return found
 
-    async def _enter(self, here: _Here | None, conversations: Mapping[str, int]) -> None:
+    async def _enter(self, here: _Here | None, conversations: Mapping[str, int]) -> list[str]:
+        """Answers those that nobody here read before."""
         if here is None:
-            return  # went meanwhile
+            return []  # went meanwhile
         fresh = [one for one in conversations if one not in here.conversations]
         here.conversations.update(fresh)
         first = [one for one in fresh if one not in self._readers]
@@ -103,6 +106,7 @@ class Listening:
         for one in first:
             self._on_entered(one, conversations[one])
         await self._channels.hold(first)
+        return first
 
     def _leave(self, here: _Here, conversations: set[str]) -> None:
         here.conversations -= conversations

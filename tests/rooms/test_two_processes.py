@@ -90,6 +90,23 @@ async def test_a_bell_that_is_away_costs_time_and_no_message(two: Callable[[], C
     await hears(b, "one", "two", "three", "four")
 
 
+async def test_who_is_added_while_the_bell_is_away_hears_what_was_said(
+    two: Callable[[], Coroutine[Any, Any, Pair]], own_redis: RedisServer
+) -> None:
+    first, second = await two()
+    anna, ben, carl = await friends(first, "anna", "ben", "carl")
+    talk = await group(anna, ben)
+    a, c = await anna.connect(), await on(second, carl).connect()
+    await say(a, talk, "without carl")
+    await own_redis.kill()
+    assert (await anna.put(f"/api/v1/conversations/{talk}/members/carl", {})).status == 200
+    await say(a, talk, "with carl")
+    await own_redis.start()
+    await hears(c, "with carl")
+    await say(a, talk, "and again")
+    await hears(c, "with carl", "and again")
+
+
 async def test_a_session_revoked_on_one_ends_its_socket_on_the_other(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
     first, second = await two()
     anna = await first.person("anna")
