@@ -52,10 +52,14 @@ HOSTILE = [
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def finding(request: pytest.FixtureRequest, start_server: StartServer) -> Server:
-    if request.param == "sqlite":
-        return await start_server()
-    return await start_server(database_url=request.getfixturevalue("postgres_url"))
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {} if request.param == "sqlite" else {"database_url": request.getfixturevalue("postgres_url")}
+
+
+@pytest.fixture
+async def finding(database: dict[str, str], start_server: StartServer) -> Server:
+    """The database is asked for first, so that it outlives the server."""
+    return await start_server(**database)
 
 
 async def ask(who: Person, query: str, kind: str = "all", **more: Any) -> dict[str, Any]:
