@@ -88,6 +88,14 @@ class Choices:
             raise errors.Conflict("That is yourself.", type="self")
         await self.add(me, "mute", other, other)
 
+    async def muted(self, me: str, after: str, limit: int) -> list[str]:
+        """Accounts that are muted, by id from above `after`."""
+        columns = feed_choice.c
+        mine = (columns.account_id == me, columns.choice == "mute", columns.target_id > after)
+        async with self._db.read() as conn:
+            query = select(columns.target_id).where(*mine).order_by(columns.target_id).limit(limit)
+            return list((await conn.execute(query)).scalars())
+
     async def unmute(self, me: str, username: str) -> None:
         other = await self._directory.by_username(username)
         if other is None:

@@ -1,8 +1,9 @@
 """What a person does not want to see: an item, more like it, a person."""
 
-from livecore import errors
+from livecore import cursors, errors
 from livecore.feed.choices import Choice
-from livecore.rest.api import Call, Reply, Routes
+from livecore.rest.api import Call, Page, Reply, Routes
+from livecore.rest.videos import Author, ListParams, author
 
 routes = Routes("feed")
 
@@ -40,6 +41,17 @@ async def interested(call: Call) -> Reply:
     """Take that back; again changes nothing."""
     await call.app.choices.take_back(call.me.account_id, "not_interested", call.path["id"])
     return Reply(None, status=204)
+
+
+@routes.get("/api/v1/feed/muted", params=ListParams, ok=(200, Page[Author]))
+async def list_muted(call: Call) -> Reply:
+    """Whom one left out of one's feed, so that it can be taken back."""
+    me, limit, kind = call.me.account_id, call.params.limit, "muted"
+    after = "" if call.params.cursor is None else str(cursors.decode_cursor(call.app.keys, kind, call.params.cursor)[0])
+    found = await call.app.choices.muted(me, after, limit)
+    cards = await call.app.directory.active_cards(me, found)
+    cursor = cursors.encode_cursor(call.app.keys, kind, [found[-1]]) if len(found) == limit else None
+    return Reply(Page[Author](items=[author(cards[one]) for one in found if one in cards], next_cursor=cursor))
 
 
 @routes.put("/api/v1/feed/muted/{username}", ok=(204, None), errors=(409,))

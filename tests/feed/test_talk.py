@@ -103,15 +103,20 @@ async def test_what_was_hidden_or_muted_is_not_shown_until_it_is_taken_back(serv
     async def shown(scope: str) -> set[str]:
         return {item["id"] for item in (await ben.get(f"/api/v1/feed?scope={scope}")).json["items"]}
 
+    async def muted() -> list[str]:
+        return [one["username"] for one in (await ben.get("/api/v1/feed/muted")).json["items"]]
+
     for what in (f"hidden/{posts[0]}", f"not-interested/{posts[1]}", "muted/anna"):
         for _ in range(2):
             assert (await ben.put(f"/api/v1/feed/{what}")).status == 204
+        assert await muted() == (["anna"] if what == "muted/anna" else [])
         gone = set(posts) if what.startswith("muted") else {what.rpartition("/")[2]}
         for scope in ("home", "discover"):
             assert await shown(scope) == set(posts) - gone
         for _ in range(2):
             assert (await ben.delete(f"/api/v1/feed/{what}")).status == 204
         assert await shown("home") == set(posts)
+    assert await muted() == []
     assert (await ben.put("/api/v1/feed/muted/ben")).status == 409
     assert (await ben.put(f"/api/v1/feed/hidden/{'0' * 32}")).status == 404
     await anna.put("/api/v1/blocks/ben")

@@ -27,8 +27,9 @@ async def anna(server: Server) -> Person:
 
 async def test_08_a_video_and_a_picture_are_uploaded_and_seen_by_others(server: Server, anna: Person) -> None:
     ben = await server.person("ben")
-    video = await sent(anna, media.faststart(), title="A film")
-    assert (await ben.get(f"/api/v1/videos/{video['id']}")).json["title"] == "A film"
+    video = await sent(anna, media.faststart(), title="A film of the #Sea")
+    assert video["tags"] == ["sea"]
+    assert (await ben.get(f"/api/v1/videos/{video['id']}")).json["title"] == "A film of the #Sea"
     path = await send(anna, picture(), purpose="image", filename="p.png", filetype="image/png")
     shown = (await ben.get(path)).json
     assert (await server.call("GET", shown["files"]["320"])).headers["Content-Type"] == "image/webp"

@@ -14,5 +14,8 @@ export const share = (id, how) => send(`posts/${id}/shares`, how, { once: onceKe
 export const leaveOut = (how, what) => put(`feed/${how}/${what}`);
 export const takeBack = (how, what) => remove(`feed/${how}/${what}`);
 
+/** Whom one left out of the feed. */
+export const muted = () => get("feed/muted", { query: { limit: 50 } });
+
 /** People, tags, posts and videos by words; `kind` is one of these, or "all". */
 export const search = (q, { kind = "all", cursor = null, ...options } = {}) => get("search", { query: { q, kind, cursor }, ...options });

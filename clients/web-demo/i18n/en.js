@@ -438,6 +438,8 @@ export const en = {
     follow: "Follow",
     following: "Following",
     unfollow: "Unfollow",
+    muted: "Left out of your feed",
+    unmute: "Take back",
     noFollowsTitle: "You follow nobody",
     noFollowsText: "What people share whom you follow comes to your feed. They need not be asked.",
     find: "Find people",

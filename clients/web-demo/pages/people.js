@@ -1,4 +1,4 @@
-import { people } from "../api/index.js";
+import { people, posts } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
@@ -48,10 +48,13 @@ export default function friends({ query, life }) {
   }
 
   async function drawBlocks() {
-    const { items } = await people.blocks();
-    return items.length
+    const [{ items }, muted] = await Promise.all([people.blocks(), posts.muted()]);
+    const blocked = items.length
       ? rows(items, (one) => personRow(one, { actions: act(t.people.unblock, async () => (await people.unblock(one.username), open("blocks"))) }))
       : empty("block", t.people.noBlocksTitle, t.people.noBlocksText);
+    if (!muted.items.length) return blocked;
+    const leftOut = rows(muted.items, (one) => personRow(one, { actions: act(t.people.unmute, async () => (await posts.takeBack("muted", one.username), open("blocks"))) }));
+    return [blocked, h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.people.muted)), leftOut)];
   }
 
   async function open(name) {
