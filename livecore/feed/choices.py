@@ -35,6 +35,7 @@ class Choices:
 
     def __init__(self, db: Database, clock: Clock, relations: Relations, directory: Directory, *, shared: bool) -> None:
         self._db = db
+        self._of = db.prepare(_OF)
         self._clock = clock
         self._relations = relations
         self._directory = directory
@@ -47,12 +48,11 @@ class Choices:
         if kept is not None:
             return kept
         changes = self._changes
-        async with self._db.read() as conn:
-            rows = (await conn.execute(_OF, {"me": me})).all()
+        rows = await self._of({"me": me})
         found = Unwanted(
-            frozenset(target for choice, target, _ in rows if choice != "mute"),
-            frozenset(target for choice, target, _ in rows if choice == "mute"),
-            frozenset(owner for choice, _, owner in rows if choice == "not_interested"),
+            frozenset(row["target_id"] for row in rows if row["choice"] != "mute"),
+            frozenset(row["target_id"] for row in rows if row["choice"] == "mute"),
+            frozenset(row["owner_id"] for row in rows if row["choice"] == "not_interested"),
         )
         if not self._shared and changes == self._changes:
             self._kept[me] = found

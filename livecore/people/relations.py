@@ -31,11 +31,11 @@ _BETWEEN: Any = union_all(
     select(literal_column("'asks_me'")).where(_request.sender_id == _OTHER, _request.receiver_id == _ME, _request.declined_ms.is_(None)),
 )
 _BLOCKED: Any = union_all(
-    select(_block.blocked_id).where(_block.blocker_id == _ME),
-    select(_block.blocker_id).where(_block.blocked_id == _ME),
+    select(_block.blocked_id.label("id")).where(_block.blocker_id == _ME),
+    select(_block.blocker_id.label("id")).where(_block.blocked_id == _ME),
 )
-_FRIENDS = select(_friendship.friend_id).where(_friendship.account_id == _ME)
-_FOLLOWED = select(tables.follow.c.followed_id).where(tables.follow.c.follower_id == _ME)
+_FRIENDS = select(_friendship.friend_id.label("id")).where(_friendship.account_id == _ME)
+_FOLLOWED = select(tables.follow.c.followed_id.label("id")).where(tables.follow.c.follower_id == _ME)
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class _Kept:
 
 class RelationStore:
     def __init__(self, db: Database, bus: Bus, *, shared: bool) -> None:
-        self._db = db
         self._bus = bus
         self._shared = shared
+        self._between = db.prepare(_BETWEEN)
+        self._queries = {kind: db.prepare(query) for kind, query in (("blocked", _BLOCKED), ("friends", _FRIENDS), ("followed", _FOLLOWED))}
         self._pairs: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._sets: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         # Grows for an account with each change of how it stands to somebody.
@@ -95,8 +96,7 @@ class RelationStore:
         return relation
 
     async def _read(self, me: str, other: str) -> Relation:
-        async with self._db.read() as conn:
-            facts = set((await conn.execute(_BETWEEN, {"me": me, "other": other})).scalars())
+        facts = {row["what"] for row in await self._between({"me": me, "other": other})}
         blocked = bool(facts & {"i_block", "blocks_me"})
         return Relation(
             # A friendship outlives a block, unseen: taking the block back restores it.
@@ -109,13 +109,12 @@ class RelationStore:
             asks_me="asks_me" in facts and not blocked,
         )
 
-    async def _set(self, kind: str, me: str, query: Any) -> frozenset[str]:
+    async def _set(self, kind: str, me: str) -> frozenset[str]:
         stamps = self._stamps_of(me)
         kept = self._sets.get((kind, me))
         if kept is not None and kept.stamps == stamps:
             return kept.value  # type: ignore[no-any-return]  # sets hold frozensets only
-        async with self._db.read() as conn:
-            found = frozenset((await conn.execute(query, {"me": me})).scalars())
+        found = frozenset(row["id"] for row in await self._queries[kind]({"me": me}))
         if not self._shared and stamps == self._stamps_of(me):
             self._sets[kind, me] = _Kept(found, stamps)
             while len(self._sets) > CACHE_SETS:
@@ -123,14 +122,14 @@ class RelationStore:
         return found
 
     async def blocked_either_way(self, me: str) -> frozenset[str]:
-        return await self._set("blocked", me, _BLOCKED)
+        return await self._set("blocked", me)
 
     async def friends_of(self, me: str) -> frozenset[str]:
-        return await self._set("friends", me, _FRIENDS) - await self.blocked_either_way(me)
+        return await self._set("friends", me) - await self.blocked_either_way(me)
 
     async def followed_by(self, me: str) -> frozenset[str]:
         """Whom `me` follows, without those blocked either way."""
-        return await self._set("followed", me, _FOLLOWED) - await self.blocked_either_way(me)
+        return await self._set("followed", me) - await self.blocked_either_way(me)
 
     async def allows(self, owner: str, viewer: str, audience: Audience) -> bool:
         if owner == viewer:

@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import Select
+from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from livecore import errors
-from livecore.platform.prepared import PreparedPostgres, PreparedSqlite
+from livecore.platform.prepared import PreparedPostgres, PreparedSqlite, ask_before_use
 from livecore.platform.sqlite import POOL_WAIT_S, SqliteFile, connect, hop
 from livecore.ports import Prepared
 
@@ -50,9 +50,8 @@ class SqlDatabase:
             assert path is not None
             self._file = SqliteFile(path)
         else:
-            self._engine = create_async_engine(
-                url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True, pool_pre_ping=True
-            )
+            self._engine = create_async_engine(url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
+            ask_before_use(self._engine)
         self._plain: sqlite3.Connection | None = None  # made by the writer's thread at its first use
         # What waits for a transaction's commit, by the connection that runs it.
         self._waiting: dict[int, list[Callable[[], Awaitable[None]]]] = {}
@@ -62,13 +61,13 @@ class SqlDatabase:
             return _SqliteRead(self._file, slow)
         return self._read_postgres()
 
-    def prepare(self, query: Select[Any]) -> Prepared:
+    def prepare(self, query: Select[Any] | CompoundSelect[Any]) -> Prepared:
         ask: Prepared
         if self._file is not None:
             ask = PreparedSqlite(self._file, query)
         else:
             assert self._engine is not None
-            ask = PreparedPostgres(self._engine.execution_options(isolation_level="AUTOCOMMIT"), query)
+            ask = PreparedPostgres(self._engine, query, _is_absence)
 
         async def answer(given: Mapping[str, Any]) -> list[dict[str, Any]]:
             try:
@@ -246,6 +245,7 @@ def _lost_postgres() -> tuple[type[Exception], ...]:
         return ()
     return (
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # an idle connection heard that it is cut, and a question came at that moment
         asyncpg.PostgresConnectionError,
         asyncpg.exceptions.OperatorInterventionError,
         asyncpg.exceptions.InsufficientResourcesError,

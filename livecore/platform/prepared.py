@@ -6,22 +6,28 @@ A query on its own needs no transaction: it sees what is committed when it begin
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import CompoundSelect, Float, Numeric, Select, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from livecore.platform.sqlite import INLINE_S, SqliteFile, hop
 
+_unasked: ContextVar[bool] = ContextVar("unasked", default=False)
 
-class PreparedSqlite:
-    """On the driver itself; stopped and moved to a thread when it takes long, as every query is."""
 
-    def __init__(self, file: SqliteFile, query: Select[Any]) -> None:
-        compiled = query.compile(dialect=file.dialect)
+class _Prepared:
+    """`_sql` takes values in the order of `_order`; `_rows` makes of the driver's rows what SQLAlchemy would. `_native`: types of which the
+    driver gives what is wanted already."""
+
+    _native: tuple[type[Any], ...] = ()
+
+    def __init__(self, dialect: Any, query: Select[Any] | CompoundSelect[Any]) -> None:
+        compiled = query.compile(dialect=dialect)
         if compiled.positiontup is None or "POSTCOMPILE" in compiled.string:
             raise ValueError("its text depends on its values: a set is passed by `among`")
-        self._file = file
         self._sql = compiled.string
         self._order = tuple(compiled.positiontup)
         # Literals of the query; those that the caller gives have no value yet.
@@ -30,13 +36,33 @@ class PreparedSqlite:
         self._names = [str(column.key) for column in columns]
         self._readers: list[tuple[str, Callable[[Any], Any]]] = []
         for name, column in zip(self._names, columns, strict=True):
-            reader = column.type.dialect_impl(file.dialect).result_processor(file.dialect, None)
+            is_native = isinstance(column.type, self._native)
+            reader = None if is_native else column.type.dialect_impl(dialect).result_processor(dialect, None)
             if reader is not None:
                 self._readers.append((name, reader))
 
-    async def __call__(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _ordered(self, given: Mapping[str, Any]) -> list[Any]:
         values = self._fixed | dict(given)
-        ordered = [values[name] for name in self._order]
+        return [values[name] for name in self._order]
+
+    def _rows(self, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        names = self._names
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for name, read in self._readers:
+            for values in found:
+                values[name] = read(values[name])
+        return found
+
+
+class PreparedSqlite(_Prepared):
+    """Stopped and moved to a thread when it takes long, as every query is."""
+
+    def __init__(self, file: SqliteFile, query: Select[Any] | CompoundSelect[Any]) -> None:
+        super().__init__(file.dialect, query)
+        self._file = file
+
+    async def __call__(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        ordered = self._ordered(given)
         reader = await self._file.take()
         try:
             driver = reader.driver
@@ -53,12 +79,7 @@ class PreparedSqlite:
                 rows = await hop(self._file.slow, self._fetch, driver, ordered)
         finally:
             self._file.give_back(reader)
-        names = self._names
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        for name, read in self._readers:
-            for values in found:
-                values[name] = read(values[name])
-        return found
+        return self._rows(rows)
 
     def _fetch(self, driver: sqlite3.Connection, ordered: Sequence[Any]) -> list[Any]:
         cursor = sqlite3.Cursor(driver)
@@ -68,15 +89,52 @@ class PreparedSqlite:
             cursor.close()
 
 
-class PreparedPostgres:
-    """Without `BEGIN` and `ROLLBACK`, which are a round trip each."""
+class PreparedPostgres(_Prepared):
+    """One round trip: asyncpg keeps the statement on the server. `is_lost` tells whether an error leaves the connection unfit.
 
-    def __init__(self, engine: AsyncEngine, query: Select[Any]) -> None:
+    The connection is not asked beforehand whether it is still there, which would be a second trip: one that is not is replaced, and the
+    query, which changes nothing, asked again.
+    """
+
+    _native = (Float, Numeric)
+
+    def __init__(self, engine: AsyncEngine, query: Select[Any] | CompoundSelect[Any], is_lost: Callable[[Exception], bool]) -> None:
+        super().__init__(engine.dialect, query)
         self._engine = engine
-        self._query = query
+        self._is_lost = is_lost
 
     async def __call__(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        ordered = self._ordered(given)
+        unasked = _unasked.set(True)
+        try:
+            return await self._fetch(ordered)
+        except Exception as exc:
+            if not self._is_lost(exc):
+                raise
+        finally:
+            _unasked.reset(unasked)
+        return await self._fetch(ordered)
+
+    async def _fetch(self, ordered: Sequence[Any]) -> list[dict[str, Any]]:
         async with self._engine.connect() as connection:
-            result = await connection.execute(self._query, given)
-            names = list(result.keys())
-            return [dict(zip(names, row, strict=True)) for row in result]
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            try:
+                return self._rows(await driver.fetch(self._sql, *ordered))
+            except Exception as exc:
+                if self._is_lost(exc):
+                    await connection.invalidate()
+                raise
+
+
+def ask_before_use(engine: AsyncEngine) -> None:
+    """Have each connection say that it is still there when it is taken, but for prepared queries."""
+
+    def taken(connection: Any, _record: Any, _proxy: Any) -> None:
+        if _unasked.get():
+            return
+        try:
+            connection.ping()
+        except Exception as exc:
+            raise DisconnectionError from exc
+
+    event.listen(engine.sync_engine, "checkout", taken)

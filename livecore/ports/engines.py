@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import Select
+from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -45,7 +45,7 @@ class Database(Protocol):
 
     def write(self, *, slow: bool = False) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
-    def prepare(self, query: Select[Any]) -> Prepared:
+    def prepare(self, query: Select[Any] | CompoundSelect[Any]) -> Prepared:
         """A query of a hot path on its own, compiled once. Its text is fixed: sets of values are passed by `livecore.among`."""
 
     def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:

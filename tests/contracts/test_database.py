@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
+import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -174,11 +176,15 @@ sample = Table(
     Column("is_on", Boolean, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("bytes", LargeBinary, nullable=True),
+    Column("share", Float, nullable=True),
 )
 
 
 async def test_a_prepared_query_gives_what_the_same_query_gives_and_sees_each_commit(db: SqlDatabase) -> None:
-    rows = [{"id": key, "is_on": key < "c", "facts": {"key": [key]}, "bytes": key.encode() if key < "d" else None} for key in "abcde"]
+    rows = [
+        {"id": key, "is_on": key < "c", "facts": {"key": [key]}, "bytes": key.encode() if key < "d" else None, "share": 0.5}
+        for key in "abcde"
+    ]
     columns = sample.c
     query = select(sample, (columns.id + "!").label("loud")).where(among(db.dialect, columns.id, "ids"), columns.is_on != bindparam("off"))
     query = query.where(columns.id != "a").order_by(columns.id.desc()).limit(bindparam("limit", type_=Integer))
@@ -202,7 +208,7 @@ async def test_a_prepared_query_gives_what_the_same_query_gives_and_sees_each_co
 async def test_a_prepared_query_that_is_wrong_is_our_fault_and_spoils_nothing(db: SqlDatabase) -> None:
     ask = db.prepare(select(text("nothing")).select_from(text("nowhere")))
     for _ in range(20):
-        with pytest.raises((DBAPIError, sqlite3.Error)):
+        with pytest.raises((sqlite3.Error, asyncpg.PostgresError)):
             await ask({})
     assert await texts(db) == []
 
@@ -481,6 +487,8 @@ async def test_connections_cut_by_the_server_are_replaced(postgres_url: str, tmp
     # Between two uses nobody notices.
     await asyncio.to_thread(cut)
     await db.check()
+    await asyncio.to_thread(cut)
+    assert await db.prepare(select(func.count().label("count")).select_from(note))({}) == [{"count": 0}]
     # In the middle of one it is an absence, and nothing of it stays.
     with pytest.raises(Unavailable):
         async with db.write() as conn:
