@@ -11,12 +11,14 @@ STEP_UP_HEADROOM = 1.35
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A layer as it is now. `alive`: it sent something within the last second. `height` in pixels; None while it is not known."""
+    """A layer as it is now. `alive`: it sent something within the last second. `height` in pixels; None while it is not known.
+    `thinned`: pictures are left out of it."""
 
     rid: str
     bitrate_bps: int
     alive: bool
     height: int | None = None
+    thinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,11 @@ def order(layers: Sequence[Offered]) -> list[Offered]:
 
 
 def allowed(layers: Sequence[Offered], wish: Wish = NO_WISH) -> list[Offered]:
-    """The layers that are alive and wished for, from the thinnest to the best; one at least, while any is alive."""
+    """The layers that are alive and wished for, from the thinnest to the best; one at least, while any is alive.
+
+    Pictures are left out only where even the smallest moving one does not fit: a large picture that stutters is no gain over a
+    smaller one that moves. What a viewer asks for by name stays.
+    """
     alive = order([layer for layer in layers if layer.alive])
     if not alive:
         return []
@@ -54,6 +60,9 @@ def allowed(layers: Sequence[Offered], wish: Wish = NO_WISH) -> list[Offered]:
     if wished is not None:
         # Also one that does not send just now says how much is wished for.
         alive = [layer for layer in alive if layer.bitrate_bps <= wished.bitrate_bps] or alive[:1]
+    whole = next((layer for layer in alive if not layer.thinned), None)
+    if whole is not None:
+        alive = [one for one in alive if not one.thinned or one.bitrate_bps < whole.bitrate_bps or one.rid == wish.rid]
     return alive[: max(1, len(alive) - wish.shed)]
 
 
@@ -87,3 +96,32 @@ def step_up_bps(layers: Sequence[Offered], current: str | None, wish: Wish = NO_
     if current not in rids or current == rids[-1]:
         return None
     return int(alive[rids.index(current) + 1].bitrate_bps * STEP_UP_HEADROOM)
+
+
+# A better layer that had to be left again within this time did not fit.
+KEPT_S = 10.0
+AGAIN_S, AGAIN_LIMIT_S = 8.0, 60.0
+
+
+class Climb:
+    """Steps up that do not last are tried ever more rarely: a viewer at the edge of a layer sees one picture, not two by turns."""
+
+    def __init__(self) -> None:
+        self._climbed_at = float("-inf")
+        self._not_before = float("-inf")
+        self._wait_s = AGAIN_S
+
+    def may(self, now: float) -> bool:
+        """Whether to try a better layer now."""
+        return now >= self._not_before
+
+    def on_step(self, now: float, *, up: bool) -> None:
+        """The viewer goes over to a better layer, or has to leave one."""
+        if up:
+            self._climbed_at = now
+            return
+        if now - self._climbed_at < KEPT_S:
+            self._not_before = now + self._wait_s
+            self._wait_s = min(AGAIN_LIMIT_S, self._wait_s * 2)
+        else:
+            self._wait_s = AGAIN_S

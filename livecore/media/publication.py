@@ -86,7 +86,8 @@ class Track:
 
 
 def _offered(layer: Layer, now: float) -> layers.Offered:
-    return layers.Offered(layer.rid, layer.bitrate_bps, layer.alive(now) or now < layer.origin.paused_until, layer.height)
+    alive = layer.alive(now) or now < layer.origin.paused_until
+    return layers.Offered(layer.rid, layer.bitrate_bps, alive, layer.height, layer.thinned)
 
 
 class Publication:

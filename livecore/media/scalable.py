@@ -30,6 +30,7 @@ class Cut(Layer):
         super().__init__(f"{source.rid}/{name}" if source.rid else name, source.receiver.clock_hz, source.framed)
         self.spatial = spatial
         self.temporal = temporal
+        self.thinned = False  # whether pictures are left out, and not only sizes
         self.closes_pictures = source.closes_pictures
         self._source = source
         self._highest = -1  # of the source
@@ -139,6 +140,7 @@ class Scalability:
             held = sum(size for (s, t), size in octets.items() if s <= spatial and t <= temporal)
             share = held / max(1, sum(octets.values())) if (spatial, temporal) in points else 0.0
             cut.bitrate_bps = int(self._source.bitrate_bps * share)
+            cut.thinned = temporal < top_temporal
             cut.height = self.heights[spatial] if spatial < len(self.heights) else self._source.height
 
     def on_packet(self, packet: Packet) -> None:

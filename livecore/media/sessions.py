@@ -102,6 +102,7 @@ class ViewerSession(Session):
         self._told_bps = False  # whether the viewer tells of its path otherwise
         self._hopeless_since: float | None = None  # None while at least the sound arrives
         self.meter = Meter()
+        self._climb = layers.Climb()
         self._changed = changed
         self._by_ssrc: dict[int, Subscription] = {}
 
@@ -184,14 +185,30 @@ class ViewerSession(Session):
             if wanted is None or len(offered) < 2:
                 continue
             current = forwarder.current.rid if forwarder.current else None
-            rid = layers.choose(offered, current, self.estimate_bps, wish)
+            left_bps = self._left_bps(now)
+            rid = layers.choose(offered, current, left_bps, wish)
             if rid is not None and rid != wanted.rid:
+                now_on = next((layer for layer in offered if layer.rid == wanted.rid and layer.alive), None)
+                up = now_on is not None and next(layer for layer in offered if layer.rid == rid).bitrate_bps > now_on.bitrate_bps
+                if up and left_bps is not None and not self._climb.may(now):
+                    continue
+                self._climb.on_step(now, up=up)
                 self._want(subscription, rid, now)
             estimator = self.transport.estimator
             needed_bps = layers.step_up_bps(offered, rid, wish)
-            if estimator is not None and needed_bps is not None and (self.estimate_bps or needed_bps) < needed_bps:
+            if estimator is None or needed_bps is None or not self._climb.may(now):
+                continue
+            needed_bps += self._sound_bps(now)
+            if (self.estimate_bps or needed_bps) < needed_bps:
                 probing = estimator.start_probe(int(needed_bps * PROBE_MARGIN), now) or probing
         return probing
+
+    def _sound_bps(self, now: float) -> int:
+        return sum(s.track.best(now).bitrate_bps for s in self.subscriptions if s.started and s.track.kind == "audio")
+
+    def _left_bps(self, now: float) -> int | None:
+        """What of the path is left for the picture."""
+        return None if self.estimate_bps is None else max(0, self.estimate_bps - self._sound_bps(now))
 
     def _want(self, subscription: Subscription, rid: str, now: float) -> None:
         layer = subscription.track.choices()[rid]

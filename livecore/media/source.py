@@ -25,6 +25,8 @@ KEY_FRAME_INTERVAL_S = 0.5
 KEY_FRAME_RETRY_S = 0.2
 # A layer that the publisher's encoder has paused sends nothing at all.
 ALIVE_S = 1.0
+# Of each second's measure of a layer's rate.
+RISING, FALLING = 0.5, 0.2
 
 
 class Batch:
@@ -154,6 +156,7 @@ class Layer:
         self.forwarded_newest: Packet | None = None
         self.last_at = float("-inf")
         self.bitrate_bps = 0
+        self.thinned = False
         self.height: int | None = None  # pixels; None until a key frame told it
         self.closes_pictures = False  # VP8: ids of pictures that are left out are not to be missed
         self.scalability: Scalability | None = None  # None until a packet says that the stream holds several layers
@@ -186,7 +189,10 @@ class Layer:
         return now - self.last_at < ALIVE_S
 
     def rate(self, now: float) -> None:
-        """Measure the bitrate since the last call, smoothed; call about once a second."""
+        """Measure the bitrate since the last call, smoothed; call about once a second.
+
+        It rises faster than it falls: a scene that is still for a moment, or an encoder that is short of time, does not make a layer thin.
+        """
         octets = self.receiver.octets
         # A layer that is paused has the rate that it would have.
         if (
@@ -195,7 +201,8 @@ class Layer:
             and (now >= self.paused_until or (self.paused_until < float("inf") and self.alive(now)))
         ):
             measured = (octets - self._octets_before) * 8 / (now - self._rated_at)
-            self.bitrate_bps = int(measured if not self.bitrate_bps else 0.5 * (self.bitrate_bps + measured))
+            share = RISING if measured > self.bitrate_bps else FALLING
+            self.bitrate_bps = int(measured if not self.bitrate_bps else self.bitrate_bps + share * (measured - self.bitrate_bps))
         self._octets_before, self._rated_at = octets, now
         if self.scalability is not None:
             self.scalability.rate(now)

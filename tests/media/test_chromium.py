@@ -199,6 +199,8 @@ async def test_viewer_on_a_narrow_path_gets_a_thinner_layer_and_the_best_when_it
         before = (await viewer.evaluate("stats()"))["video"]["frames"]
         await playing(viewer, before + 60)
         assert await on_a_thin_layer()
+        (watching,) = (await video())["viewers"]
+        assert next(s["switches"] for s in watching["subscriptions"] if s["kind"] == "video") <= 5
         relays[0].rate_bps = 0
         await until(on_the_best, "the best layer", patience_s=45)
 

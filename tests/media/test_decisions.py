@@ -7,7 +7,7 @@ from livecore.media.control import SessionClosed, SpeakerChanged, ViewerChanged
 from livecore.media.demand import PAUSE_AFTER_S, RESUME_WITHIN_S, Demand
 from livecore.media.estimate_loss import LossEstimator
 from livecore.media.forward import Forwarder
-from livecore.media.layers import Offered, Wish, choose, step_up_bps
+from livecore.media.layers import AGAIN_LIMIT_S, AGAIN_S, KEPT_S, Climb, Offered, Wish, choose, step_up_bps
 from livecore.media.pressure import Pressure
 from livecore.media.source import Layer
 from livecore.media.speaker import ActiveSpeaker, Loudness
@@ -37,6 +37,63 @@ def test_viewer_gets_no_more_than_it_wishes_and_the_server_can(wish: Wish, expec
 
 def test_height_that_is_not_known_is_no_reason_against_a_layer() -> None:
     assert choose([Offered("h", 9, True), Offered("l", 1, True)], None, None, Wish(max_height=200)) == "h"
+
+
+THINNED = [
+    *LAYERS,
+    Offered("h/S0T0", 600_000, True, 720, thinned=True),
+    Offered("m/S0T0", 200_000, True, 360, thinned=True),
+    Offered("l/S0T0", 60_000, True, 180, thinned=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("estimate_bps", "wish", "expected"),
+    [
+        (900_000, Wish(), "m"),  # and not a large picture that stutters
+        (300_000, Wish(), "l"),
+        (100_000, Wish(), "l/S0T0"),
+        (10_000, Wish(), "l/S0T0"),
+        (900_000, Wish(rid="h/S0T0"), "h/S0T0"),  # unless it is asked for
+        (None, Wish(), "h"),
+    ],
+)
+def test_pictures_are_left_out_only_below_the_smallest_that_moves(estimate_bps: int | None, wish: Wish, expected: str) -> None:
+    assert choose(THINNED, None, estimate_bps, wish) == expected
+
+
+def test_where_sizes_cannot_be_left_out_pictures_are() -> None:
+    only = [Offered("", 900_000, True, 720), Offered("S0T0", 300_000, True, 720, thinned=True)]
+    assert choose(only, "", 500_000) == "S0T0"
+
+
+def test_step_up_that_does_not_last_is_tried_ever_more_rarely() -> None:
+    climb, now, waits = Climb(), 100.0, []
+    climb.on_step(now, up=False)
+    assert climb.may(now)  # the first step down is no failed climb
+    for _ in range(6):
+        climb.on_step(now, up=True)
+        now += KEPT_S / 2
+        climb.on_step(now, up=False)
+        waits.append(next(wait for wait in range(1000) if climb.may(now + wait)))
+        now += waits[-1]
+    assert waits == [AGAIN_S, 2 * AGAIN_S, 4 * AGAIN_S, AGAIN_LIMIT_S, AGAIN_LIMIT_S, AGAIN_LIMIT_S]
+    climb.on_step(now, up=True)
+    climb.on_step(now + 2 * KEPT_S, up=False)
+    assert climb.may(now + 2 * KEPT_S)
+
+
+def test_rate_of_a_layer_falls_more_slowly_than_it_rises() -> None:
+    layer = Layer("h", 90_000, True)
+    layer.last_at = 100.0
+    rates = []
+    for second, octets in enumerate([0, 100_000, 200_000, 200_000, 200_000, 300_000, 400_000]):
+        layer.receiver.octets = octets
+        layer.rate(100.0 + second)
+        rates.append(layer.bitrate_bps)
+    assert rates[2] == 800_000
+    assert rates[4] == 512_000  # still for two seconds
+    assert rates[6] > 720_000
 
 
 def test_nobody_is_probed_for_more_than_was_wished() -> None:

@@ -117,6 +117,22 @@ def test_viewer_on_a_narrow_path_gets_the_layer_that_fits_and_the_best_again_whe
     assert len(screen.shown) - before > 85
 
 
+def test_viewer_at_the_edge_of_a_layer_does_not_see_two_by_turns() -> None:
+    """A path that carries the middle layer and not quite the sound and what is sent again beside it."""
+    plane, cameras, viewer, screen = stage(7, Conditions(delay_s=0.02, rate_bps=400_000))
+    watch(plane, cameras, screen, 10)
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    forwarder = next(s for s in session.subscriptions if s.track.kind == "video").forwarder
+    before, settled = forwarder.switches, plane.now
+    watch(plane, cameras, screen, 30)
+    assert layer(plane, viewer) in ("l", "m")
+    assert forwarder.switches - before <= 6
+    shown = [when for when, _, _ in screen.shown if when > settled]
+    assert len(shown) > 0.95 * 30 * 30
+    assert max(b - a for a, b in pairwise(shown)) < 1
+
+
 def test_recording_takes_the_best_layer_and_goes_on_without_a_seam_when_it_stops() -> None:
     plane = VirtualPlane(seed=6)
     source = plane.publish(rids=["l", "h"])
