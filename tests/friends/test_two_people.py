@@ -22,7 +22,7 @@ WHO = st.sampled_from(["anna", "ben"])
 
 
 class World:
-    """One server for every example; two people who have each other's number, a live each, and a friend link."""
+    """One server for every example; two people who have each other's number, a live, a post and a friend link each."""
 
     def __init__(self, directory: Path) -> None:
         self.loop = asyncio.new_event_loop()
@@ -31,6 +31,7 @@ class World:
         self.people: dict[str, Person] = {}
         self.lives: dict[str, str] = {}
         self.links: dict[str, str] = {}
+        self.posts: dict[str, str] = {}
         self.run(self._start())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -44,6 +45,7 @@ class World:
             person = self.people[name]
             await person.post("/api/v1/contacts", {"authorized": True, "add": [self.people[other].phone]})
             self.lives[name] = await on_air(self.server, person, f"live of {name}")
+            self.posts[name] = (await person.post("/api/v1/posts", {"text": f"a post of {name}"})).json["id"]
             self.links[name] = (await person.post("/api/v1/friend-links", {})).json["token"]
 
     async def reset(self) -> None:
@@ -187,6 +189,10 @@ class TwoPeople(RuleBasedStateMachine):
             "/api/v1/users?q=" + other: not apart,
             "/api/v1/discover/people": not apart and not settled,
             "/api/v1/discover/lives": not apart,
+            "/api/v1/feed?scope=discover": not apart,
+            "/api/v1/feed?scope=home": pair.friends and not apart,
+            "/api/v1/posts?scope=discover": not apart,
+            "/api/v1/search?q=post": not apart,
             "/api/v1/lives": not apart,
             "/api/v1/contacts": not apart,
             "/api/v1/friends": pair.friends and not apart,
@@ -194,11 +200,12 @@ class TwoPeople(RuleBasedStateMachine):
             "/api/v1/blocks": name in self.blocks,
         }
         for surface, expected in shown.items():
-            path, _, query = surface.partition("?")
-            answer = await person.get(path, params={"q": query[2:]} if query else None)
+            answer = await person.get(surface)
             assert holds(answer, other) == expected, (name, surface, self.blocks, pair)
         live = await person.get(f"/api/v1/lives/{self.world.lives[other]}")
         assert live.status == (404 if apart else 200)
+        for path in (f"/api/v1/posts/{self.world.posts[other]}", f"/api/v1/posts/{self.world.posts[other]}/comments"):
+            assert (await person.get(path)).status == (404 if apart else 200), path
         link = await person.post("/api/v1/friend-links/open", {"token": self.world.links[other]})
         assert link.status == (404 if apart else 200)
         mutual = await person.get(f"/api/v1/users/{other}/mutual-friends")
