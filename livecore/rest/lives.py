@@ -7,6 +7,7 @@ from pydantic import Field
 from livecore import cursors, errors
 from livecore.lives.ranking import Ranked
 from livecore.lives.service import NewLive
+from livecore.media.control import MediaError
 from livecore.ports import Audience
 from livecore.rest.api import Body, Call, Model, Page, Params, Reply, Routes
 
@@ -265,10 +266,14 @@ async def watch_token(call: Call) -> Reply:
     return Reply(WatchToken(whep=f"/whep/{facts.id}", token=token, expires_at=expires_at), status=201)
 
 
-@routes.get("/api/v1/lives/{id}/stats", ok=(200, Figures))
+@routes.get("/api/v1/lives/{id}/stats", ok=(200, Figures), errors=(503,))
 async def figures(call: Call) -> Reply:
     """Bitrate, loss, round trip and layers of each publication and viewer; for the host."""
     row = await call.app.lives.get(call.me, call.path["id"])
     if row["owner_id"] != call.me.account_id:
         raise errors.Forbidden("Only the host may see this.", type="not_the_host")
-    return Reply(Figures(live=row["id"], viewers=row["viewers"], media=await call.app.media.stats(row["id"])))
+    try:
+        media = await call.app.media.stats(row["id"])
+    except MediaError as exc:
+        raise errors.Unavailable("The media plane is coming back.", type="media_away") from exc
+    return Reply(Figures(live=row["id"], viewers=row["viewers"], media=media))

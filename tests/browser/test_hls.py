@@ -92,6 +92,7 @@ async def test_a_network_that_carries_no_media_leads_to_hls_with_a_word_and_back
     await expect(video).to_have_attribute("data-way", "webrtc")
 
     # Nothing comes over UDP, not even answers to checks, while HTTP goes on: the media worker stands still.
+    anna.forgive("503")
     worker = serving.child("media")
     worker.suspend()
     try:

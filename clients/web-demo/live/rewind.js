@@ -18,7 +18,9 @@ export function rewind(ways) {
   const draw = () => {
     const place = ways.delayed?.place;
     const isBack = ways.way === "hls" && place && !ways.delayed.isLive;
-    node.classList.toggle("back", Boolean(isBack));
+    // By HLS for another reason than a full room: WebRTC may be tried again from the newest, too.
+    const isAside = ways.way === "hls" && ways.live.playback !== "hls";
+    node.classList.toggle("back", Boolean(isBack) || isAside);
     if (!place || held) return;
     line.value = Math.round((1000 * (place.now - place.start)) / Math.max(1, place.end - place.start));
     behind.textContent = isBack ? t.live.behind(Math.round(place.behind)) : "";

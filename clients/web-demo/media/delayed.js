@@ -6,6 +6,10 @@ import { play } from "./playback.js";
 const AGAIN_MS = 1500;
 // Nearer to the newest than this counts as live.
 const LIVE_S = 6;
+// A picture that stands still so long, while the newest is so far ahead, does not go on by itself: a camera that went off leaves sound
+// alone, which the browser's buffer for both does not take.
+const STILL_MS = 4000;
+const AHEAD_S = 2;
 // The very first instant may be cut a little short.
 const START_S = 0.1;
 
@@ -13,7 +17,7 @@ export class Delayed extends EventTarget {
   /** `address()` answers the live's playlist, or null when it has none (any more). Events: "state" as `Viewer`, "time". */
   constructor(element, address) {
     super();
-    Object.assign(this, { element, address, player: null, back: 0, ended: false });
+    Object.assign(this, { element, address, player: null, back: 0, edge: 0, ended: false });
     this.life = new AbortController();
     const tell = () => this.dispatchEvent(new Event("time"));
     element.addEventListener("timeupdate", tell, { signal: this.life.signal });
@@ -44,6 +48,7 @@ export class Delayed extends EventTarget {
     this.player = player;
     player.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
       this.ended = !details.live;
+      this.edge = details.edge;
       if (!this.back) return;
       const target = Math.max(details.fragmentStart + START_S, details.edge - this.back);
       this.back = 0;
@@ -57,7 +62,19 @@ export class Delayed extends EventTarget {
     });
     player.loadSource(address);
     player.attachMedia(this.element);
+    this.#watch(player, sound);
     play(this.element, { sound });
+  }
+
+  /** Begins anew at the newest when the picture stands still and the live does not. */
+  #watch(player, sound) {
+    let [at, since] = [-1, performance.now()];
+    const timer = setInterval(() => {
+      if (this.player !== player) return clearInterval(timer);
+      const { currentTime, paused } = this.element;
+      if (currentTime !== at || paused || this.ended) [at, since] = [currentTime, performance.now()];
+      else if (performance.now() - since > STILL_MS && this.edge - currentTime > AHEAD_S) this.#again(sound);
+    }, 1000);
   }
 
   #again(sound) {
