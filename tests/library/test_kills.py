@@ -1,7 +1,11 @@
 """Kills in the middle of processing: of a child, and of everything at once."""
 
 import asyncio
+import contextlib
+import hashlib
+import random
 import signal
+import struct
 
 import psutil
 import pytest
@@ -10,11 +14,25 @@ from livecore.library.children import spare_cores
 from livecore.platform import jobs
 from tests.conftest import StartProgram, StartServer
 from tests.library import media
-from tests.library.sending import begin, offset, related, send, settled, tus
+from tests.library.sending import PART, begin, offset, related, send, settled, tus
 from tests.waiting import until
 
 # What no browser plays: a child for the stills, one for the sound, two that transcode.
 FILM = {"seconds": 2.0, "size": "320x180"}
+
+
+# More than a server records at a time, several times over.
+FILLING = 80 << 20
+
+
+def at_work(root: psutil.Process) -> list[psutil.Process]:
+    """Children that work on files now."""
+    found = []
+    for child in root.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "livecore.library.work." in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def working(root: psutil.Process, work: str) -> psutil.Process | None:
@@ -59,6 +77,53 @@ async def test_a_film_that_is_killed_again_and_again_is_given_up_in_words(
     finally:
         killing.cancel()
     assert found["failure"] == "not_showable"
+
+
+async def test_no_more_children_work_at_once_than_the_setting_says(start_server: StartServer) -> None:
+    server = await start_server(transcode_nice=0, transcodes=1)
+    anna = await server.person("anna")
+    paths = [await send(anna, media.faststart(seconds=seconds)) for seconds in (1.0, 1.5, 2.0)]
+    most = 0
+
+    async def are_ready() -> bool:
+        nonlocal most
+        most = max(most, len(at_work(psutil.Process())))
+        return all([(await anna.get(path)).json["status"] == "ready" for path in paths])
+
+    await until(are_ready, "three films to be ready", 120)
+    assert most == 1
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(3))
+async def test_an_upload_outlives_kills_at_any_moment(program: StartProgram, seed: int) -> None:
+    serving = await program(transcode_nice=0)
+    anna = await serving.person("anna")
+    film = media.faststart()
+    film += struct.pack(">I4s", 8 + FILLING, b"free") + random.Random(seed).randbytes(FILLING)
+    path, dice, acknowledged = await begin(anna, len(film)), random.Random(seed), 0
+    for _ in range(8):
+        at = await offset(anna, path)
+        assert acknowledged <= at < len(film)
+        acknowledged = at
+        _, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+        head = f"PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {anna.access}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {at}\r\n"
+        writer.write(f"{head}Content-Type: {PART}\r\nContent-Length: {len(film) - at}\r\n\r\n".encode())
+        # Some of it, in pieces of any size; the kill finds the server reading, writing, flushing or recording.
+        for _ in range(dice.randrange(1, 12)):
+            step = dice.randrange(1, 2 << 20)
+            writer.write(film[at : min(at + step, len(film) - 1)])
+            at = min(at + step, len(film) - 1)
+            await writer.drain()
+        await asyncio.sleep(dice.random() * 0.2)
+        await serving.kill()
+        writer.close()
+        await serving.start()
+    at = await offset(anna, path)
+    answer = await tus(anna, "PATCH", path, film[at:], Upload_Offset=str(at))
+    found = await settled(anna, related(answer), patience_s=120)
+    assert found["sha256"] == hashlib.sha256(film).hexdigest()
 
 
 @pytest.mark.deep
