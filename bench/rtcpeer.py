@@ -204,7 +204,7 @@ class RtcPeer:
             self.answered.address = next(address for address in self.answered.addresses if ":" in address[0])
 
     async def connect(self, timeout_s: float = 10.0) -> None:
-        """Check, shake hands, derive keys. Raises TimeoutError."""
+        """Check, shake hands, derive keys. Raises TimeoutError; whoever could not connect is closed, and leaves no socket behind."""
         assert self.answered is not None
         assert self.answered.address is not None
         family = socket.AF_INET6 if ":" in self.answered.address[0] else socket.AF_INET
@@ -212,18 +212,26 @@ class RtcPeer:
             self._open_socket(family)
         self.started_at = time.monotonic()
         self._tick()
-        async with asyncio.timeout(timeout_s):
-            await self.connected.wait()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.connected.wait()
+        except (TimeoutError, asyncio.CancelledError):
+            self.close(notify=False)
+            raise
 
     def _open_socket(self, family: int) -> None:
         local = self._local if (":" in self._local[0]) == (family == socket.AF_INET6) else ("::1", 0)
         sock = socket.socket(family, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        sock.setblocking(False)
-        sock.bind(local)
         assert self.answered is not None
         assert self.answered.address is not None
-        sock.connect(self.answered.address)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            sock.setblocking(False)
+            sock.bind(local)
+            sock.connect(self.answered.address)
+        except OSError:
+            sock.close()
+            raise
         self._socket = sock
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
 
