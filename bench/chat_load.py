@@ -19,8 +19,8 @@ from bench.socketio_client import Client
 CONNECT_AT_ONCE = 100
 # More unanswered messages than this, and the server is not keeping up: then the talk waits, and says how often.
 UNANSWERED_LIMIT = 2000
-# After the talk: wait until nothing has come for this long, but no longer than the limit.
-QUIET_S = 0.25
+# After the talk: wait until nothing has come for this long (a busy machine stops a process for half a second), but no longer than the limit.
+QUIET_S = 1.0
 QUIET_LIMIT_S = 10.0
 PROGRESS_S = 0.25
 # Of a room talk so many in turn: each has a line of its own at the server, and a person does not say 200 things a second.
