@@ -4,8 +4,10 @@ import { play } from "./playback.js";
 
 // What is asked anew after a fatal error: the address is signed and may have ended.
 const AGAIN_MS = 1500;
-// Nearer to the newest than this counts as live.
+// Nearer to the newest than this counts as live; who went back is back until nearer than half of it.
 const LIVE_S = 6;
+// To catch up after a stall; who went back stays as far back.
+const CATCH_UP_RATE = 1.1;
 // A picture that stands still so long, while the newest is so far ahead, does not go on by itself: a camera that went off leaves sound
 // alone, which the browser's buffer for both does not take.
 const STILL_MS = 4000;
@@ -17,7 +19,7 @@ export class Delayed extends EventTarget {
   /** `address()` answers the live's playlist, or null when it has none (any more). Events: "state" as `Viewer`, "time". */
   constructor(element, address) {
     super();
-    Object.assign(this, { element, address, player: null, back: 0, edge: 0, ended: false });
+    Object.assign(this, { element, address, player: null, back: 0, edge: 0, isBack: false, ended: false });
     this.life = new AbortController();
     const tell = () => this.dispatchEvent(new Event("time"));
     element.addEventListener("timeupdate", tell, { signal: this.life.signal });
@@ -31,6 +33,7 @@ export class Delayed extends EventTarget {
   /** Begins `back` seconds before the newest. */
   async start({ back = 0, sound = true } = {}) {
     this.back = back;
+    this.isBack = back > 0;
     this.#say("connecting");
     const address = await this.address().catch(() => null);
     if (this.life.signal.aborted) return;
@@ -44,7 +47,7 @@ export class Delayed extends EventTarget {
       return void play(this.element, { sound });
     }
     // Its worker comes from a blob, which the page's policy does not allow to run.
-    const player = new Hls({ enableWorker: false, lowLatencyMode: true, backBufferLength: 60, maxLiveSyncPlaybackRate: 1.1, startPosition: -1 });
+    const player = new Hls({ enableWorker: false, lowLatencyMode: true, backBufferLength: 60, maxLiveSyncPlaybackRate: this.isBack ? 1 : CATCH_UP_RATE, startPosition: -1 });
     this.player = player;
     player.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
       this.ended = !details.live;
@@ -52,8 +55,11 @@ export class Delayed extends EventTarget {
       if (!this.back) return;
       const target = Math.max(details.fragmentStart + START_S, details.edge - this.back);
       this.back = 0;
-      // Begun there, not sought: a seek before the first fragment is there is undone when the player goes to its own start.
+      // Begun there: a seek before the first fragment is there is undone when the player goes to its own start. A part of the player may
+      // still begin at the newest after that, so it is looked at once more when the picture moves.
       player.startLoad(target);
+      const look = () => this.player === player && this.element.currentTime > target + 1 && (this.element.currentTime = target);
+      this.element.addEventListener("playing", look, { once: true, signal: this.life.signal });
     });
     player.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal) return;
@@ -94,12 +100,14 @@ export class Delayed extends EventTarget {
   }
 
   get isLive() {
-    return (this.place?.behind ?? 0) < LIVE_S;
+    return (this.place?.behind ?? 0) < (this.isBack ? LIVE_S / 2 : LIVE_S);
   }
 
   seek(seconds) {
     const place = this.place;
     if (!place) return;
+    this.isBack = seconds < place.end;
+    if (this.player) this.player.config.maxLiveSyncPlaybackRate = this.isBack ? 1 : CATCH_UP_RATE;
     this.element.currentTime = Math.min(Math.max(seconds, place.start + 0.5), place.end);
     this.element.play().catch(() => null);
   }
