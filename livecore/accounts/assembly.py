@@ -80,6 +80,7 @@ class AccountParts:
             self.activity,
             of.neighbours,
             self.two_factor,
+            of.keys,
         )
         self.registration = Registration(
             of.db,

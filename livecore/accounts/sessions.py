@@ -1,5 +1,6 @@
 """Signing in and out. Access tokens are short-lived, refresh tokens work once; a second use ends the session (RFC 9700, 4.14)."""
 
+import base64
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from livecore.accounts.records import Records
 from livecore.accounts.two_factor import TwoFactor
 from livecore.config import Settings
 from livecore.ids import new_id
-from livecore.ports import Clock, Database, Jobs, Limiter, Neighbours, Principal
+from livecore.ports import Clock, Database, Jobs, Keys, Limiter, Neighbours, Principal
 
 log = structlog.get_logger("accounts")
 
@@ -65,6 +66,7 @@ class Sessions:
         activity: ActivityLog,
         neighbours: Neighbours,
         two_factor: TwoFactor,
+        keys: Keys,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -78,6 +80,7 @@ class Sessions:
         self._activity = activity
         self._neighbours = neighbours
         self._two_factor = two_factor
+        self._keys = keys
 
     # -- opening
 
@@ -143,9 +146,10 @@ class Sessions:
         if opened.arrival.ended or opened.arrival.removed:
             await self._after_end(opened.account_id, opened.arrival.ended, opened.arrival.removed, "replaced")
 
-    async def _issue(self, conn: AsyncConnection, account_id: str, session_id: str) -> Tokens:
+    async def _issue(self, conn: AsyncConnection, account_id: str, session_id: str, tokens: Tokens | None = None) -> Tokens:
         at_ms = self._clock.at_ms()
-        tokens = Tokens(secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES), self._settings.access_token_s)
+        if tokens is None:
+            tokens = Tokens(secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES), self._settings.access_token_s)
         lives_ms = {"access": self._settings.access_token_s * 1000, "refresh": self._settings.refresh_token_s * 1000}
         rows = [
             {
@@ -162,9 +166,14 @@ class Sessions:
 
     # -- renewing
 
-    async def refresh(self, refresh_token: str) -> tuple[str, Tokens]:
-        """The account and a new pair. Raises Unauthorised: `token_expired`, `refresh_reused` (the session is over), `unauthorised`."""
+    async def refresh(self, refresh_token: str, wish: str | None = None) -> tuple[str, Tokens]:
+        """The account and a new pair. Raises Unauthorised: `token_expired`, `refresh_reused` (the session is over), `unauthorised`.
+
+        `wish` is a secret of the client's, the same for each try of one exchange: while the new refresh token is unused it answers that
+        pair again, so that a page that was left before its answer came does not lose its session.
+        """
         key, at_ms = token_hash(refresh_token), self._clock.at_ms()
+        wished = self._wished(refresh_token, wish) if wish else None
         token = tables.account_token.c
         async with self._db.write() as conn:
             taken = await conn.execute(
@@ -177,13 +186,23 @@ class Sessions:
             if row is not None and taken.rowcount == 1:
                 state = (await conn.execute(select(tables.account.c.state).where(tables.account.c.id == row.account_id))).scalar_one()
                 if state == "active":
-                    return row.account_id, await self._issue(conn, row.account_id, row.session_id)
+                    return row.account_id, await self._issue(conn, row.account_id, row.session_id, wished)
+            if row is not None and row.used_ms is not None and wished is not None:
+                unused = (token.hash == token_hash(wished.refresh), token.session_id == row.session_id, token.used_ms.is_(None))
+                if (await conn.execute(select(token.hash).where(*unused, token.expires_ms > at_ms))).one_or_none() is not None:
+                    return row.account_id, wished
         if row is None:
             raise errors.Unauthorised("The refresh token is not known.")
         if row.used_ms is not None and taken.rowcount == 0:
             await self.end(row.account_id, [row.session_id], "refresh_reused")
             raise errors.Unauthorised("This refresh token was used before; the session is over, sign in anew.", type="refresh_reused")
         raise errors.Unauthorised("The session is over; sign in anew.", type="token_expired")
+
+    def _wished(self, refresh_token: str, wish: str) -> Tokens:
+        """Derived under the root key and kept nowhere: whoever knows but one of the two gets nothing."""
+        made = {kind: self._keys.blind(f"renewed {kind}", f"{refresh_token} {wish}") for kind in ("access", "refresh")}
+        access, refresh = (base64.urlsafe_b64encode(made[kind]).rstrip(b"=").decode() for kind in ("access", "refresh"))
+        return Tokens(access, refresh, self._settings.access_token_s)
 
     # -- ending
 

@@ -66,10 +66,15 @@ async def sign_in(call: Call, body: SignIn) -> Reply:
     return await _signed_in(call.app, opened.account_id, opened.tokens, 201)
 
 
-@routes.post("/api/v1/sessions/refresh", auth="none", body=Refresh, ok=(200, SignedIn), errors=(401,), rate="refresh_per_address")
+@routes.post(
+    "/api/v1/sessions/refresh", auth="none", body=Refresh, ok=(200, SignedIn), errors=(401,), rate="refresh_per_address", idempotent=True
+)
 async def refresh(call: Call, body: Refresh) -> Reply:
-    """Exchange a refresh token for a new pair. It works once; using it again ends the session (401 `refresh_reused`)."""
-    account_id, tokens = await call.app.sessions.refresh(body.refresh)
+    """Exchange a refresh token for a new pair. It works once; using it again ends the session (401 `refresh_reused`).
+
+    With an `Idempotency-Key` of 16 random bytes or more the same exchange may be tried again until its new token is used."""
+    # The key itself: the next try may come from another address.
+    account_id, tokens = await call.app.sessions.refresh(body.refresh, call.request.headers.get("Idempotency-Key"))
     return await _signed_in(call.app, account_id, tokens, 200)
 
 

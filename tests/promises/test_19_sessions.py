@@ -50,6 +50,29 @@ async def test_19_a_replay_ends_the_whole_family(server: Server) -> None:
     assert await me(server, other["access"]) == 200
 
 
+async def test_19_an_exchange_whose_answer_was_lost_is_tried_again_by_its_own_client_alone(server: Server) -> None:
+    anna = await server.person("anna")
+    path, body = "/api/v1/sessions/refresh", {"refresh": anna.refresh}
+    key = {"Idempotency-Key": "0123456789abcdef0123456789abcdef"}
+    lost, found = [(await server.call("POST", path, body, headers=key)).json["tokens"] for _ in range(2)]
+    assert found == lost
+    assert await me(server, found["access"]) == 200
+    # Once its new token was used, the old one is an old one.
+    _, later = await refresh(server, found["refresh"])
+    again = await server.call("POST", path, body, headers=key)
+    assert (again.status, again.type) == (401, "refresh_reused")
+    assert await me(server, later["access"]) == 401
+
+
+async def test_19_another_key_is_a_replay(server: Server) -> None:
+    anna = await server.person("anna")
+    path, body = "/api/v1/sessions/refresh", {"refresh": anna.refresh}
+    first = await server.call("POST", path, body, headers={"Idempotency-Key": "0123456789abcdef0123456789abcdef"})
+    thief = await server.call("POST", path, body, headers={"Idempotency-Key": "fedcba9876543210fedcba9876543210"})
+    assert (first.status, thief.status, thief.type) == (200, 401, "refresh_reused")
+    assert await me(server, first.json["tokens"]["access"]) == 401
+
+
 async def test_19_two_tabs_at_once_exchange_a_token_once(server: Server) -> None:
     anna = await server.person("anna")
     answers = await asyncio.gather(*(refresh(server, anna.refresh) for _ in range(8)))

@@ -1,4 +1,5 @@
 // Requests to the REST API: a token where there is one, one renewal on 401, problems as errors.
+import { onceKey } from "./once.js";
 import { offline, problemOf } from "./problem.js";
 import { token } from "./session.js";
 
@@ -56,5 +57,4 @@ export const patch = (path, body, { of, ...options } = {}) =>
 export const remove = (path, { of, ...options } = {}) =>
   json("DELETE", path, { ...options, headers: { ...match(of), ...options.headers } });
 
-/** A new idempotency key: the same one for each try of the same wish. */
-export const onceKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export { onceKey };

@@ -3,7 +3,8 @@
 //
 // A refresh token works once, and using one twice ends the whole session. So only one tab at a time renews (a Web Lock), it
 // reads the token inside the lock, asks the other tabs first, and tells them what it got. A page that is left while the answer is on
-// its way would lose the new token: hence no renewal at a reload or in a second tab.
+// its way has kept the key of that exchange: the next page tries the same exchange again.
+import { onceKey } from "./once.js";
 import { offline, problemOf } from "./problem.js";
 
 const KEY = "livecore.session";
@@ -43,13 +44,8 @@ const tell = (value) => watchers.forEach((watcher) => watcher(value));
 /** This browser profile, as one device; the same for all its tabs and sessions. */
 export function device() {
   let id = localStorage.getItem(DEVICE_KEY);
-  if (!id) localStorage.setItem(DEVICE_KEY, (id = crypto.randomUUID?.() ?? randomId()));
+  if (!id) localStorage.setItem(DEVICE_KEY, (id = onceKey()));
   return { id, name: deviceName() };
-}
-
-// crypto.randomUUID is missing on plain http origins other than localhost.
-function randomId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function deviceName() {
@@ -117,9 +113,10 @@ async function refresh(refused) {
   if (fresh(refused)) return access.token;
   const held = read();
   if (!held) return null;
+  if (!held.exchange) write({ ...held, exchange: (held.exchange = onceKey()) });
   const response = await fetch("/api/v1/sessions/refresh", {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", "Idempotency-Key": held.exchange },
     body: JSON.stringify({ refresh: held.refresh }),
   }).catch(() => {
     throw offline();
@@ -131,7 +128,7 @@ async function refresh(refused) {
   if (!response.ok) throw await problemOf(response);
   const body = await response.json();
   const tokens = body.tokens ?? body;
-  write({ ...read(), refresh: tokens.refresh });
+  write({ ...read(), refresh: tokens.refresh, exchange: undefined });
   keep(tokens);
   return access.token;
 }
