@@ -185,11 +185,13 @@ async def test_a_file_that_may_not_grow_ends_alone_and_the_segments_go_on(desk: 
 
 async def test_segments_that_may_not_grow_end_alone_and_the_file_goes_on(desk: Desk) -> None:
     await desk.start()
-    (desk.base / "hls" / "pub1").mkdir(parents=True)
-    (desk.base / "hls" / "pub1" / "0.m4s").mkdir()
+    # Where the first segment belongs there is a directory, put there once what was left of an earlier stream is swept out.
+    place = desk.base / "hls" / "pub1" / "0.m4s"
+    place.mkdir(parents=True)
     worker = await desk.worker()
     worker.send(opening("file", "hls"))
-    (desk.base / "hls" / "pub1" / "0.m4s").mkdir(exist_ok=True)
+    await until(lambda: place.parent.exists() and not place.exists(), "a stream that begins in an empty directory")
+    place.mkdir()
     send(worker)
     worker.send({"t": "close", "r": "rec1", "reason": "ended"})
     done = await until(lambda: [message for message in desk.told if message["t"] == "finished"], "the file")
