@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from livecore.lives.ice_servers import link_values
-from livecore.media.control import PublicationUp
+from livecore.media.control import LayersWanted, PublicationUp
 from tests.media.relay import Relay
 from tests.media.whip_server import whip_server
 from tests.media.worker_process import MediaProcess, media_process
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -66,7 +66,7 @@ async def on_air(media: MediaProcess, publisher: Page, live: str, **options: Any
     return str(up.video_codec)
 
 
-async def playing(viewer: Page, frames: int) -> dict[str, Any]:
+async def playing(viewer: Page, frames: int, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """The viewer's statistics once it has decoded so many frames and heard sound."""
 
     async def look() -> dict[str, Any]:
@@ -74,7 +74,7 @@ async def playing(viewer: Page, frames: int) -> dict[str, Any]:
         enough = stats.get("video", {}).get("frames", 0) >= frames and stats.get("audio", {}).get("samples", 0) > 0
         return stats if enough else {}
 
-    return await until(look, f"{frames} frames")
+    return await until(look, f"{frames} frames", patience_s)
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264", "vp9", "av1"])
@@ -107,9 +107,80 @@ async def test_simulcast_publisher_sends_three_layers_and_the_viewer_sees_the_be
         await until(lambda: _width(viewer, 1280), "the best layer")
 
 
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+async def test_viewer_goes_from_size_to_size_of_a_simulcast(tmp_path: Path, codec: str) -> None:
+    """VP8's is above. `L1T1` asks for one stream a size, not for one with spatial layers."""
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        options = {"codec": codec, "simulcast": True, "scalabilityMode": "L1T1", "width": 960, "height": 540}
+        assert await on_air(media, publisher, "live", **options) == codec
+        assert (await viewer.evaluate("watch('live')"))["status"] == 201
+        (watching,) = (await media.plane.stats("live"))["publications"]["main"]["viewers"]
+        for rid, width in ((None, 960), ("l", 240), (None, 960)):
+            await media.plane.prefer_layer(watching["session_id"], rid)
+            await until(lambda width=width: _width(viewer, width), f"{width} pixels", patience_s=45)
+            before = (await viewer.evaluate("stats()"))["video"]["frames"]
+            await playing(viewer, before + 15)
+
+
 async def _width(viewer: Page, width: int) -> bool:
     stats = await viewer.evaluate("stats()")
     return bool(stats.get("video", {}).get("width") == width)
+
+
+async def test_layer_that_nobody_watches_is_not_sent_until_somebody_wants_it(tmp_path: Path) -> None:
+    """The publisher is the demo's own module, told as `live:layers` tells the host's page."""
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        await publisher.evaluate("publishAsDemo('live', { codec: 'vp8', width: 960, height: 540 })")
+        await until(lambda: media.of(PublicationUp), "the publication")
+        obeyed = 0
+
+        async def sent() -> dict[str, Any]:
+            """What the page has sent of each layer, after it has done what it was told."""
+            nonlocal obeyed
+            told = media.of(LayersWanted)
+            if len(told) > obeyed:
+                obeyed = len(told)
+                await publisher.evaluate("(rids) => want(rids)", told[-1].rids)
+            layers: dict[str, Any] = (await publisher.evaluate("stats()"))["layers"]
+            return layers
+
+        async def large() -> bool:
+            return await _width(viewer, 960)
+
+        await until(lambda: _sends(sent, "h"), "the large layer")
+        assert (await viewer.evaluate("watch('live')"))["status"] == 201
+        await until(large, "the large layer at the viewer", patience_s=45)
+        (watching,) = (await media.plane.stats("live"))["publications"]["main"]["viewers"]
+        await media.plane.prefer_layer(watching["session_id"], "l")
+
+        async def stands_still() -> bool:
+            before = await sent()
+
+            async def small_goes_on() -> dict[str, Any]:
+                now = await sent()
+                return now if now["l"]["frames"] >= before["l"]["frames"] + 15 else {}
+
+            after = await until(small_goes_on, "fifteen small pictures", patience_s=45)
+            return bool(after["h"]["bytes"] == before["h"]["bytes"] and after["l"]["bytes"] > before["l"]["bytes"])
+
+        await until(stands_still, "the large layer to stand still", patience_s=45)
+        assert media.of(LayersWanted)[-1].rids == ["l"]
+        assert await _width(viewer, 240)
+        paused = (await sent())["h"]["bytes"]
+        await media.plane.prefer_layer(watching["session_id"], None)
+
+        async def large_again() -> bool:
+            return (await sent())["h"]["bytes"] > paused and await large()
+
+        await until(large_again, "the large layer again", patience_s=45)
+        before = (await viewer.evaluate("stats()"))["video"]["frames"]
+        await playing(viewer, before + 15)
+
+
+async def _sends(sent: Callable[[], Awaitable[dict[str, Any]]], rid: str) -> bool:
+    return bool((await sent()).get(rid, {}).get("bytes"))
 
 
 async def test_publisher_page_that_reloads_is_seen_again_by_the_same_viewer(tmp_path: Path) -> None:
@@ -159,7 +230,7 @@ async def test_viewer_that_loses_one_packet_in_twenty_sees_nearly_every_picture(
         assert result["status"] == 201, result
         before = (await playing(viewer, 30))["video"]["frames"]
         encoded = (await publisher.evaluate("stats()"))["layers"][""]["frames"]
-        stats = await playing(viewer, before + 240)
+        stats = await playing(viewer, before + 240, patience_s=60)
         encoded = (await publisher.evaluate("stats()"))["layers"][""]["frames"] - encoded
         video, audio = stats["video"], stats["audio"]
         assert video["resent"] > 5

@@ -12,6 +12,7 @@ from livecore.media.control import MediaError, NoPublisher
 from tests.media.relay import Relay, target_of, through
 
 PAGE = (Path(__file__).parent / "page.html").read_text()
+DEMO = Path(__file__).parents[2] / "clients/web-demo"
 
 
 def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
@@ -46,6 +47,7 @@ def _application(plane: MediaPlane, relays: list[Relay]) -> web.Application:
 
     app = web.Application()
     app.router.add_get("/", page)
+    app.router.add_static("/demo", DEMO)
     app.router.add_post("/whip/{live}", whip)
     app.router.add_post("/whep/{live}", whep)
     app.router.add_patch("/session/{session}", patch)
