@@ -107,7 +107,7 @@ async def test_simulcast_publisher_sends_three_layers_and_the_viewer_sees_the_be
         await until(lambda: _width(viewer, 1280), "the best layer")
 
 
-@pytest.mark.parametrize("codec", ["vp9", "av1"])
+@pytest.mark.parametrize("codec", ["h264", "vp9", "av1"])
 async def test_viewer_goes_from_size_to_size_of_a_simulcast(tmp_path: Path, codec: str) -> None:
     """VP8's is above. `L1T1` asks for one stream a size, not for one with spatial layers."""
     async with stage(tmp_path) as (media, browser, address):
