@@ -2,18 +2,27 @@
 
 import array
 import contextlib
+import functools
+import json
+import marshal
 import math
 import os
 import random
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 
 MTU = 1100
+# A few seconds of small pictures take one or two; on a busy machine ten.
+AV1_TIMEOUT_S = 30.0
+AV1_TRIES = 4
 # The AV1 encoder writes to the terminal on its own.
 os.environ.setdefault("SVT_LOG", "-1")
 
@@ -169,6 +178,28 @@ def coded_video(
     draw: Callable[[int, int, int], "av.VideoFrame"] = picture,
 ) -> list[tuple[float, bytes, bool]]:
     """(time in seconds, data, is key) of each frame."""
+    if codec == "av1":
+        return list(_av1_by_child(seconds, size, rate, gop, draw.__name__))
+    return _encoded(codec, seconds, size, rate, gop, draw)
+
+
+@functools.cache
+def _av1_by_child(seconds: float, size: tuple[int, int], rate: int, gop: int, draw: str) -> tuple[tuple[float, bytes, bool], ...]:
+    """In its low-delay mode SVT-AV1 now and then waits for itself for ever; a process of its own can be ended and begun anew."""
+    command = [sys.executable, "-m", "bench.packetise", json.dumps([seconds, size, rate, gop, draw])]
+    for tries in range(AV1_TRIES):
+        try:
+            done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, timeout=AV1_TIMEOUT_S, check=True)
+            return tuple(marshal.loads(done.stdout))
+        except subprocess.TimeoutExpired:
+            if tries == AV1_TRIES - 1:
+                raise
+    raise AssertionError("no try at all")
+
+
+def _encoded(
+    codec: str, seconds: float, size: tuple[int, int], rate: int, gop: int, draw: Callable[[int, int, int], "av.VideoFrame"]
+) -> list[tuple[float, bytes, bool]]:
     name, options = ENCODERS[codec]
     context: Any = av.CodecContext.create(name, "w")
     context.width, context.height = size
@@ -192,8 +223,8 @@ def coded_video(
 
 
 def _schedule_as_before() -> None:
-    """SVT-AV1 takes the first place of the real-time class for its caller and all its threads when it is run by root, and every child that
-    the test process starts afterwards would have it too: a browser and a server at that priority leave the machine to nobody else."""
+    """SVT-AV1 takes the first place of the real-time class for its caller and all its threads when it is run by root, which leaves the
+    machine to nobody else."""
     for task in os.listdir("/proc/self/task"):
         with contextlib.suppress(ProcessLookupError):
             os.sched_setscheduler(int(task), os.SCHED_OTHER, os.sched_param(0))
@@ -234,3 +265,14 @@ def audio_packets(packets: list[tuple[float, bytes]], number: int = 50, timestam
     for time_s, data in packets:
         yield Sent(1, number, (timestamp + round(time_s * 48000)) & 0xFFFFFFFF, False, data, at + time_s)
         number += 1
+
+
+def main() -> None:
+    """One stream of AV1 to the standard output, for `coded_video`."""
+    seconds, size, rate, gop, draw = json.loads(sys.argv[1])
+    frames = _encoded("av1", seconds, tuple(size), rate, gop, {"picture": picture, "black": black}[draw])
+    sys.stdout.buffer.write(marshal.dumps(frames))
+
+
+if __name__ == "__main__":
+    main()
