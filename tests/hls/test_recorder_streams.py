@@ -185,12 +185,18 @@ async def test_a_file_that_may_not_grow_ends_alone_and_the_segments_go_on(desk: 
 
 async def test_segments_that_may_not_grow_end_alone_and_the_file_goes_on(desk: Desk) -> None:
     await desk.start()
-    # Where the first segment belongs there is a directory, put there once what was left of an earlier stream is swept out.
+    # Where the first segment belongs there is a directory, put there once what was left of an earlier stream is swept out. The swept
+    # directory is held open, so that the new one cannot have its inode.
     place = desk.base / "hls" / "pub1" / "0.m4s"
     place.mkdir(parents=True)
-    worker = await desk.worker()
-    worker.send(opening("file", "hls"))
-    await until(lambda: place.parent.exists() and not place.exists(), "a stream that begins in an empty directory")
+    held = os.open(place.parent, os.O_RDONLY)
+    try:
+        worker = await desk.worker()
+        worker.send(opening("file", "hls"))
+        swept = os.fstat(held).st_ino
+        await until(lambda: [each for each in os.scandir(place.parent.parent) if each.inode() != swept], "a directory made anew")
+    finally:
+        os.close(held)
     place.mkdir()
     send(worker)
     worker.send({"t": "close", "r": "rec1", "reason": "ended"})
