@@ -16,9 +16,10 @@ from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from livecore import errors
+from livecore.platform.postgres import PostgresPool
 from livecore.platform.prepared import PreparedPostgres, PreparedSqlite, ask_before_use
 from livecore.platform.sqlite import POOL_WAIT_S, SqliteFile, connect, hop
 from livecore.ports import Prepared
@@ -44,13 +45,15 @@ class SqlDatabase:
         self.url = url
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if make_url(url).get_backend_name() == "sqlite" else "postgresql"
         self._file: SqliteFile | None = None
+        self._pool: PostgresPool | None = None
         self._engine: AsyncEngine | None = None
         if self.dialect == "sqlite":
             path = make_url(url).database
             assert path is not None
             self._file = SqliteFile(path)
         else:
-            self._engine = create_async_engine(url, pool_size=POSTGRES_POOL, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
+            self._pool = PostgresPool(url, POSTGRES_POOL, pool_timeout=POOL_WAIT_S)
+            self._engine = self._pool.engine
             ask_before_use(self._engine)
         self._plain: sqlite3.Connection | None = None  # made by the writer's thread at its first use
         # What waits for a transaction's commit, by the connection that runs it.
@@ -175,8 +178,8 @@ class SqlDatabase:
         if self._file is not None:
             await hop(self._file.thread, self._close_plain)
             self._file.close()
-        if self._engine is not None:
-            await self._engine.dispose()
+        if self._pool is not None:
+            await self._pool.close()
 
     def _close_plain(self) -> None:
         if self._plain is not None:

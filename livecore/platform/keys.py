@@ -21,9 +21,10 @@ from sqlalchemy import Column, LargeBinary, MetaData, String, Table, select, tex
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from livecore import errors
+from livecore.platform.postgres import PostgresPool
 from livecore.platform.sqlite import SqliteFile
 from livecore.ports import KeyDestroyed
 
@@ -71,12 +72,14 @@ class SqlKeys:
         parsed = make_url(url)
         self._is_sqlite = parsed.get_backend_name() == "sqlite"
         self._file: SqliteFile | None = None
+        self._pool: PostgresPool | None = None
         self._engine: AsyncEngine | None = None
         if self._is_sqlite:
             assert parsed.database is not None
             self._file = SqliteFile(parsed.database, PRAGMAS)
         else:
-            self._engine = create_async_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
+            self._pool = PostgresPool(url, 4, pool_pre_ping=True)
+            self._engine = self._pool.engine
         self._ciphers: OrderedDict[str, tuple[AESGCM, float]] = OrderedDict()
         self._now = monotonic or asyncio.get_running_loop().time
         self._root = b""
@@ -212,5 +215,5 @@ class SqlKeys:
         self._ciphers.clear()
         if self._file is not None:
             self._file.close()
-        if self._engine is not None:
-            await self._engine.dispose()
+        if self._pool is not None:
+            await self._pool.close()

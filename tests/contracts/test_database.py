@@ -541,3 +541,27 @@ async def test_a_killed_server_that_comes_back_serves_again(postgres_own: Postgr
         await conn.execute(insert(note).values(id=2, text="after"))
     assert await texts(db) == ["before", "after"]
     await db.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_closing_leaves_no_connection_that_was_lent_meanwhile(postgres_url: str, tmp_path: Path, comes_back: bool) -> None:
+    db = SqlDatabase(database_url(postgres_url, tmp_path))
+    lent, give_back = asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        async with db.read() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+            lent.set()
+            await give_back.wait()
+
+    reading = asyncio.create_task(read())
+    await lent.wait()
+    if comes_back:
+        asyncio.get_running_loop().call_soon(give_back.set)
+    await db.close()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        left = admin.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        assert left.fetchone() == (0,)
+    give_back.set()
+    await asyncio.gather(reading, return_exceptions=True)
