@@ -1,6 +1,7 @@
 """Pools of connections to PostgreSQL that leave nothing open when they are closed."""
 
 import asyncio
+import contextlib
 import weakref
 from typing import Any
 
@@ -9,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 # What still runs when everything else has stopped has been cancelled, and gives its connection back at its next step.
 LENT_S = 2.0
-LENT_STEP_S = 0.005
 
 
 class PostgresPool:
@@ -22,18 +22,24 @@ class PostgresPool:
     def __init__(self, url: str, size: int, **options: Any) -> None:
         self.engine: AsyncEngine = create_async_engine(url, pool_size=size, max_overflow=0, hide_parameters=True, **options)
         self._made: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._came_back = asyncio.Event()
         event.listen(self.engine.sync_engine, "connect", self._connected)
+        event.listen(self.engine.sync_engine, "checkin", self._returned)
 
     def _connected(self, connection: Any, _record: Any) -> None:
         self._made.add(connection.driver_connection)
 
+    def _returned(self, _connection: Any, _record: Any) -> None:
+        self._came_back.set()
+
     async def close(self) -> None:
         """Wait a moment for what is lent, close the rest in order, and cut off what did not come back."""
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + LENT_S
         pool: Any = self.engine.pool
-        while pool.checkedout() and loop.time() < ends:
-            await asyncio.sleep(LENT_STEP_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LENT_S):
+                while pool.checkedout():
+                    self._came_back.clear()
+                    await self._came_back.wait()
         await self.engine.dispose()
         for connection in list(self._made):
             if not connection.is_closed():
