@@ -174,7 +174,15 @@ class Settings(BaseSettings):
         "self", "", "who carries the bytes: livecore; nginx by X-Accel-Redirect (files); the store by a signed redirect (S3)"
     )
     accel_prefix: str = setting("/_objects/", "", "nginx's internal location of the objects directory, for send_files x-accel")
-    media_link_s: int = setting(6 * 3600, "s", "a signed link outlives the longest sitting, not the day", ge=60)
+    media_link_s: int = setting(
+        12 * 3600, "s", "of a signed link; half of it at the least: it outlives the longest sitting, not the day", ge=60
+    )
+    media_cache_s: int = setting(
+        0,
+        "s",
+        "browsers show media again without asking; 0 = they ask, since a takedown, a block or a setting must hold within a second",
+        ge=0,
+    )
 
     # -- policies, claims and safety
     copyright_agent: str = setting(

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import zlib
 from dataclasses import dataclass
 
 import orjson
@@ -41,10 +42,22 @@ class MediaLinks:
         expires_ms = self._clock.at_ms() + lifetime_ms
         return self._signed(account_id, scope, expires_ms, epoch)
 
-    def sign_steadily(self, scope: str, account_id: str) -> str:
-        """As `sign`, but the same token for as long as a link lasts, and good for as long again: an address that browsers keep."""
-        expires_ms = (self._clock.at_ms() // self._lifetime_ms + 2) * self._lifetime_ms
-        return self._signed(account_id, scope, expires_ms, 0)
+    def steady_end_ms(self, account_id: str) -> int:
+        """When links end that are given to this person now: the same moment for half of a link's life, and at least that far away.
+
+        Each person's moments are their own: addresses that change for everybody at once would empty every cache in one minute.
+        """
+        step_ms = self._lifetime_ms // 2
+        phase_ms = zlib.crc32(account_id.encode()) % step_ms
+        return ((self._clock.at_ms() - phase_ms) // step_ms + 2) * step_ms + phase_ms
+
+    def sign_steadily(self, scope: str, account_id: str, *, until_ms: int | None = None) -> str:
+        """A token that stays the same for half of a link's life, so that an address with it does: what browsers and caches go by.
+
+        `until_ms`: what it is for is gone by then.
+        """
+        expires_ms = self.steady_end_ms(account_id)
+        return self._signed(account_id, scope, expires_ms if until_ms is None else min(expires_ms, until_ms), 0)
 
     def _signed(self, account_id: str, scope: str, expires_ms: int, epoch: int) -> str:
         """A token as `jwt.encode` makes it, at a quarter of the cost: a feed page signs dozens."""

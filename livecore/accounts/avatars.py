@@ -4,7 +4,6 @@ The work on pixels is done in a thread, one picture at a time: a decoded phone p
 """
 
 import asyncio
-from collections import OrderedDict
 from typing import Any
 
 import structlog
@@ -17,7 +16,7 @@ from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.config import Settings
 from livecore.ids import new_id
-from livecore.links import MediaLinks
+from livecore.links import Grant, MediaLinks
 from livecore.ports import Clock, Database, Storage
 
 log = structlog.get_logger("accounts")
@@ -25,8 +24,6 @@ log = structlog.get_logger("accounts")
 SIZES = (64, 256, 512)
 MEDIA_TYPES = pictures.MEDIA_TYPES
 OUT_TYPE = pictures.OUT_TYPE
-# Links that were signed a moment ago are given again, so that an address stays the same and browsers keep the picture.
-CACHE_LINKS = 20_000
 
 
 def render(data: bytes, limit_pixels: int) -> dict[int, bytes]:
@@ -44,11 +41,9 @@ class Avatars:
         self._storage = storage
         self._clock = clock
         self._limit_pixels = settings.image_limit_pixels
-        self._link_s = settings.media_link_s
         self._links = links
         self._activity = activity
         self._turn = asyncio.Lock()
-        self._signed: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
 
     # -- addresses
 
@@ -59,20 +54,12 @@ class Avatars:
         """A path that shows the picture to this viewer; whether they may is asked at each fetch, so it can be taken back."""
         if viewer is None:
             return None
-        now = self._clock.now()
-        kept = self._signed.get((avatar_id, viewer))
-        if kept is not None and kept[1] > now:
-            return kept[0]
         path = self.path(avatar_id)
-        link = f"{path}?token={self._links.sign(path, viewer, lifetime_s=self._link_s)}"
-        self._signed[avatar_id, viewer] = (link, now + self._link_s / 2)
-        while len(self._signed) > CACHE_LINKS:
-            self._signed.popitem(last=False)
-        return link
+        return f"{path}?token={self._links.sign_steadily(path, viewer)}"
 
-    def viewer_of(self, token: str, avatar_id: str) -> str:
-        """Whom the link was given to. Raises Forbidden or Gone."""
-        return self._links.check(token, self.path(avatar_id)).account_id
+    def grant_of(self, token: str, avatar_id: str) -> Grant:
+        """Whom the link was given to, and until when. Raises Forbidden or Gone."""
+        return self._links.check(token, self.path(avatar_id))
 
     # -- changing
 
@@ -121,8 +108,6 @@ class Avatars:
 
     async def erase(self, account_id: str) -> None:
         await self._storage.delete_prefix(tables.AVATARS.format(account=account_id))
-        for key in [key for key in self._signed if key[1] == account_id]:
-            del self._signed[key]
 
     async def set_disabled(self, conn: AsyncConnection, account_id: str, disabled: bool) -> None:
         """Part of the caller's transaction: a takedown of the picture, or its end."""

@@ -191,9 +191,11 @@ class Processing:
 
     async def _poster_stored(self, row: Row, target: Path) -> Row:
         jpeg = await asyncio.to_thread((target / "poster.jpg").read_bytes)
-        key = f"{self._prefix(row)}poster.jpg"
+        digest = hashlib.sha256(jpeg).hexdigest()
+        # A name of its own: whoever reads the one before reads it to its end.
+        key = f"{self._prefix(row)}poster-{digest[:16]}.jpg"
         await self._storage.put(key, jpeg)
-        return {"poster_key": key, "poster_sha256": hashlib.sha256(jpeg).hexdigest()}
+        return {"poster_key": key, "poster_sha256": digest}
 
     async def _repack(self, row: Row, path: Path, target: Path, told: Told) -> dict[str, Any]:
         await self._run("repack", path, target, told)
@@ -222,8 +224,10 @@ class Processing:
         with tempfile.TemporaryDirectory(prefix="livecore-") as directory:
             async with local_copy(self._storage, row["object_key"]) as path:
                 await self._run("look", path, Path(directory), None, poster_at_s=job.payload["at_s"], poster_only=True)
-            values = await self._poster_stored(row, Path(directory))
+            before, values = row["poster_key"], await self._poster_stored(row, Path(directory))
         if await self._settle(row, **values):
+            if before != values["poster_key"]:
+                await self._storage.delete(before)
             await self._tell(row, row["status"], row["progress"])
         else:
             await self._storage.delete_prefix(self._prefix(row))

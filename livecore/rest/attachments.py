@@ -11,6 +11,7 @@ from livecore.rest.api import Body, Call, Model, Params, Raw, Reply, Routes
 from livecore.rest.objects import send_from
 from livecore.rest.ranges import Stored
 from livecore.rest.reading import read_bytes
+from livecore.rest.signed import keeping
 from livecore.rooms.attachment_rules import MEDIA_TYPES
 from livecore.rooms.attachments import Row
 
@@ -47,7 +48,7 @@ def _path(attachment_id: str) -> str:
 
 def _model(call: Call, row: Row) -> Attachment:
     path = _path(row["id"])
-    lifetime_s = min(call.app.settings.media_link_s, max(1, (row["expires_ms"] - call.app.clock.at_ms()) // 1000))
+    links, account_id = call.app.links, call.me.account_id
     return Attachment(
         id=row["id"],
         conversation=row["conversation_id"],
@@ -58,8 +59,8 @@ def _model(call: Call, row: Row) -> Attachment:
         height=row["height"],
         duration_ms=row["duration_ms"],
         expires_at=row["expires_ms"],
-        url=f"{path}?token={call.app.links.sign(path, call.me.account_id, lifetime_s=lifetime_s)}",
-        url_expires_at=call.app.clock.at_ms() + lifetime_s * 1000,
+        url=f"{path}?token={links.sign_steadily(path, account_id, until_ms=row['expires_ms'])}",
+        url_expires_at=min(links.steady_end_ms(account_id), row["expires_ms"]),
     )
 
 
@@ -98,7 +99,7 @@ async def attachment_content(call: Call) -> web.StreamResponse:
     row = await call.app.rooms.attachments.get(grant.account_id, call.path["id"])
     key, reader = await call.app.rooms.attachments.reader(row)
     stored = Stored(row["size_bytes"], row["id"], row["made_ms"])
-    return await send_from(call.request, reader, key, stored, row["media_type"])
+    return await send_from(call.request, reader, key, stored, row["media_type"], keeping(call, grant.expires_ms))
 
 
 @routes.post("/api/v1/attachments/{id}/kept", ok=(204, None), errors=(404, 410))

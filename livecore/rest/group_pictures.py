@@ -8,7 +8,9 @@ from pydantic import Field
 from livecore import errors
 from livecore.pictures import MEDIA_TYPES, OUT_TYPE
 from livecore.rest.api import Call, Params, Raw, Reply, Routes
+from livecore.rest.ranges import client_has
 from livecore.rest.reading import read_bytes
+from livecore.rest.signed import keeping
 from livecore.rooms.snapshots import Snapshot
 
 routes = Routes("conversations")
@@ -55,6 +57,7 @@ async def delete_picture(call: Call) -> Reply:
 )
 async def picture(call: Call) -> web.StreamResponse:
     """A group's picture, WebP, for its members: with an access token, or the `token` of the address that the conversation gave."""
+    grant = None
     if call.principal is not None:
         viewer = call.principal.account_id
     elif call.params.token is not None:
@@ -65,12 +68,10 @@ async def picture(call: Call) -> web.StreamResponse:
     else:
         raise errors.Unauthorised()
     picture_id, image = await call.app.rooms.group_pictures.read(viewer, call.path["id"])
-    headers = {
-        "ETag": f'"{picture_id}"',
-        "Cache-Control": "private, no-cache",
-        "Vary": "Authorization",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if headers["ETag"] in call.request.headers.get("If-None-Match", ""):
+    if grant is not None and grant.scope != f"{_path(call.path['id'])}/{picture_id}":
+        raise errors.Gone("Another picture took the place of this one.", type="replaced")
+    headers = {"ETag": f'"{picture_id}"', "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}
+    headers |= keeping(call, grant.expires_ms if grant is not None else None)
+    if client_has(call.request.headers, picture_id):
         return web.Response(status=304, headers=headers)
     return web.Response(body=image, content_type=OUT_TYPE, headers=headers)

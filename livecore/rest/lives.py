@@ -143,7 +143,7 @@ def _hls(call: Call, row: dict[str, Any]) -> str | None:
     """For this viewer; the codec is what the host prefers until it is known what comes."""
     if not call.app.settings.hls or (row["codec"] or row["prefer"]) == "vp8":
         return None
-    token = call.app.links.sign(f"live/{row['id']}", call.me.account_id)
+    token = call.app.links.sign_steadily(f"live/{row['id']}", call.me.account_id)
     return f"/live/{row['id']}/index.m3u8?token={token}"
 
 

@@ -10,10 +10,18 @@ from aiohttp import web
 from livecore import errors
 from livecore.ports import StoredObject
 from livecore.rest.api import Call
-from livecore.rest.ranges import NotModified, Pieces, Stored, decide
+from livecore.rest.ranges import NotModified, Pieces, Stored, client_has, decide
 
 # A store's own address for an object: a player asks anew for each range, so that a takedown holds within minutes.
 REDIRECT_S = 300
+
+# Of media, unless the caller says otherwise. Asked again each time: what was taken down must not live on in a cache.
+NOT_KEPT = {
+    "Cache-Control": "private, no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class Source(Protocol):
@@ -39,16 +47,23 @@ async def send_object(
     return await send_from(call.request, call.app.storage, key, stored, media_type, headers)
 
 
+async def send_named(call: Call, key: str, etag: str, media_type: str, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
+    """As `send_object`, where only the store knows size and time; it is not asked when the client has these bytes."""
+    if client_has(call.request.headers, etag):
+        return web.Response(status=304, headers={**NOT_KEPT, "ETag": f'"{etag}"', **(headers or {})})
+    try:
+        found = await call.app.storage.head(key)
+    except KeyError as gone:
+        raise errors.NotFound("The file is not there any more.") from gone
+    return await send_object(call, key, Stored(found.size_bytes, etag, found.modified_ms), media_type, headers)
+
+
 def _common(stored: Stored, headers: Mapping[str, str] | None) -> dict[str, str]:
     return {
         "ETag": f'"{stored.etag}"',
         "Last-Modified": stored.last_modified,
         "Accept-Ranges": "bytes",
-        # Asked again each time: what was taken down must not live on in a cache.
-        "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
+        **NOT_KEPT,
         **(headers or {}),
     }
 

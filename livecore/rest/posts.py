@@ -58,8 +58,8 @@ async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
     items = await _posts(call, [row])
     if not items:
         raise errors.NotFound("There is no such post.")
-    shown = orjson.dumps({name: value for name, value in items[0].items() if name not in ("images", "video")}).decode()
-    return Reply(items[0], status=status, etag=shown_tag(call, row["version"], shown), headers={"Cache-Control": "no-store"})
+    etag = shown_tag(row["version"], orjson.dumps(items[0]))
+    return Reply(items[0], status=status, etag=etag, headers={"Cache-Control": "no-store"})
 
 
 @routes.get("/api/v1/posts", params=PostParams, ok=(200, Page[Post]), errors=(404,))

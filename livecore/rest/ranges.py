@@ -83,6 +83,13 @@ def decide(method: str, headers: Mapping[str, str], stored: Stored) -> Decision:
     return Whole() if ranges is None else Pieces(ranges)
 
 
+def client_has(headers: Mapping[str, str], etag: str) -> bool:
+    """Whether a GET is answered by 304 for its `If-None-Match` alone: decided without size and time of what is stored."""
+    if "If-Match" in headers or "If-Unmodified-Since" in headers:
+        return False
+    return _matches(headers.get("If-None-Match", ""), etag, weak=True)
+
+
 def _range_holds(if_range: str | None, stored: Stored) -> bool:
     """13.1.5: only a strong match lets the range count."""
     if if_range is None:

@@ -6,11 +6,10 @@ from livecore import errors
 from livecore.rest.api import Call
 
 
-def shown_tag(call: Call, version: int, shown: str) -> str:
-    """The version, which `If-Match` is about, and a sum of what else is shown, so that a 304 is never stale."""
-    # Signed addresses end: an answer that a client keeps is renewed in half of their time.
-    period = call.app.clock.at_ms() // (call.app.settings.media_link_s * 500)
-    return f"{version}-{zlib.crc32(f'{period}{shown}'.encode()):08x}"
+def shown_tag(version: int, shown: bytes) -> str:
+    """The version, which `If-Match` is about, and a sum of all that is shown, so that a 304 is never stale. Signed addresses are a part
+    of it: they stay the same for some hours."""
+    return f"{version}-{zlib.crc32(shown):08x}"
 
 
 def wanted_version(call: Call) -> int | None:

@@ -10,6 +10,8 @@ from livecore.accounts.avatars import OUT_TYPE
 from livecore.cursors import decode_cursor, encode_cursor
 from livecore.rest.api import Call, Model, Page, Params, Raw, Reply, Routes
 from livecore.rest.people import Person, Standing, people_models
+from livecore.rest.ranges import client_has
+from livecore.rest.signed import keeping
 
 routes = Routes("users")
 
@@ -102,18 +104,18 @@ async def avatar(call: Call) -> web.StreamResponse:
     """
     avatar_id = call.path["id"]
     if call.principal is not None:
-        viewer = call.principal.account_id
+        viewer, ends_ms = call.principal.account_id, None
     elif call.params.token is not None:
-        viewer = call.app.avatars.viewer_of(call.params.token, avatar_id)
+        grant = call.app.avatars.grant_of(call.params.token, avatar_id)
+        viewer, ends_ms = grant.account_id, grant.expires_ms
     else:
         raise errors.Unauthorised()
     owner = await call.app.avatars.owner_of(avatar_id)
     if owner is None or not await call.app.profiles.may_see_avatar(viewer, owner):
         raise errors.NotFound("There is no such picture.")
-    etag = f'"{avatar_id}-{call.params.size}"'
-    # Kept by the browser, asked for anew each time: so that what is taken back is gone.
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization", "X-Content-Type-Options": "nosniff"}
-    if etag in call.request.headers.get("If-None-Match", ""):
+    etag = f"{avatar_id}-{call.params.size}"
+    headers = {"ETag": f'"{etag}"', "Vary": "Authorization", "X-Content-Type-Options": "nosniff"} | keeping(call, ends_ms)
+    if client_has(call.request.headers, etag):
         return web.Response(status=304, headers=headers)
     body = await call.app.avatars.read(owner, avatar_id, int(call.params.size))
     return web.Response(body=body, content_type=OUT_TYPE, headers=headers)

@@ -5,15 +5,20 @@ path (`…/hls/{token}/…`). Who holds it may see the video is asked at each fi
 the next segment, and the token ends by itself.
 """
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 from aiohttp import web
 
 from livecore import errors
 from livecore.library import made
 from livecore.library.tables import VIDEO_PREFIX
 from livecore.rest.api import Call, Raw, Routes
-from livecore.rest.objects import send_from, send_object
-from livecore.rest.ranges import Stored
-from livecore.rest.videos import FILE_ERRORS, INLINE, FileParams, viewer_of
+from livecore.rest.objects import NOT_KEPT, send_from, send_named
+from livecore.rest.ranges import Stored, client_has
+from livecore.rest.signed import BytesParams, FileParams, Viewer, check_version, holder_of, keeping, version, viewer_of
+from livecore.rest.videos import FILE_ERRORS, INLINE
 
 routes = Routes("videos")
 
@@ -21,74 +26,90 @@ PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _VTT = "text/vtt"
 
 
-async def _object(call: Call, video_id: str, viewer_id: str, name: str, media_type: str) -> web.StreamResponse:
-    row = await call.app.videos.file(viewer_id, video_id)
-    key = f"{VIDEO_PREFIX.format(account=row['owner_id'])}{video_id}/{name}"
+async def _object(call: Call, row: Mapping[str, Any], name: str, media_type: str, ends_ms: int | None) -> web.StreamResponse:
+    """A file that was made once of this video's bytes and named only then: its address is of these bytes alone."""
+    key = f"{VIDEO_PREFIX.format(account=row['owner_id'])}{row['id']}/{name}"
+    etag, headers = f"{row['sha256'][:32]}-{name.rpartition('/')[2]}", INLINE | keeping(call, ends_ms)
+    if media_type != PLAYLIST_TYPE:
+        return await send_named(call, key, etag, media_type, headers)
+    # Its lines are relative to where it came from: after a redirect they would name files of the store without a signature.
     try:
         found = await call.app.storage.head(key)
     except KeyError as gone:
         raise errors.NotFound("This video has no such file.") from gone
-    # Made once of these bytes and never changed.
-    stored = Stored(found.size_bytes, f"{row['sha256'][:32]}-{name.rpartition('/')[2]}", row["stored_ms"])
-    if media_type == PLAYLIST_TYPE:
-        # Its lines are relative to where it came from: after a redirect they would name files of the store without a signature.
-        return await send_from(call.request, call.app.storage, key, stored, media_type, INLINE)
-    return await send_object(call, key, stored, media_type, INLINE)
+    return await send_from(call.request, call.app.storage, key, Stored(found.size_bytes, etag, found.modified_ms), media_type, headers)
+
+
+async def _still(call: Call, name: str, media_type: str) -> web.StreamResponse:
+    viewer = await viewer_of(call)
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
+    check_version(call, row["sha256"])
+    return await _object(call, row, name, media_type, viewer.ends_ms if call.params.v is not None else None)
 
 
 @routes.get(
     "/api/v1/videos/{id}/preview.webp",
     auth="optional",
-    params=FileParams,
+    params=BytesParams,
     ok=((200, Raw(("image/webp",))), (206, Raw(("image/webp",))), (304, None)),
     errors=FILE_ERRORS,
 )
 async def preview(call: Call) -> web.StreamResponse:
     """A few moving pictures of it, without sound."""
-    return await _object(call, call.path["id"], await viewer_of(call), "preview.webp", "image/webp")
+    return await _still(call, "preview.webp", "image/webp")
 
 
 @routes.get(
     "/api/v1/videos/{id}/sprites.jpg",
     auth="optional",
-    params=FileParams,
+    params=BytesParams,
     ok=((200, Raw(("image/jpeg",))), (206, Raw(("image/jpeg",))), (304, None)),
     errors=FILE_ERRORS,
 )
 async def sprites(call: Call) -> web.StreamResponse:
     """A sheet of small stills, ten to a row, evenly spread over the video."""
-    return await _object(call, call.path["id"], await viewer_of(call), "sprites.jpg", "image/jpeg")
+    return await _still(call, "sprites.jpg", "image/jpeg")
 
 
-@routes.get("/api/v1/videos/{id}/sprites.vtt", auth="optional", params=FileParams, ok=(200, Raw((_VTT,))), errors=FILE_ERRORS)
+@routes.get(
+    "/api/v1/videos/{id}/sprites.vtt", auth="optional", params=FileParams, ok=((200, Raw((_VTT,))), (304, None)), errors=FILE_ERRORS
+)
 async def sprites_vtt(call: Call) -> web.Response:
     """Which tile of the sheet stands for which time (WebVTT)."""
-    viewer_id = await viewer_of(call)
+    viewer = await viewer_of(call)
     path = f"/api/v1/videos/{call.path['id']}"
-    row = await call.app.videos.file(viewer_id, call.path["id"])
-    text = made.sprites_vtt(made.read(row), f"{path}/sprites.jpg?token={call.app.links.sign(path, viewer_id)}")
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
+    token = call.app.links.sign_steadily(path, viewer.account_id)
+    text = made.sprites_vtt(made.read(row), f"{path}/sprites.jpg?v={version(row['sha256'])}&token={token}")
     if text is None:
         raise errors.NotFound("This video has no sheet of stills.")
-    return _text(text, _VTT)
+    return _text(call, text, _VTT)
 
 
-def _text(text: str, media_type: str) -> web.Response:
-    headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+def _text(call: Call, text: str, media_type: str) -> web.Response:
+    """What names signed addresses changes when they do: always asked for, and not sent again while they stay."""
+    etag = hashlib.sha256(text.encode()).hexdigest()[:32]
+    headers = NOT_KEPT | {"ETag": f'"{etag}"'}
+    if client_has(call.request.headers, etag):
+        return web.Response(status=304, headers=headers)
     return web.Response(text=text, content_type=media_type, headers=headers)
 
 
-@routes.get("/api/v1/videos/{id}/index.m3u8", auth="optional", params=FileParams, ok=(200, Raw((PLAYLIST_TYPE,))), errors=FILE_ERRORS)
+@routes.get(
+    "/api/v1/videos/{id}/index.m3u8", auth="optional", params=FileParams, ok=((200, Raw((PLAYLIST_TYPE,))), (304, None)), errors=FILE_ERRORS
+)
 async def index(call: Call) -> web.Response:
     """The renditions to choose from (HLS). Its lines name files below a path that is signed for this viewer."""
-    viewer_id = await viewer_of(call)
+    viewer = await viewer_of(call)
     scope = f"/api/v1/videos/{call.path['id']}/hls"
-    row = await call.app.videos.file(viewer_id, call.path["id"])
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
     text = made.master(made.read(row), row["duration_ms"] / 1000)
     if text is None:
         raise errors.NotFound("This video has no renditions.")
-    prefix = f"{scope}/{call.app.links.sign(scope, viewer_id)}/"
+    prefix = f"{scope}/{call.app.links.sign_steadily(scope, viewer.account_id)}/"
     text = text.replace('URI="', f'URI="{prefix}')
-    return _text("".join(line if line.startswith("#") else prefix + line for line in text.splitlines(keepends=True)), PLAYLIST_TYPE)
+    text = "".join(line if line.startswith("#") else prefix + line for line in text.splitlines(keepends=True))
+    return _text(call, text, PLAYLIST_TYPE)
 
 
 @routes.get(
@@ -100,13 +121,12 @@ async def index(call: Call) -> web.Response:
 async def hls_file(call: Call) -> web.StreamResponse:
     """A rendition's playlist, or the file that holds its segments."""
     try:
-        grant = call.app.links.check(call.path["token"], f"/api/v1/videos/{call.path['id']}/hls")
+        viewer: Viewer = await holder_of(call, call.path["token"], f"/api/v1/videos/{call.path['id']}/hls")
     except errors.Forbidden as wrong:
         raise errors.Unauthorised(wrong.detail) from wrong
-    if not await call.app.directory.is_active(grant.account_id):
-        raise errors.Forbidden("This link is not valid any more.", type="bad_link")
     name = call.path["name"]
     stem, _, suffix = name.partition(".")
     if suffix not in ("m3u8", "m4s") or not (stem.isdigit() or stem == "sound"):
         raise errors.NotFound("This video has no such file.")
-    return await _object(call, call.path["id"], grant.account_id, f"hls/{name}", PLAYLIST_TYPE if suffix == "m3u8" else "video/mp4")
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
+    return await _object(call, row, f"hls/{name}", PLAYLIST_TYPE if suffix == "m3u8" else "video/mp4", viewer.ends_ms)

@@ -15,8 +15,9 @@ from livecore.library import made
 from livecore.library.plan import plan
 from livecore.ports import Audience, PersonCard
 from livecore.rest.api import Body, Call, Model, Page, Params, Raw, Reply, Routes
-from livecore.rest.objects import attachment, send_object
+from livecore.rest.objects import attachment, send_named, send_object
 from livecore.rest.ranges import Stored
+from livecore.rest.signed import BytesParams, Viewer, check_version, keeping, version, viewer_of
 from livecore.rest.tags import shown_tag, wanted_version
 
 routes = Routes("videos")
@@ -27,7 +28,6 @@ _MEDIA = (
     "multipart/byteranges",
 )
 INLINE = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'; sandbox"}
-_TOKEN_LIMIT_CHARS = 1024
 
 
 def _plain_line(value: str) -> str:
@@ -47,7 +47,8 @@ class Author(Model):
 
 
 class Video(Model):
-    """`…_at` are Unix milliseconds. `file`, `poster` and `download` are signed for this viewer and expire."""
+    """`…_at` are Unix milliseconds. `file`, `poster`, `download` and the like are signed for this viewer, stay the same for some hours,
+    stand for the same bytes always, and expire."""
 
     kind: Literal["video"] = "video"
     id: str
@@ -105,10 +106,6 @@ class OwnerParams(ListParams):
     owner: str = Field(default="me", min_length=1, max_length=40, description="A username, or `me`.")
 
 
-class FileParams(Params):
-    token: str | None = Field(default=None, max_length=_TOKEN_LIMIT_CHARS, description="A signed link's token, instead of a bearer token.")
-
-
 def author(card: PersonCard) -> Author:
     return Author(id=card.id, username=card.username, name=card.name, avatar=card.avatar)
 
@@ -135,7 +132,8 @@ def video_fields(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked:
     path = f"/api/v1/videos/{row['id']}"
     is_owner = row["owner_id"] == viewer
     has_bytes = row["sha256"] is not None and row["disabled_reason"] is None
-    token = f"?token={call.app.links.sign(path, viewer)}" if has_bytes else ""
+    token = f"token={call.app.links.sign_steadily(path, viewer)}" if has_bytes else ""
+    original = version(row["sha256"] or "")
     done = made.read(row)
     has_stills = bool(token and done.get("look", {}).get("sprites"))
     is_played = token and ("play" in done or "look" not in done or not done.get("renditions") or _plays_as_it_is(done))
@@ -169,12 +167,12 @@ def video_fields(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked:
         "shares": row["shares"],
         "liked": is_liked,
         "loudness_lufs": done.get("sound", {}).get("integrated_lufs"),
-        "file": f"{path}/stream{token}" if is_played else None,
-        "hls": f"{path}/index.m3u8{token}" if token and done.get("renditions") and row["status"] == "ready" else None,
-        "poster": f"{path}/poster.jpg{token}" if token and row["poster_key"] else None,
-        "preview": f"{path}/preview.webp{token}" if has_stills else None,
-        "sprites": f"{path}/sprites.vtt{token}" if has_stills else None,
-        "download": f"{path}/download{token}" if token and (row["allow_download"] or is_owner) else None,
+        "file": f"{path}/stream?v={version(done['play']['sha256']) if 'play' in done else original}&{token}" if is_played else None,
+        "hls": f"{path}/index.m3u8?{token}" if token and done.get("renditions") and row["status"] == "ready" else None,
+        "poster": f"{path}/poster.jpg?v={version(row['poster_sha256'])}&{token}" if token and row["poster_key"] else None,
+        "preview": f"{path}/preview.webp?v={original}&{token}" if has_stills else None,
+        "sprites": f"{path}/sprites.vtt?{token}" if has_stills else None,
+        "download": f"{path}/download?v={original}&{token}" if token and (row["allow_download"] or is_owner) else None,
     }
 
 
@@ -186,8 +184,7 @@ async def _one(call: Call, row: dict[str, Any], status: int = 200) -> Reply:
     models = await video_models(call, [row])
     if not models:
         raise errors.NotFound("There is no such video.")
-    shown = models[0].model_dump_json(exclude={"file", "hls", "poster", "preview", "sprites", "download"})
-    return Reply(models[0], status=status, etag=shown_tag(call, row["version"], shown))
+    return Reply(models[0], status=status, etag=shown_tag(row["version"], models[0].model_dump_json().encode()))
 
 
 def _position(call: Call, kind: str) -> tuple[int, str] | None:
@@ -247,21 +244,13 @@ async def delete(call: Call) -> Reply:
 # -- its bytes
 
 
-async def viewer_of(call: Call) -> str:
-    """Who asks for bytes: the bearer of a token, or of a signed link."""
-    if call.principal is not None:
-        await call.app.check_principal(call.principal, "account")
-        return call.principal.account_id
-    if call.params.token is None:
-        raise errors.Unauthorised()
-    grant = call.app.links.check(call.params.token, call.request.path)
-    if not await call.app.directory.is_active(grant.account_id):
-        raise errors.Forbidden("This link is not valid any more.", type="bad_link")
-    return grant.account_id
+def _kept(call: Call, viewer: Viewer) -> dict[str, str]:
+    return keeping(call, viewer.ends_ms if call.params.v is not None else None)
 
 
-def _stored(row: dict[str, Any]) -> Stored:
-    return Stored(row["size_bytes"], row["sha256"], row["stored_ms"])
+async def _send_original(call: Call, row: dict[str, Any], headers: dict[str, str]) -> web.StreamResponse:
+    stored = Stored(row["size_bytes"], row["sha256"], row["stored_ms"])
+    return await send_object(call, row["object_key"], stored, row["media_type"], headers)
 
 
 FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
@@ -270,51 +259,53 @@ FILE_ERRORS = (401, 403, 404, 409, 410, 412, 416, 451)
 @routes.get(
     "/api/v1/videos/{id}/download",
     auth="optional",
-    params=FileParams,
+    params=BytesParams,
     ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
     errors=FILE_ERRORS,
 )
 async def download(call: Call) -> web.StreamResponse:
     """The file to keep, with ranges and validators. 403 `download_off` when its owner does not offer it."""
-    row = await call.app.videos.file(await viewer_of(call), call.path["id"], download=True)
+    viewer = await viewer_of(call)
+    row = await call.app.videos.file(viewer.account_id, call.path["id"], download=True)
+    check_version(call, row["sha256"])
     suffix = row["object_key"].rpartition(".")[2]
     name = f"{row['title'] or 'video'}.{suffix}"
-    headers = {"Content-Disposition": attachment(name)}
-    return await send_object(call, row["object_key"], _stored(row), row["media_type"], headers)
+    return await _send_original(call, row, {"Content-Disposition": attachment(name)} | _kept(call, viewer))
 
 
 @routes.get(
     "/api/v1/videos/{id}/stream",
     auth="optional",
-    params=FileParams,
+    params=BytesParams,
     ok=((200, Raw(_MEDIA)), (206, Raw(_MEDIA)), (304, None)),
     errors=FILE_ERRORS,
 )
 async def stream(call: Call) -> web.StreamResponse:
     """The file to play, with ranges; for `<video src>`."""
-    row = await call.app.videos.file(await viewer_of(call), call.path["id"])
-    play = made.read(row).get("play")
-    if play is None:
-        return await send_object(call, row["object_key"], _stored(row), row["media_type"], INLINE)
+    viewer = await viewer_of(call)
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
+    play, headers = made.read(row).get("play"), INLINE | _kept(call, viewer)
+    # Whoever began with the file as it came goes on with it.
+    if play is None or call.params.v == version(row["sha256"]):
+        check_version(call, row["sha256"])
+        return await _send_original(call, row, headers)
+    check_version(call, play["sha256"])
     stored = Stored(play["size_bytes"], play["sha256"], row["stored_ms"])
-    return await send_object(call, play["key"], stored, play["media_type"], INLINE)
+    return await send_object(call, play["key"], stored, play["media_type"], headers)
 
 
 @routes.get(
     "/api/v1/videos/{id}/poster.jpg",
     auth="optional",
-    params=FileParams,
+    params=BytesParams,
     ok=((200, Raw(("image/jpeg",))), (206, Raw(("image/jpeg",))), (304, None)),
     errors=FILE_ERRORS,
 )
 async def poster(call: Call) -> web.StreamResponse:
     """The still that stands for the video."""
-    row = await call.app.videos.file(await viewer_of(call), call.path["id"])
+    viewer = await viewer_of(call)
+    row = await call.app.videos.file(viewer.account_id, call.path["id"])
     if row["poster_key"] is None:
         raise errors.NotFound("This video has no poster.")
-    try:
-        found = await call.app.storage.head(row["poster_key"])
-    except KeyError as gone:
-        raise errors.NotFound("This video has no poster.") from gone
-    stored = Stored(found.size_bytes, row["poster_sha256"], found.modified_ms)
-    return await send_object(call, row["poster_key"], stored, "image/jpeg")
+    check_version(call, row["poster_sha256"])
+    return await send_named(call, row["poster_key"], row["poster_sha256"], "image/jpeg", _kept(call, viewer))

@@ -1,6 +1,7 @@
 """A real browser plays and seeks what the recorder wrote, from the library's own addresses."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from livecore.media.mux import Layout
 from livecore.media.repair import finish
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.conftest import StartServer
+from tests.library import media
 from tests.library.recorded import keep
+from tests.library.sending import sent
 from tests.recording import packetise
 
 LARGE, SMALL = (640, 360), (320, 180)
@@ -128,3 +131,33 @@ async def test_recordings_play_to_their_end_and_seek(start_server: StartServer, 
             assert seen["frames"] > 10 * length_s, case
 
     await asyncio.gather(*(plays(codec, sizes, tmp_path / str(number)) for number, (codec, sizes) in enumerate(CASES)))
+
+
+# Shows the picture and answers its width.
+SHOW = """async (address) => {
+  const picture = new Image();
+  picture.src = address;
+  await picture.decode();
+  return picture.naturalWidth;
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("cache_s", "asked"), [(0, {"200": 1, "304": 2}), (600, {"200": 1})])
+async def test_a_poster_that_was_seen_is_not_sent_again(
+    start_server: StartServer, chromium: Browser, cache_s: int, asked: dict[str, int]
+) -> None:
+    server = await start_server(transcode_nice=0, media_cache_s=cache_s)
+    anna = await server.person("anna")
+    video_id = (await sent(anna, media.faststart()))["id"]
+    context = await chromium.new_context()
+    for _ in range(3):
+        # A page of its own each time, which asks for the feed anew: a picture in memory is not what this is about.
+        poster = (await anna.get(f"/api/v1/videos/{video_id}")).json["poster"]
+        page = await context.new_page()
+        await page.goto(f"{server.url}/robots.txt")
+        assert await page.evaluate(SHOW, poster) > 0
+        await page.close()
+    metrics = server.app.metrics.render()[0].decode()
+    counted = re.findall(r'^livecore_request_seconds_count\{.*poster\.jpg.*status="(\d+)".*\} ([\d.]+)$', metrics, re.MULTILINE)
+    assert {status: int(float(times)) for status, times in counted} == asked

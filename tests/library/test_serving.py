@@ -73,7 +73,7 @@ async def nginx(tmp_path: Path) -> AsyncIterator[object]:
 
 
 async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartServer, nginx: object) -> None:
-    server = await start_server(send_files="x-accel", transcode_nice=0)
+    server = await start_server(send_files="x-accel", transcode_nice=0, media_cache_s=60)
     anna, ben = await server.person("anna"), await server.person("ben")
     film = media.faststart()
     found = await sent(anna, film)
@@ -83,6 +83,7 @@ async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartSer
             assert (answer.status, await answer.read()) == (200, film)
             assert answer.headers["Content-Disposition"].startswith("attachment")
             assert (answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]) == ("video/mp4", "nosniff")
+            assert answer.headers["Cache-Control"] == "private, max-age=60, immutable"
             assert "X-Accel-Redirect" not in answer.headers
             tag = answer.headers["ETag"]
         async with http.get(found["file"], headers={"Range": "bytes=5-9"}) as answer:

@@ -45,7 +45,7 @@ async def test_a_recording_becomes_a_video_with_a_poster(server: Server, anna: P
     assert (played.status, played.body, played.headers["Content-Type"]) == (200, data, "video/webm")
     assert played.headers["Content-Disposition"] == "inline"
     stored = [item.key async for item in server.app.storage.list("videos")]
-    names = ("original.webm", "poster.jpg", "preview.webp", "sprites.jpg")
+    names = ("original.webm", f"poster-{hashlib.sha256(poster.body).hexdigest()[:16]}.jpg", "preview.webp", "sprites.jpg")
     assert sorted(stored) == [f"videos/{anna.id}/{video_id}/{name}" for name in names]
 
 

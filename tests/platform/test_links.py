@@ -1,6 +1,7 @@
 """Signed links: a token is a JWT that others' libraries read, and nothing but our own very bytes is taken for one."""
 
 import base64
+import itertools
 import json
 
 import jwt
@@ -42,6 +43,22 @@ def test_a_token_grants_what_was_signed_until_it_expires() -> None:
     clock.now_ms = 1_060_000
     with pytest.raises(Gone):
         links(clock).read(token)
+
+
+def test_a_steady_token_stays_the_same_for_half_of_its_life_and_lives_at_least_as_long_again() -> None:
+    clock = SetClock()
+    seen: dict[str, list[int]] = {}
+    for clock.now_ms in range(1_000_000, 1_200_000, 1000):
+        token = links(clock).sign_steadily("/media/x", "anna")
+        assert 30_000 <= links(clock).read(token).expires_ms - clock.now_ms <= 60_000
+        seen.setdefault(token, []).append(clock.now_ms)
+    turns = [times[0] for times in seen.values()][1:]
+    assert {after - before for before, after in itertools.pairwise(turns)} == {30_000}
+    assert links(clock).read(links(clock).sign_steadily("/media/x", "anna", until_ms=clock.now_ms + 5)).expires_ms == clock.now_ms + 5
+
+
+def test_people_s_addresses_do_not_all_change_in_the_same_moment() -> None:
+    assert len({links().steady_end_ms(f"person {number}") for number in range(100)}) > 90
 
 
 def test_it_is_a_jwt_both_ways() -> None:

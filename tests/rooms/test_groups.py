@@ -140,6 +140,11 @@ async def test_a_groups_picture_is_made_anew_and_shown_to_members_alone(server: 
     assert (shown.status, shown.headers["Content-Type"]) == (200, "image/webp")
     assert Image.open(io.BytesIO(shown.body)).size == (256, 256)
     assert (await carl.get(f"{path}/picture")).status == 404
+    # The bytes behind an address never change: another picture has another one.
+    assert (await anna.call("PUT", f"{path}/picture", data=png(), headers={"Content-Type": "image/png"})).status == 204
+    assert (await server.call("GET", link)).type == "replaced"
+    link = (await ben.get(path)).json["picture"]
+    assert (await server.call("GET", link)).status == 200
     assert (await server.call("GET", f"{path}/picture")).status == 401
     other = await group(anna, ben, title="Other")
     assert (await server.call("GET", re.sub(talk, other, link))).type == "bad_link"
