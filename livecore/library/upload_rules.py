@@ -59,6 +59,12 @@ class NewUpload:
     concat: tus.Concat
 
 
+def choices(metadata: str) -> Row:
+    """What an upload's owner chose for the video that it becomes, of words that were checked when it began."""
+    words = tus.metadata(metadata)
+    return {"allow_download": words.get("allow_download") != "false", "who_can_comment": words.get("who_can_comment") or None}
+
+
 class UploadRules:
     def __init__(self, db: Database, clock: Clock, growing: Growing, settings: Settings, sinks: Mapping[str, Sink]) -> None:
         self._db = db
@@ -76,6 +82,11 @@ class UploadRules:
         visibility = words.get("visibility") or "everyone"
         if visibility not in AUDIENCES:
             wrong.append(FieldError("Upload-Metadata.visibility", f"is one of {', '.join(AUDIENCES)}"))
+        who_can_comment = words.get("who_can_comment") or None
+        if who_can_comment is not None and who_can_comment not in AUDIENCES:
+            wrong.append(FieldError("Upload-Metadata.who_can_comment", f"is one of {', '.join(AUDIENCES)}"))
+        if words.get("allow_download", "true") not in ("true", "false"):
+            wrong.append(FieldError("Upload-Metadata.allow_download", "is true or false"))
         filename = PurePath(words.get("filename", words.get("name", "")).replace("\\", "/")).name
         title = words.get("title", PurePath(filename).stem[:TITLE_LIMIT]).strip()
         for name, value, limit in (("filename", filename, FILENAME_LIMIT), ("title", title, TITLE_LIMIT)):

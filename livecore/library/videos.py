@@ -20,6 +20,7 @@ from livecore import errors
 from livecore.ids import new_id
 from livecore.library.copies import Copies
 from livecore.library.tables import VIDEO_PREFIX, video, video_part, video_share, video_source, video_view
+from livecore.library.upload_rules import choices
 from livecore.ports import Audience, Clock, Database, Directory, Discussion, Jobs, Principal, Relations, Storage, TakedownTarget, Talk
 from livecore.wording import tags_of
 
@@ -150,7 +151,7 @@ class Videos:
                 title=upload["title"],
                 tags=" ".join(tags_of(upload["title"])),
                 visibility=upload["visibility"],
-                allow_download=True,
+                **choices(upload["metadata"]),
                 status="processing",
                 progress=0.0,
                 media_type=media_type,

@@ -1,7 +1,7 @@
 """Uploads by tus 1.0 at `/uploads`, for any client that speaks it: bytes that were acknowledged are never sent twice.
 
 An upload says in `Upload-Metadata` what it is for: `filename`, `filetype`, `purpose` (`video`, `image`, `avatar`,
-`attachment`), `title`, `visibility`, `conversation`. What it became stands in `Link: <path>; rel="related"`, on the response that completes it and on `HEAD`.
+`attachment`), `title`, `visibility`, `who_can_comment`, `allow_download`, `conversation`. What it became stands in `Link: <path>; rel="related"`, on the response that completes it and on `HEAD`.
 """
 
 from collections.abc import AsyncIterator, Mapping

@@ -40,6 +40,8 @@ async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program
 
     await page.route("**/uploads/*", cut)
     await page.get_by_label("Who may watch").select_option("friends")
+    await page.get_by_label("Who may comment").select_option("nobody")
+    await page.get_by_label("Others may download it").uncheck()
     await page.get_by_role("button", name="Upload", exact=True).click()
     await expect(page.get_by_text("Sending, 0 %")).to_be_visible()
     await page.unroute("**/uploads/*")
@@ -53,8 +55,14 @@ async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program
     await expect(page.get_by_text("The picture is being changed.")).to_be_visible()
     [video] = (await mira.person.get("/api/v1/me/videos")).json["items"]
     assert (video["title"], video["visibility"]) == ("A walk", "friends")
+    assert (video["who_can_comment"], video["allow_download"]) == ("nobody", False)
     await page.get_by_role("link", name="See it").click()
     await mira.video_advances()
+    # Its owner may think again.
+    await page.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("button", name="Offer the download", exact=True).click()
+    await expect(page.get_by_text("Others may download it now.")).to_be_visible()
+    assert (await mira.person.get(f"/api/v1/videos/{video['id']}")).json["allow_download"] is True
 
 
 async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram, visitor: NewVisitor) -> None:

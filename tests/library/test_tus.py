@@ -58,6 +58,19 @@ async def test_a_file_in_three_parts_is_the_file(server: Server, anna: Person) -
     assert [key async for key in server.app.storage.list(f"uploads/{anna.id}")] == []
 
 
+async def test_what_others_may_do_with_it_is_chosen_at_the_upload(server: Server, anna: Person) -> None:
+    ben = await server.person("ben")
+    found = await sent(anna, FILM, who_can_comment="nobody", allow_download="false")
+    path = f"/api/v1/videos/{found['id']}"
+    assert (found["who_can_comment"], found["allow_download"]) == ("nobody", False)
+    assert (await ben.get(f"{path}/download")).type == "download_off"
+    assert (await ben.post(f"{path}/comments", {"text": "Nice"})).status == 403
+    for words in ({"who_can_comment": "all"}, {"allow_download": "no"}):
+        said = metadata(purpose="video", **words)
+        refused = await tus(anna, "POST", "/uploads", Upload_Length="10", Upload_Metadata=said)
+        assert (refused.status, refused.json["errors"][0]["field"]) == (422, f"Upload-Metadata.{next(iter(words))}")
+
+
 async def test_head_says_what_was_said(anna: Person) -> None:
     said = metadata(purpose="video", filename="film.mp4", note="für später")
     answer = await tus(anna, "POST", "/uploads", Upload_Length="1000", Upload_Metadata=said)

@@ -5,7 +5,7 @@ import { t } from "../core/text.js";
 import { complain, toast } from "../core/toast.js";
 import * as outgoing from "../media/outgoing.js";
 import { begin } from "../media/tus.js";
-import { field, form, select } from "../parts/field.js";
+import { check, field, form, select } from "../parts/field.js";
 import { head } from "../parts/head.js";
 import { sending } from "../parts/sending.js";
 
@@ -29,8 +29,9 @@ export default function upload({ life }) {
       form(
         {
           submit: t.upload.begin,
-          act: async ({ title, visibility }) => {
-            const { path, notice } = await begin(file.size, { purpose: "video", filename: file.name, filetype: file.type, title: title.trim(), visibility });
+          act: async ({ title, visibility, who, download }) => {
+            const chosen = { visibility, who_can_comment: who, allow_download: String(download) };
+            const { path, notice } = await begin(file.size, { purpose: "video", filename: file.name, filetype: file.type, title: title.trim(), ...chosen });
             await outgoing.keep(account(), { path, file, title: title.trim() }).catch(complain);
             toast(notice, { icon: "info" });
             ask.replaceWith(sending(file, { path, title: title.trim() }, life));
@@ -38,6 +39,8 @@ export default function upload({ life }) {
         },
         field("title", t.upload.name, { value: file.name.replace(/\.[^.]+$/, "").slice(0, 200), maxlength: 200 }),
         select("visibility", t.host.visibility, Object.entries(t.host.visibilities), { value: "everyone" }),
+        select("who", t.comments.who, Object.entries(t.comments.audiences), { value: "" }),
+        check("download", t.upload.download, { checked: true }),
       ),
     );
     list.prepend(ask);

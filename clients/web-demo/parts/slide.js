@@ -10,6 +10,7 @@ import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
 import { likers } from "./likers.js";
+import { downloadSwitch } from "./offer.js";
 import { report } from "./report.js";
 import { scrub } from "./scrub.js";
 import { share } from "./share.js";
@@ -78,6 +79,7 @@ export class Slide {
           subject.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(subject, life) },
           whyRow(subject, life),
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
+          mine && item.kind === "video" && downloadSwitch(item),
           ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
           { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
