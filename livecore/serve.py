@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 
+from livecore import cores
 from livecore.config import Settings
 from livecore.platform import logs
 from livecore.platform.addresses import local_addresses
@@ -65,6 +66,8 @@ def run_media(settings: Settings, index: int) -> int:
     from livecore.media.worker import WorkerSettings, run
 
     logs.configure(settings)
+    if mine := cores.for_media(settings.worker_count()):
+        os.sched_setaffinity(0, mine)
     return run(
         WorkerSettings(
             index=index,

@@ -4,7 +4,7 @@
 real HTTP. Tests that kill processes use `livecore serve` through `tests.processes`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from livecore.config import Settings
 from tests.clocks import ShiftedClock
+from tests.front import Front
 from tests.people import Person
 from tests.processes import Program
 from tests.serving import Server
@@ -47,6 +48,14 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
     yield start
     for server in reversed(running):
         await server.stop()
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    """The stock nginx, to be put in front of a server: `await front.start(server.url, locations)`."""
+    made = Front(tmp_path / "nginx")
+    yield made
+    made.stop()
 
 
 @pytest.fixture

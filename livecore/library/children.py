@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,6 @@ class NotShowable(Exception):
 
 class Killed(Exception):
     """Somebody else ended the child (an operator, a machine out of memory): that says nothing of the file."""
-
-
-def spare_cores(available: Collection[int], media_workers: int) -> list[int]:
-    """Where children may run so that media workers and the main process have cores without them; none named where too few are left over."""
-    spare = len(available) - media_workers
-    return sorted(available)[-(spare - 1) :] if spare > 1 else []
 
 
 async def run(work: str, source: Path, target: Path | None, *, nice: int, told: Told | None = None, **order: Any) -> dict[str, Any]:

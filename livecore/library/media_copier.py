@@ -1,14 +1,14 @@
 """Runs `library.work.remux` for messages; keeps `ports.MediaCopier`. One child at a time: cores belong to those who are live."""
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from livecore import cores
 from livecore.config import Settings
-from livecore.library.children import Killed, NotShowable, run, spare_cores
+from livecore.library.children import Killed, NotShowable, run
 
 # The child's own CPU limit is 20 s; on a busy machine that takes longer.
 TIMEOUT_S = 60.0
@@ -31,7 +31,7 @@ class ChildCopier:
             "name": target.name,
             "container": container,
             "output_bytes": 2 * size + TABLES_BYTES,
-            "cores": spare_cores(os.sched_getaffinity(0), self._settings.worker_count()),
+            "cores": cores.for_files(self._settings.worker_count()),
         }
         # A directory of its own: the child may write there, and read what lies there.
         with tempfile.TemporaryDirectory(prefix="made-", dir=target.parent) as directory:

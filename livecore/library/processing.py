@@ -7,7 +7,6 @@ it is stands in the video and is told to its owner as `video.progress`.
 
 import asyncio
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select, update
 
-from livecore import errors
+from livecore import cores, errors
 from livecore.config import Settings
 from livecore.library import fingerprints, made
-from livecore.library.children import Killed, NotShowable, Told, local_copy, run, spare_cores
+from livecore.library.children import Killed, NotShowable, Told, local_copy, run
 from livecore.library.copies import Copies
 from livecore.library.plan import Rendition, plan
 from livecore.library.tables import VIDEO_PREFIX, video
@@ -160,8 +159,10 @@ class Processing:
         return {"made": made.written(done)}
 
     async def _run(self, work: str, path: Path, target: Path | None, told: Told | None, **order: Any) -> dict[str, Any]:
-        cores = spare_cores(os.sched_getaffinity(0), self._settings.worker_count())
-        return await run(work, path, target, nice=self._settings.transcode_nice, cores=cores, told=told, **order)
+        settings = self._settings
+        return await run(
+            work, path, target, nice=settings.transcode_nice, cores=cores.for_files(settings.worker_count()), told=told, **order
+        )
 
     async def _look_stored(self, row: Row, done: made.Made, target: Path) -> None:
         """Keep the stills, and what is known now. Raises LegallyUnavailable for a near copy, NotShowable for what is too long."""

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import hashlib
+import os
 import random
 import signal
 import struct
+from pathlib import Path
 
 import psutil
 import pytest
 
-from livecore.library.children import spare_cores
+from livecore import cores
 from livecore.platform import jobs
 from tests.conftest import StartProgram, StartServer
 from tests.library import media
@@ -45,13 +47,21 @@ def working(root: psutil.Process, work: str) -> psutil.Process | None:
     return None
 
 
+def nice_of(pid: int) -> int:
+    """proc_pid_stat(5): the 19th field, the 17th after the name."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
+
+
 async def test_a_child_that_somebody_killed_is_begun_again(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "BACKOFF_FIRST_MS", 10)
-    server = await start_server(transcode_nice=0)
+    server = await start_server(transcode_nice=7)
     anna = await server.person("anna")
     path = await send(anna, media.avi(**FILM))
     child = await until(lambda: working(psutil.Process(), "rendition"), "a child that transcodes", 60)
     assert child is not None
+    # It has the priority and the cores of the settings by the time that it reads the film.
+    await until(lambda: nice_of(child.pid) == os.nice(0) + 7, "the child to be of low priority")
+    assert child.cpu_affinity() == (cores.for_files(server.settings.worker_count()) or sorted(os.sched_getaffinity(0)))
     child.send_signal(signal.SIGKILL)
     found = await settled(anna, path, patience_s=120)
     assert (await server.call("GET", found["hls"])).status == 200
@@ -150,7 +160,8 @@ async def test_a_killed_server_goes_on_with_upload_and_transcode(program: StartP
 
 
 def test_children_keep_off_the_cores_of_those_who_are_live() -> None:
-    assert spare_cores(range(2), 1) == []
-    assert spare_cores(range(8), 7) == []
-    assert spare_cores(range(8), 4) == [5, 6, 7]
-    assert spare_cores({4, 5, 6, 7}, 1) == [6, 7]
+    assert cores.for_files(1, range(2)) == cores.for_media(1, range(2)) == []
+    assert (cores.for_files(7, range(8)), cores.for_media(7, range(8))) == ([7], list(range(7)))
+    assert (cores.for_files(4, range(8)), cores.for_media(4, range(8))) == ([5, 6, 7], [0, 1, 2, 3, 4])
+    assert cores.for_files(1, {4, 5, 6, 7}) == [6, 7]
+    assert cores.for_files(8, range(8)) == cores.for_media(8, range(8)) == []

@@ -1,84 +1,33 @@
 """Who carries the bytes: nginx by X-Accel-Redirect, or the store by a signed redirect; who may have them is decided here."""
 
-import os
+import io
 import re
-import shutil
-import subprocess
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
-import pytest
+import av
 from yarl import URL
 
 from tests.conftest import StartServer
+from tests.front import Front, documented
 from tests.library import media
 from tests.library.sending import begin, offset, related, sent, settled, tus
-from tests.processes import free_port
-from tests.waiting import until
-
-CONFIG = """
-daemon off; pid {root}/nginx.pid; error_log {root}/error.log; worker_processes 1;
-{user}
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;
-  server {{
-    listen 127.0.0.1:{port};
-    client_max_body_size 0;
-    location / {{ proxy_pass {url}; proxy_http_version 1.1; proxy_set_header Host $host; proxy_request_buffering off; }}
-    location /_objects/ {{ internal; alias {objects}/; add_header X-Content-Type-Options nosniff always; }}
-  }}
-}}
-"""
+from tests.serving import Server
 
 
-@pytest.fixture
-async def nginx(tmp_path: Path) -> AsyncIterator[object]:
-    """Start the stock nginx before a server: `url = await nginx(server_url, objects_directory)`."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    async def start(url: str, objects: Path) -> str:
-        root, port = tmp_path / "nginx", free_port()
-        root.mkdir()
-        text = CONFIG.format(root=root, port=port, url=url, objects=objects, user="user root;" if os.getuid() == 0 else "")
-        (root / "nginx.conf").write_text(text)
-        command = [
-            shutil.which("nginx") or "/usr/sbin/nginx",
-            "-p",
-            str(root),
-            "-c",
-            str(root / "nginx.conf"),
-            "-e",
-            str(root / "error.log"),
-        ]
-        running.append(subprocess.Popen(command))
-
-        async def answers() -> bool:
-            try:
-                async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/healthz") as answer:
-                    return answer.status == 200
-            except aiohttp.ClientError:
-                assert running[0].poll() is None, (root / "error.log").read_text()
-                return False
-
-        await until(answers, "nginx to answer")
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(10)
+def by_nginx(server: Server) -> str:
+    """What docs/operations.md shows for `send_files = "x-accel"`, with this server's objects."""
+    return documented("A front server that carries the bytes").replace(
+        "/srv/livecore/data/objects/", f"{server.settings.data_dir}/objects/"
+    )
 
 
-async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartServer, nginx: object) -> None:
+async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartServer, front: Front) -> None:
     server = await start_server(send_files="x-accel", transcode_nice=0, media_cache_s=60)
     anna, ben = await server.person("anna"), await server.person("ben")
     film = media.faststart()
     found = await sent(anna, film)
-    front = await nginx(server.url, server.settings.data_dir / "objects")  # type: ignore[operator]
-    async with aiohttp.ClientSession(front) as http:
+    url = await front.start(server.url, by_nginx(server))
+    async with aiohttp.ClientSession(url) as http:
         async with http.get(found["download"]) as answer:
             assert (answer.status, await answer.read()) == (200, film)
             assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -101,8 +50,36 @@ async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartSer
         async with http.get(f"/api/v1/videos/{found['id']}/download", headers={"Authorization": f"Bearer {ben.access}"}) as answer:
             assert answer.status == 403
         # Uploads pass through it too.
-        server.url = front
+        server.url = url
         assert (await sent(ben, media.faststart(seconds=0.5)))["status"] == "ready"
+
+
+async def test_a_player_of_hls_gets_its_segments_from_nginx_until_its_path_is_revoked(start_server: StartServer, front: Front) -> None:
+    server = await start_server(send_files="x-accel", transcode_nice=0)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    video_id = (await sent(anna, media.avi(seconds=2.0)))["id"]
+    server.url = await front.start(server.url, by_nginx(server))
+    master = (await server.call("GET", (await ben.get(f"/api/v1/videos/{video_id}")).json["hls"])).body.decode()
+    place, playlist = next(line for line in master.splitlines() if not line.startswith("#")).rsplit("/", 1)
+    listed = await server.call("GET", f"{place}/{playlist}")
+    assert (listed.status, listed.headers["Content-Type"]) == (200, "application/vnd.apple.mpegurl")
+    ranges = re.findall(r'BYTERANGE[:=]"?(\d+)@(\d+)', listed.body.decode())
+    media_file = playlist.replace("m3u8", "m4s")
+    pieces = []
+    for length, start in ((int(length), int(start)) for length, start in ranges):
+        piece = await server.call("GET", f"{place}/{media_file}", headers={"Range": f"bytes={start}-{start + length - 1}"})
+        assert (piece.status, len(piece.body), piece.headers["Server"].partition("/")[0]) == (206, length, "nginx")
+        pieces.append(piece.body)
+    assert b"".join(pieces) == (await server.call("GET", f"{place}/{media_file}")).body
+    assert len(read_whole(b"".join(pieces))) >= 25
+    assert (await anna.put("/api/v1/blocks/ben")).status in (200, 204)
+    assert {(await server.call("GET", f"{place}/{name}")).status for name in (playlist, media_file)} == {404}
+
+
+def read_whole(data: bytes) -> list[int]:
+    """The times of all pictures, decoded."""
+    with av.open(io.BytesIO(data)) as container:
+        return [frame.pts for frame in container.decode(video=0)]
 
 
 async def test_the_store_sends_the_bytes_that_livecore_allows(start_server: StartServer, s3_url: str) -> None:
