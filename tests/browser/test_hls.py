@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE
 from tests.conftest import StartProgram
+from tests.flows.broadcast import Broadcast
 from tests.people import Person
 from tests.waiting import until
 
@@ -84,6 +85,50 @@ async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgr
     await page.reload()
     await ben.video_advances(".live-page video")
     await until(near, "the picture by HLS near the newest")
+
+
+# A quarter of all packets is lost, from when `window.lossy` is set on.
+LOSSY = """
+const stats = RTCPeerConnection.prototype.getStats;
+RTCPeerConnection.prototype.getStats = async function (...args) {
+  const found = await stats.apply(this, args);
+  if (!window.lossy) return found;
+  const changed = [...found.values()].map((one) => one.type === "inbound-rtp" ? { ...one, packetsLost: Math.floor((one.packetsReceived ?? 0) / 3) } : one);
+  return new Map(changed.map((one) => [one.id, one]));
+};
+"""
+
+
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+async def test_a_viewer_who_loses_much_falls_back_to_hls_in_each_codec_and_goes_back_in_it(
+    program: StartProgram, visitor: NewVisitor, codec: str
+) -> None:
+    serving = await program(hls_segment_s=1)
+    host = await serving.person("anna")
+    ben = await visitor(serving, "ben", size=PHONE)
+    await ben.page.add_init_script(LOSSY)
+    await ben.arrive()
+    page = ben.page
+    broadcast = await Broadcast(host, codec=codec, record=False).start()
+    try:
+        await ben.go(f"/watch/{broadcast.id}")
+        video = page.locator(".live-page video")
+        await expect(video).to_have_attribute("data-way", "webrtc")
+        await page.evaluate("window.lossy = true")
+        await expect(video).to_have_attribute("data-way", "hls", timeout=30_000)
+        await expect(page.get_by_text("Your line is weak.")).to_be_visible()
+        await ben.video_advances(".live-page video")
+        before = await page.evaluate(BEHIND)
+        await page.get_by_role("button", name="Back 10 seconds").click()
+
+        async def is_back() -> bool:
+            now = await page.evaluate(BEHIND)
+            return bool(now["end"] - now["now"] > before["end"] - before["now"] + 2)
+
+        await until(is_back, "the picture from before")
+        await ben.video_advances(".live-page video")
+    finally:
+        await broadcast.end()
 
 
 @pytest.mark.deep
