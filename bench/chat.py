@@ -118,15 +118,17 @@ async def run(options: ChatOptions, screen: Screen) -> Report:
     parameters = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
     report = Report("chat", parameters)
     report.notes.append("delay: from the sender's call to the reading by a member, by the clock of the load side; its own queue is in it.")
-    for members in options.members if options.versus_node else [None]:
-        for name, chosen in _contestants(options):
-            some = chosen if members is None else replace(chosen, members=[members])
-            await _run_one(name, some, report, screen)
+    server_cores, load_cores = processes.split_cores() if options.pin else (set[int](), set[int]())
+    # A storm comes from this process.
+    with processes.pinned(load_cores):
+        for members in options.members if options.versus_node else [None]:
+            for name, chosen in _contestants(options):
+                some = chosen if members is None else replace(chosen, members=[members])
+                await _run_one(name, some, report, screen, server_cores, load_cores)
     return report
 
 
-async def _run_one(name: str, options: ChatOptions, report: Report, screen: Screen) -> None:
-    server_cores, load_cores = processes.split_cores() if options.pin else (set[int](), set[int]())
+async def _run_one(name: str, options: ChatOptions, report: Report, screen: Screen, server_cores: set[int], load_cores: set[int]) -> None:
     async with _server(options, server_cores) as server, load_processes("chat_load", options.loads, load_cores) as loads:
         people: list[Person] = []
         stormy: list[Person] = []

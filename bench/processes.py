@@ -1,7 +1,8 @@
 """What the kernel says of a server's processes: CPU seconds and resident memory of a whole tree, and which cores it may use."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,6 +113,17 @@ def pin(pid: int, cores: set[int]) -> None:
                 os.sched_setaffinity(task, cores)
             except ProcessLookupError:
                 continue
+
+
+@contextlib.contextmanager
+def pinned(cores: set[int]) -> Iterator[None]:
+    """Keep this process on these cores for as long as the block lasts."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
+    pin(0, cores)
+    try:
+        yield
+    finally:
+        pin(0, before)
 
 
 def _threads(pid: int) -> list[int]:

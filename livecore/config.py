@@ -117,7 +117,9 @@ class Settings(BaseSettings):
     code_ttl_s: int = setting(600, "s", "time to find one's phone", ge=60)
     code_tries: int = setting(5, "tries", "a six-digit code then gives 1 in 200,000", ge=1, le=10)
     argon2_memory_kib: int = setting(19456, "KiB", "OWASP's first choice for argon2id: 19 MiB, t=2, p=1", ge=19456)
-    argon2_parallel: int = setting(2, "hashes", "at once, so that a sign-in storm does not take every core", ge=1, le=64)
+    argon2_parallel: int = setting(
+        2, "hashes", "at once, each by a child of the idle class; a storm of sign-ins takes no more cores than these", ge=1, le=64
+    )
     unconfirmed_s: int = setting(
         7 * 86400, "s", "an account that never confirmed phone and mail is erased: it may stand on somebody else's address", ge=3600
     )

@@ -203,7 +203,7 @@ class Parts:
                 shared=shared,
             )
         )
-        self._stack.callback(parts.passwords.close)
+        self._stack.push_async_callback(parts.passwords.close)
         for end in [await relations.start(), *await parts.start()]:
             self._stack.push_async_callback(end)
         self.relations, self.directory, self.activity, self.authenticator = relations, parts.profiles, parts.activity, parts.principals
