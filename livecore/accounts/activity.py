@@ -17,15 +17,13 @@ class ActivityLog:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._insert = db.prepare_step(tables.account_activity.insert())
 
     async def add(self, conn: AsyncConnection, account_id: str, kind: str, data: Mapping[str, Any] | None = None) -> None:
         rest = dict(data or {})
         other = rest.pop("other", None)
-        await conn.execute(
-            tables.account_activity.insert().values(
-                id=new_id(), account_id=account_id, kind=kind, other=other, data=rest, at_ms=self._clock.at_ms()
-            )
-        )
+        values = {"id": new_id(), "account_id": account_id, "kind": kind, "other": other, "data": rest, "at_ms": self._clock.at_ms()}
+        await self._insert(conn, values)
 
     async def page(self, account_id: str, before: str | None, limit: int) -> list[Mapping[str, Any]]:
         """Newest first, below the id `before`: `id`, `kind`, `other`, `data`, `at_ms`."""

@@ -52,6 +52,17 @@ class DeviceList:
         self._limit = settings.devices_per_account
         self._idle_ms = settings.device_idle_s * 1000
         columns = tables.account_device.c
+        sessions, tokens = tables.account_session.c, tables.account_token.c
+        self._comes_back = db.prepare_step(
+            update(tables.account_device)
+            .where(columns.account_id == bindparam("account"), columns.client_id == bindparam("client"))
+            .values(name=bindparam("named"), seen_ms=bindparam("now_ms"), idle=False)
+            .returning(columns.id)
+        )
+        of_device = select(sessions.id).where(sessions.device_id == bindparam("device"))
+        self._surplus_of = db.prepare_step(of_device.order_by(sessions.seen_ms.desc(), sessions.id.desc()).offset(SESSIONS_PER_DEVICE - 1))
+        self._end_tokens = db.prepare_step(delete(tables.account_token).where(among(db.dialect, tokens.session_id, "ended")))
+        self._end_sessions = db.prepare_step(delete(tables.account_session).where(among(db.dialect, sessions.id, "ended")))
         self._seen_of = select(columns.id, columns.seen_ms).where(among(db.dialect, columns.id, "devices"))
         self._seen: Gathered[str, int] = Gathered(self._read_seen)
         self._noted: Gathered[Principal, None] = Gathered(self._write_seen)
@@ -61,13 +72,11 @@ class DeviceList:
         """Part of a sign-in's transaction. One device too many takes the place of the one that is away for longest."""
         columns = tables.account_device.c
         at_ms = self._clock.at_ms()
-        query = select(columns.id, columns.client_id, columns.idle).where(columns.account_id == account_id)
+        back = {"account": account_id, "client": given.client_id, "named": given.name, "now_ms": at_ms}
+        for row in await self._comes_back(conn, back):
+            return Arrival(row["id"], is_new=False, ended=await self._surplus(conn, row["id"]))
+        query = select(columns.id).where(columns.account_id == account_id)
         rows = (await conn.execute(query.order_by(columns.seen_ms, columns.id))).all()
-        for row in rows:
-            if row.client_id == given.client_id:
-                changes = {"name": given.name, "seen_ms": at_ms, "idle": False}
-                await conn.execute(update(tables.account_device).where(columns.id == row.id).values(changes))
-                return Arrival(row.id, is_new=False, ended=await self._surplus(conn, row.id))
         surplus = [row.id for row in rows[: max(0, len(rows) - self._limit + 1)]]
         ended: list[str] = []
         if surplus:
@@ -92,13 +101,12 @@ class DeviceList:
 
     async def _surplus(self, conn: AsyncConnection, device_id: str) -> tuple[str, ...]:
         """End the sessions that a device has beyond the limit, counting the one that is about to open; the oldest first."""
-        session = tables.account_session.c
-        query = select(session.id).where(session.device_id == device_id).order_by(session.seen_ms.desc(), session.id.desc())
-        ended = (await conn.execute(query.offset(SESSIONS_PER_DEVICE - 1))).scalars().all()
+        ended = tuple(row["id"] for row in await self._surplus_of(conn, {"device": device_id}))
         if ended:
-            await conn.execute(delete(tables.account_token).where(tables.account_token.c.session_id.in_(ended)))
-            await conn.execute(delete(tables.account_session).where(session.id.in_(ended)))
-        return tuple(ended)
+            gone = {"ended": members(self._db.dialect, ended)}
+            await self._end_tokens(conn, gone)
+            await self._end_sessions(conn, gone)
+        return ended
 
     async def leave(self, conn: AsyncConnection, device_ids: Iterable[str]) -> list[str]:
         """Part of the transaction that ended sessions: remove those devices on which no session is left; answers which."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import bindparam, select
 
 from livecore.accounts import tables
 from livecore.accounts.contact import email_key
@@ -60,6 +60,16 @@ class Person:
         return self.email_verified_ms is not None and self.phone_verified_ms is not None
 
 
+@dataclass(frozen=True)
+class Login:
+    """What a sign-in needs of an account."""
+
+    id: str
+    username: str
+    password_hash: str
+    state: str
+
+
 def scope(account_id: str) -> str:
     return f"account:{account_id}"
 
@@ -71,6 +81,11 @@ class Records:
         self._opened: OrderedDict[tuple[str, int], dict[str, str | None]] = OrderedDict()
         self._shown: OrderedDict[str, Person] = OrderedDict()
         columns = tables.account.c
+        self._by_ids = db.prepare(select(tables.account).where(among(db.dialect, columns.id, "ids")))
+        login = select(columns.id, columns.username, columns.password_hash, columns.state)
+        self._logins = {
+            column: db.prepare(login.where(columns[column] == bindparam("given"))) for column in ("email_index", "phone_index", "folded")
+        }
         self._standing = db.prepare(select(columns.id, columns.version, columns.state).where(among(db.dialect, columns.id, "ids")))
 
     def email_index(self, email: str) -> bytes:
@@ -117,36 +132,34 @@ class Records:
     async def many(self, account_ids: Iterable[str]) -> dict[str, Person]:
         """Those that exist, in any state."""
         wanted = list(dict.fromkeys(account_ids))
-        rows: list[Row[Any]] = []
-        async with self._db.read() as conn:
-            for start in range(0, len(wanted), _BATCH):
-                part = wanted[start : start + _BATCH]
-                rows += (await conn.execute(select(tables.account).where(tables.account.c.id.in_(part)))).all()
-        cold = [scope(row.id) for row in rows if (row.id, row.version) not in self._opened]
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(wanted), _BATCH):
+            rows += await self._by_ids({"ids": members(self._db.dialect, wanted[start : start + _BATCH])})
+        cold = [scope(row["id"]) for row in rows if (row["id"], row["version"]) not in self._opened]
         if len(cold) > 1:
             await self._keys.prepare(cold)
         people: dict[str, Person] = {}
         for row in rows:
             person = await self._open(row)
             if person is not None:
-                people[row.id] = person
+                people[person.id] = person
         return people
 
-    async def _open(self, row: Row[Any]) -> Person | None:
-        opened = self._opened.get((row.id, row.version))
+    async def _open(self, row: Mapping[str, Any]) -> Person | None:
+        opened = self._opened.get((row["id"], row["version"]))
         if opened is None:
             try:
                 opened = {column: await self._open_column(row, column) for column in tables.SEALED}
             except KeyDestroyed:
                 return None
-            self._opened[row.id, row.version] = opened
+            self._opened[row["id"], row["version"]] = opened
             while len(self._opened) > CACHE_RECORDS:
                 self._opened.popitem(last=False)
         return Person(
-            id=row.id,
-            username=row.username,
-            state=row.state,
-            version=row.version,
+            id=row["id"],
+            username=row["username"],
+            state=row["state"],
+            version=row["version"],
             name=opened["name"] or "",
             email=opened["email"] or "",
             phone=opened["phone"] or "",
@@ -155,21 +168,21 @@ class Records:
             gender=opened["gender"],
             age_info=opened["age_info"],
             status_message=opened["status_message"],
-            avatar_id=None if row.avatar_disabled else row.avatar_id,
-            profile_name_disabled=row.profile_name_disabled,
-            email_verified_ms=row.email_verified_ms,
-            phone_verified_ms=row.phone_verified_ms,
-            staff=tuple(row.staff),
-            created_ms=row.created_ms,
-            seen_ms=row.seen_ms,
-            declined=row.declined,
+            avatar_id=None if row["avatar_disabled"] else row["avatar_id"],
+            profile_name_disabled=row["profile_name_disabled"],
+            email_verified_ms=row["email_verified_ms"],
+            phone_verified_ms=row["phone_verified_ms"],
+            staff=tuple(row["staff"]),
+            created_ms=row["created_ms"],
+            seen_ms=row["seen_ms"],
+            declined=row["declined"],
         )
 
-    async def _open_column(self, row: Row[Any], column: str) -> str | None:
-        sealed = getattr(row, column)
+    async def _open_column(self, row: Mapping[str, Any], column: str) -> str | None:
+        sealed = row[column]
         if sealed is None:
             return None
-        return (await self._keys.open(scope(row.id), sealed, f"account.{column}")).decode()
+        return (await self._keys.open(scope(row["id"]), sealed, f"account.{column}")).decode()
 
     def forget(self, account_id: str) -> None:
         """Drop what is opened in memory; the account is erased."""
@@ -185,18 +198,14 @@ class Records:
                 await conn.execute(select(columns.id).where(columns.skeleton == skeleton(username), columns.folded == folded(username)))
             ).scalar_one_or_none()
 
-    async def row_by_login(self, login: str) -> Any | None:
+    async def row_by_login(self, login: str) -> Login | None:
         """By username, mail address or phone number."""
-        columns = tables.account.c
+        given: bytes | str
         if "@" in login:
-            condition = columns.email_index == self.email_index(login)
+            column, given = "email_index", self.email_index(login)
         elif login.startswith("+"):
-            condition = columns.phone_index == self.phone_index(login.replace(" ", ""))
+            column, given = "phone_index", self.phone_index(login.replace(" ", ""))
         else:
-            condition = columns.folded == folded(login)
-        async with self._db.read() as conn:
-            return (
-                await conn.execute(
-                    select(columns.id, columns.username, columns.password_hash, columns.state, columns.version).where(condition)
-                )
-            ).one_or_none()
+            column, given = "folded", folded(login)
+        rows = await self._logins[column]({"given": given})
+        return Login(**rows[0]) if rows else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
@@ -81,6 +81,11 @@ class Sessions:
         self._neighbours = neighbours
         self._two_factor = two_factor
         self._keys = keys
+        self._seen = db.prepare_step(
+            update(tables.account).where(tables.account.c.id == bindparam("account")).values(seen_ms=bindparam("now_ms"))
+        )
+        self._insert = db.prepare_step(tables.account_session.insert())
+        self._insert_tokens = db.prepare_step(tables.account_token.insert())
 
     # -- opening
 
@@ -106,7 +111,8 @@ class Sessions:
         return opened
 
     async def _admit(self, conn: AsyncConnection, row: Any, device: DeviceGiven, address_class: str, rehashed: str | None) -> Opened:
-        changes: dict[str, Any] = {"seen_ms": self._clock.at_ms()}
+        await self._seen(conn, {"account": row.id, "now_ms": self._clock.at_ms()})
+        changes: dict[str, Any] = {}
         if rehashed is not None:
             changes["password_hash"] = rehashed
         if row.state == "erasing":
@@ -114,7 +120,8 @@ class Sessions:
                 raise errors.Unauthorised("This name and password do not belong together.", type="wrong_login")
             changes |= {"state": "active", "erase_at_ms": None, "version": tables.account.c.version + 1}
             await self._activity.add(conn, row.id, "deletion_cancelled")
-        await conn.execute(update(tables.account).where(tables.account.c.id == row.id).values(changes))
+        if changes:
+            await conn.execute(update(tables.account).where(tables.account.c.id == row.id).values(changes))
         opened = await self.open(conn, row.id, device, address_class)
         await self._activity.add(conn, row.id, "sign_in", {"device": device.name, "network": address_class})
         if opened.arrival.is_new:
@@ -128,15 +135,16 @@ class Sessions:
         """Part of the caller's transaction: a session on a device, with its first pair of tokens. Then call `opened`."""
         arrival = await self._devices.arrive(conn, account_id, device)
         session_id, at_ms = new_id(), self._clock.at_ms()
-        await conn.execute(
-            tables.account_session.insert().values(
-                id=session_id,
-                account_id=account_id,
-                device_id=arrival.device_id,
-                address_class=address_class,
-                created_ms=at_ms,
-                seen_ms=at_ms,
-            )
+        await self._insert(
+            conn,
+            {
+                "id": session_id,
+                "account_id": account_id,
+                "device_id": arrival.device_id,
+                "address_class": address_class,
+                "created_ms": at_ms,
+                "seen_ms": at_ms,
+            },
         )
         return Opened(account_id, session_id, await self._issue(conn, account_id, session_id), arrival)
 
@@ -161,7 +169,7 @@ class Sessions:
             }
             for kind, token in (("access", tokens.access), ("refresh", tokens.refresh))
         ]
-        await conn.execute(tables.account_token.insert(), rows)
+        await self._insert_tokens(conn, rows)
         return tokens
 
     # -- renewing

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.accounts import tables
+from livecore.among import among, members
 from livecore.ports import Database, TraitSet
 
 KINDS = ("interest", "language", "region")
@@ -36,6 +37,9 @@ def of_kind(changes: Mapping[str, object]) -> dict[str, list[str]]:
 class Traits:
     def __init__(self, db: Database) -> None:
         self._db = db
+        columns = tables.profile_trait.c
+        of = select(columns.account_id, columns.kind, columns.value).where(among(db.dialect, columns.account_id, "accounts"))
+        self._of = db.prepare(of.order_by(columns.value))
 
     async def write(self, conn: AsyncConnection, account_id: str, traits: Mapping[str, Sequence[str]]) -> None:
         """Part of the caller's transaction: each kind that is given takes the place of what was there."""
@@ -46,16 +50,11 @@ class Traits:
             await conn.execute(tables.profile_trait.insert(), rows)
 
     async def of(self, account_ids: Iterable[str]) -> dict[str, TraitSet]:
-        columns = tables.profile_trait.c
         wanted = list(dict.fromkeys(account_ids))
         found: dict[str, dict[str, list[str]]] = {account_id: {kind: [] for kind in KINDS} for account_id in wanted}
-        async with self._db.read() as conn:
-            for start in range(0, len(wanted), _BATCH):
-                query = select(columns.account_id, columns.kind, columns.value).where(
-                    columns.account_id.in_(wanted[start : start + _BATCH])
-                )
-                for row in await conn.execute(query.order_by(columns.value)):
-                    found[row.account_id][row.kind].append(row.value)
+        for start in range(0, len(wanted), _BATCH):
+            for row in await self._of({"accounts": members(self._db.dialect, wanted[start : start + _BATCH])}):
+                found[row["account_id"]][row["kind"]].append(row["value"])
         return {
             account_id: TraitSet(tuple(kinds["interest"]), tuple(kinds["language"]), kinds["region"][0] if kinds["region"] else None)
             for account_id, kinds in found.items()

@@ -3,9 +3,8 @@
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
@@ -34,8 +33,10 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class _Factor:
-    row: Any
     secret: bytes
+    confirmed_ms: int | None
+    last_step: int
+    recovery: list[str]
 
 
 class SecondFactorNeeded(errors.Unauthorised):
@@ -54,21 +55,22 @@ class TwoFactor:
         self._passwords = passwords
         self._limiter = limiter
         self._activity = activity
+        self._of = db.prepare(select(tables.account_two_factor).where(tables.account_two_factor.c.account_id == bindparam("account")))
 
     async def _load(self, account_id: str) -> _Factor | None:
-        columns = tables.account_two_factor.c
-        async with self._db.read() as conn:
-            row = (await conn.execute(select(tables.account_two_factor).where(columns.account_id == account_id))).one_or_none()
-        if row is None:
+        rows = await self._of({"account": account_id})
+        if not rows:
             return None
-        return _Factor(row, await self._keys.open(scope(account_id), row.secret, "account_two_factor.secret"))
+        row = rows[0]
+        secret = await self._keys.open(scope(account_id), row["secret"], "account_two_factor.secret")
+        return _Factor(secret, row["confirmed_ms"], row["last_step"], row["recovery"])
 
     async def state(self, account_id: str) -> tuple[bool, int]:
         """Whether it is on, and how many recovery codes are left."""
         factor = await self._load(account_id)
-        if factor is None or factor.row.confirmed_ms is None:
+        if factor is None or factor.confirmed_ms is None:
             return False, 0
-        return True, len(factor.row.recovery)
+        return True, len(factor.recovery)
 
     # -- switching it on and off
 
@@ -90,9 +92,9 @@ class TwoFactor:
         """Switch it on with a first right code; answers the recovery codes, shown once."""
         await self._limiter.hit("code_try_per_account", account_id)
         factor = await self._load(account_id)
-        if factor is None or factor.row.confirmed_ms is not None:
+        if factor is None or factor.confirmed_ms is not None:
             raise errors.Conflict("There is nothing to confirm.", type="no_code")
-        step = matching_step(factor.secret, code, self._clock.at_ms(), factor.row.last_step)
+        step = matching_step(factor.secret, code, self._clock.at_ms(), factor.last_step)
         if step is None:
             raise errors.Invalid([FieldError("code", "is not the code that the app shows")], type="wrong_code")
         codes = ["".join(secrets.choice(_ALPHABET) for _ in range(RECOVERY_CHARS)) for _ in range(RECOVERY_CODES)]
@@ -128,7 +130,7 @@ class TwoFactor:
     async def check(self, account_id: str, code: str | None) -> None:
         """After the right password: nothing where it is off. Raises SecondFactorNeeded, Unauthorised (`wrong_code`)."""
         factor = await self._load(account_id)
-        if factor is None or factor.row.confirmed_ms is None:
+        if factor is None or factor.confirmed_ms is None:
             return
         if code is None:
             raise SecondFactorNeeded()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,6 +54,11 @@ class Verification:
         self._limiter = limiter
         self._activity = activity
         self._neighbours = neighbours
+        columns = tables.account_code.c
+        open_changes = select(columns.purpose, columns.target).where(
+            columns.account_id == bindparam("account"), columns.target.is_not(None)
+        )
+        self._pending = db.prepare(open_changes)
 
     def _index(self, channel: Channel, value: str) -> bytes:
         return self._records.email_index(value) if channel == "email" else self._records.phone_index(value)
@@ -165,8 +170,8 @@ class Verification:
 
     async def pending(self, account_id: str) -> dict[Channel, str]:
         """New values that wait for their code."""
-        columns = tables.account_code.c
-        query = select(columns.purpose, columns.target).where(columns.account_id == account_id, columns.target.is_not(None))
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).all()
-        return {row.purpose: (await self._keys.open(scope(account_id), row.target, "account_code.target")).decode() for row in rows}
+        key = scope(account_id)
+        return {
+            row["purpose"]: (await self._keys.open(key, row["target"], "account_code.target")).decode()
+            for row in await self._pending({"account": account_id})
+        }

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import CompoundSelect, Select
+from sqlalchemy import CompoundSelect, Select, UpdateBase
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from livecore import errors
 from livecore.platform.postgres import PostgresPool
-from livecore.platform.prepared import PreparedPostgres, PreparedSqlite, ask_before_use
+from livecore.platform.prepared import PostgresStep, PreparedPostgres, PreparedSqlite, SqliteStep, ask_before_use
 from livecore.platform.sqlite import POOL_WAIT_S, SqliteFile, connect, hop
-from livecore.ports import Prepared
+from livecore.ports import Prepared, PreparedStep
 
 T = TypeVar("T")
 
@@ -80,6 +80,9 @@ class SqlDatabase:
                 raise
 
         return answer
+
+    def prepare_step(self, statement: Select[Any] | UpdateBase) -> PreparedStep:
+        return SqliteStep(self._file.dialect, statement) if self._file is not None else PostgresStep(statement)
 
     @asynccontextmanager
     async def _read_postgres(self) -> AsyncIterator[AsyncConnection]:

@@ -7,13 +7,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CompoundSelect, Float, Numeric, Select, event
+from sqlalchemy import CompoundSelect, Float, Numeric, Select, UpdateBase, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from livecore.platform.sqlite import INLINE_S, SqliteFile, hop
+from livecore.platform.sqlite import INLINE_S, SqliteConnection, SqliteFile, hop
+
+Given = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 _unasked: ContextVar[bool] = ContextVar("unasked", default=False)
 
@@ -24,7 +26,7 @@ class _Prepared:
 
     _native: tuple[type[Any], ...] = ()
 
-    def __init__(self, dialect: Any, query: Select[Any] | CompoundSelect[Any]) -> None:
+    def __init__(self, dialect: Any, query: Select[Any] | CompoundSelect[Any] | UpdateBase) -> None:
         compiled = query.compile(dialect=dialect)
         if compiled.positiontup is None or "POSTCOMPILE" in compiled.string:
             raise ValueError("its text depends on its values: a set is passed by `among`")
@@ -32,8 +34,13 @@ class _Prepared:
         self._order = tuple(compiled.positiontup)
         # Literals of the query; those that the caller gives have no value yet.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        columns = list(query.selected_columns)
+        columns = list(query.exported_columns)
         self._names = [str(column.key) for column in columns]
+        self._writers = {
+            name: write
+            for name, bind in compiled.binds.items()
+            if (write := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
         self._readers: list[tuple[str, Callable[[Any], Any]]] = []
         for name, column in zip(self._names, columns, strict=True):
             is_native = isinstance(column.type, self._native)
@@ -87,6 +94,44 @@ class PreparedSqlite(_Prepared):
             return cursor.execute(self._sql, ordered).fetchall()
         finally:
             cursor.close()
+
+
+class SqliteStep(_Prepared):
+    """A statement within a `write` block, on the driver itself: a change cannot be stopped, so it has no limit of time."""
+
+    async def __call__(self, connection: AsyncConnection, given: Given) -> list[dict[str, Any]]:
+        writer = cast("SqliteConnection", connection)
+        if isinstance(given, Mapping):
+            return self._rows(await writer.on_driver(self._one, self._bound(given)))
+        await writer.on_driver(self._many, [self._bound(each) for each in given])
+        return []
+
+    def _bound(self, given: Mapping[str, Any]) -> list[Any]:
+        values = self._fixed | dict(given)
+        writers = self._writers
+        # A column that is not given is NULL.
+        return [writers[name](values.get(name)) if name in writers else values.get(name) for name in self._order]
+
+    def _one(self, driver: sqlite3.Connection, ordered: Sequence[Any]) -> list[Any]:
+        cursor = sqlite3.Cursor(driver)
+        try:
+            return cursor.execute(self._sql, ordered).fetchall()
+        finally:
+            cursor.close()
+
+    def _many(self, driver: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+        sqlite3.Cursor(driver).executemany(self._sql, rows).close()
+
+
+class PostgresStep:
+    """The statement as it was built, so that SQLAlchemy finds what it made of it the first time."""
+
+    def __init__(self, statement: Select[Any] | UpdateBase) -> None:
+        self._statement = statement
+
+    async def __call__(self, connection: AsyncConnection, given: Given) -> list[dict[str, Any]]:
+        result = await connection.execute(self._statement, given)
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
 class PreparedPostgres(_Prepared):

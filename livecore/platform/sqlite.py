@@ -142,6 +142,12 @@ class SqliteConnection:
     def _execute(self, statement: Any, parameters: Any, execution_options: Any) -> CursorResult[Any]:
         return self.sync_connection.execute(statement, parameters, execution_options=execution_options)
 
+    async def on_driver(self, work: Callable[..., T], *args: Any) -> T:
+        """`work(driver, *args)` within this transaction, without what SQLAlchemy does around each statement."""
+        if self.is_slow:
+            return await hop(self._executor, work, self.driver, *args)
+        return work(self.driver, *args)
+
     async def scalar(self, statement: Any, parameters: Any = None) -> Any:
         return (await self.execute(statement, parameters)).scalar()
 

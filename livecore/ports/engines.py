@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import CompoundSelect, Select
+from sqlalchemy import CompoundSelect, Select, UpdateBase
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -24,6 +24,8 @@ class Clock(Protocol):
 
 # Values by the name of their parameter in, rows by the name of their column out.
 Prepared = Callable[[Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
+# The same on the connection of a transaction; for many sets of values at once it answers nothing.
+PreparedStep = Callable[[AsyncConnection, Mapping[str, Any] | Sequence[Mapping[str, Any]]], Awaitable[list[dict[str, Any]]]]
 
 
 class Database(Protocol):
@@ -47,6 +49,9 @@ class Database(Protocol):
 
     def prepare(self, query: Select[Any] | CompoundSelect[Any]) -> Prepared:
         """A query of a hot path on its own, compiled once. Its text is fixed: sets of values are passed by `livecore.among`."""
+
+    def prepare_step(self, statement: Select[Any] | UpdateBase) -> PreparedStep:
+        """A statement of a hot path within a `write` block, compiled once. Its text is fixed, as `prepare`'s is."""
 
     def after_commit(self, connection: AsyncConnection, do: Callable[[], Awaitable[None]]) -> None:
         """Have `do` run when the transaction of this `write` connection is committed; never when it is rolled back.

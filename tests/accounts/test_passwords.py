@@ -35,6 +35,9 @@ async def test_a_hash_that_is_none_is_not_right(passwords: Passwords) -> None:
 async def test_a_hash_of_weaker_parameters_is_known(passwords: Passwords) -> None:
     weak = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("correct horse battery")
     assert passwords.is_weaker(weak)
+    assert passwords.is_weaker("plain text")
+    shorter = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, hash_len=16).hash("correct horse battery")
+    assert passwords.is_weaker(shorter)
     assert not passwords.is_weaker(await passwords.hash("correct horse battery"))
 
 
