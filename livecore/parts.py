@@ -19,6 +19,7 @@ from livecore.insight.assembly import Insight
 from livecore.library.assembly import Engines as LibraryEngines
 from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
+from livecore.library.picture_maker import ChildPictures
 from livecore.library.replays import Replays
 from livecore.library.shared_audience import SharedAudience
 from livecore.links import MediaLinks
@@ -90,6 +91,7 @@ class Parts:
         self.jobs, self.limiter, self.sms = start.jobs, start.limiter, start.sms
         self.mailer = self._consent = ConsentMailer(start.mailer)
         self.links = MediaLinks(self.keys, self.clock, self.settings.media_link_s)
+        self.pictures = ChildPictures(self.settings)
 
         # -- policies, notices and audit, which the others lean on
         await self._start_policies()
@@ -197,6 +199,7 @@ class Parts:
                 mailer=self.mailer,
                 sms=self.sms,
                 links=self.links,
+                pictures=self.pictures,
                 settings=self.settings,
                 relations=relations,
                 neighbours=self.neighbours,
@@ -257,6 +260,7 @@ class Parts:
             limiter=self.limiter,
             relations=self.relations,
             directory=self.directory,
+            pictures=self.pictures,
             outlet=signals,
             live_outlet=self.registry,
             shared=shared,
@@ -374,6 +378,7 @@ class Parts:
                 relations=self.relations,
                 directory=self.directory,
                 signals=self.signals,
+                pictures=self.pictures,
                 put_avatar=self.avatars.put,
                 message_media=self.rooms.attachments,
                 talk=talk.rows,

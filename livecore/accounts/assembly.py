@@ -26,7 +26,7 @@ from livecore.accounts.two_factor import TwoFactor
 from livecore.accounts.verification import Verification
 from livecore.config import Settings
 from livecore.links import MediaLinks
-from livecore.ports import Bus, Clock, Database, Job, Jobs, Keys, Limiter, Mailer, Neighbours, Relations, SmsSender, Storage
+from livecore.ports import Bus, Clock, Database, Job, Jobs, Keys, Limiter, Mailer, Neighbours, PictureMaker, Relations, SmsSender, Storage
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Engines:
     mailer: Mailer
     sms: SmsSender
     links: MediaLinks
+    pictures: PictureMaker
     settings: Settings
     relations: Relations
     neighbours: Neighbours
@@ -57,7 +58,7 @@ class AccountParts:
         self.activity = ActivityLog(of.db, of.clock)
         self.records = Records(of.db, of.keys)
         self.preferences = Preferences(of.db, of.bus, of.clock, self.activity, shared=of.shared)
-        self.avatars = Avatars(of.db, of.storage, of.clock, of.settings, of.links, self.activity)
+        self.avatars = Avatars(of.db, of.storage, of.clock, of.pictures, of.links, self.activity)
         self.names = NameIndex(of.db, of.keys)
         self.traits = Traits(of.db)
         self.profiles = Profiles(of.db, self.records, self.preferences, of.relations, self.avatars, self.names, self.traits)

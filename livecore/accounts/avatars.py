@@ -1,23 +1,17 @@
-"""Profile pictures: re-encoded, so that nothing of the file that came in goes out; in three sizes; seen by those who may.
+"""Profile pictures: re-encoded, so that nothing of the file that came in goes out; in three sizes; seen by those who may."""
 
-The work on pixels is done in a thread, one picture at a time: a decoded phone picture takes some 150 MB.
-"""
-
-import asyncio
 from typing import Any
 
 import structlog
-from PIL import Image, ImageOps
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors, pictures
 from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
-from livecore.config import Settings
 from livecore.ids import new_id
 from livecore.links import Grant, MediaLinks
-from livecore.ports import Clock, Database, Storage
+from livecore.ports import Clock, Database, PictureMaker, Storage
 
 log = structlog.get_logger("accounts")
 
@@ -26,24 +20,16 @@ MEDIA_TYPES = pictures.MEDIA_TYPES
 OUT_TYPE = pictures.OUT_TYPE
 
 
-def render(data: bytes, limit_pixels: int) -> dict[int, bytes]:
-    """WebP of each size, square, upright, without any metadata. Raises WrongMedia or Invalid (a bomb, a broken file)."""
-
-    def squares(picture: Image.Image) -> dict[int, bytes]:
-        return {size: pictures.encoded(ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)) for size in SIZES}
-
-    return pictures.opened(data, limit_pixels, SIZES[-1], squares)
-
-
 class Avatars:
-    def __init__(self, db: Database, storage: Storage, clock: Clock, settings: Settings, links: MediaLinks, activity: ActivityLog) -> None:
+    def __init__(
+        self, db: Database, storage: Storage, clock: Clock, pictures: PictureMaker, links: MediaLinks, activity: ActivityLog
+    ) -> None:
         self._db = db
         self._storage = storage
         self._clock = clock
-        self._limit_pixels = settings.image_limit_pixels
+        self._pictures = pictures
         self._links = links
         self._activity = activity
-        self._turn = asyncio.Lock()
 
     # -- addresses
 
@@ -65,10 +51,9 @@ class Avatars:
 
     async def put(self, account_id: str, data: bytes) -> None:
         """Raises WrongMedia, Invalid. A picture that was taken down may be followed by another one."""
-        async with self._turn:
-            sizes = await asyncio.get_running_loop().run_in_executor(None, render, data, self._limit_pixels)
+        made = await self._pictures.make(data, SIZES, square=True)
         avatar_id = new_id()
-        for size, body in sizes.items():
+        for size, body in made.files.items():
             await self._storage.put(self._key(account_id, avatar_id, size), body)
         await self._replace(account_id, avatar_id)
 

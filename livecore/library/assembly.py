@@ -13,7 +13,7 @@ from livecore.library.uploads import Uploads
 from livecore.library.video_shares import VideoShares
 from livecore.library.videos import Videos
 from livecore.library.views import Views
-from livecore.ports import Bus, Clock, Database, Directory, Growing, Jobs, MessageMedia, Relations, Signals, Storage, Talk
+from livecore.ports import Bus, Clock, Database, Directory, Growing, Jobs, MessageMedia, PictureMaker, Relations, Signals, Storage, Talk
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Engines:
     relations: Relations
     directory: Directory
     signals: Signals
+    pictures: PictureMaker
     put_avatar: PutAvatar
     message_media: MessageMedia
     talk: Talk
@@ -40,7 +41,7 @@ class LibraryParts:
         self.shares = VideoShares(e.db, e.clock, self.videos)
         self.views = Views(e.db, e.clock, self.videos, e.directory)
         self.feed_source = VideoFeed(e.db)
-        self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.settings.image_limit_pixels)
+        self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.pictures)
         sinks: dict[str, Sink] = {
             "video": VideoIntake(e.settings, e.growing, self.videos, self.copies),
             "image": ImageIntake(e.settings, e.growing, self.images),

@@ -1,20 +1,18 @@
 """Pictures for posts and messages: made anew in sizes, without a trace of the file that came; seen by those who may."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from livecore import errors, pictures
+from livecore import errors
 from livecore.ids import new_id
 from livecore.library import fingerprints
 from livecore.library.copies import Copies
 from livecore.library.tables import IMAGE_PREFIX, image
-from livecore.ports import Clock, Database, Directory, Principal, Relations, Storage, TakedownTarget
+from livecore.ports import Clock, Database, Directory, PictureMaker, Principal, Relations, Storage, TakedownTarget
 
 # The longest side: a tile of a list, a phone's width, a desktop's.
 SIZES = (320, 1080, 2048)
@@ -23,26 +21,18 @@ ALT_LIMIT_CHARS = 500
 Row = dict[str, Any]
 
 
-def render(data: bytes, limit_pixels: int) -> tuple[dict[int, bytes], tuple[int, int], int | None]:
-    """WebP of each size, width and height of the largest, and its look (None when flat). Raises WrongMedia or Invalid."""
-
-    def sizes(picture: Image.Image) -> tuple[dict[int, bytes], tuple[int, int], int | None]:
-        found = {}
-        largest = (0, 0)
-        for size in SIZES:
-            fitting = picture.copy()
-            fitting.thumbnail((size, size), Image.Resampling.LANCZOS)
-            found[size], largest = pictures.encoded(fitting), fitting.size
-        return found, largest, fingerprints.picture_hash(picture)
-
-    return pictures.opened(data, limit_pixels, SIZES[-1], sizes)
-
-
 class Images:
     """Keeps the `TakedownPort` of kind "image"."""
 
     def __init__(
-        self, db: Database, clock: Clock, storage: Storage, relations: Relations, directory: Directory, copies: Copies, limit_pixels: int
+        self,
+        db: Database,
+        clock: Clock,
+        storage: Storage,
+        relations: Relations,
+        directory: Directory,
+        copies: Copies,
+        pictures: PictureMaker,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -50,31 +40,29 @@ class Images:
         self._relations = relations
         self._directory = directory
         self._copies = copies
-        self._limit_pixels = limit_pixels
-        self._turn = asyncio.Lock()  # a decoded phone picture takes some 150 MB
+        self._pictures = pictures
 
     async def make(self, owner_id: str, data: bytes, title: str, visibility: str) -> Row:
         """The row to be inserted by `keep`, its objects stored. Raises WrongMedia, Invalid, LegallyUnavailable (a copy of a removed one)."""
         digest = hashlib.sha256(data).hexdigest()
         await self._copies.check_digest(digest)
-        async with self._turn:
-            sizes, (width, height), look = await asyncio.to_thread(render, data, self._limit_pixels)
-        if look is not None:
-            await self._copies.check_look("image", (look,))
+        made = await self._pictures.make(data, SIZES)
+        if made.look is not None:
+            await self._copies.check_look("image", (made.look,))
         row = {
             "id": new_id(),
             "owner_id": owner_id,
             "title": title,
             "alt": "",
             "visibility": visibility,
-            "width": width,
-            "height": height,
+            "width": made.width,
+            "height": made.height,
             "size_bytes": len(data),
             "sha256": digest,
-            "fingerprint": "" if look is None else fingerprints.written((look,)),
+            "fingerprint": "" if made.look is None else fingerprints.written((made.look,)),
             "created_ms": self._clock.at_ms(),
         }
-        for size, body in sizes.items():
+        for size, body in made.files.items():
             await self._storage.put(self.key(row, size), body)
         return row
 

@@ -63,7 +63,17 @@ from livecore.ports.engines import (
     StoredObject,
     Waiting,
 )
-from livecore.ports.lives import LiveFacts, LiveGate, LiveModeration, MediaControl, MediaCopier, PrivateLive, PrivateLives
+from livecore.ports.lives import (
+    LiveFacts,
+    LiveGate,
+    LiveModeration,
+    MadePicture,
+    MediaControl,
+    MediaCopier,
+    PictureMaker,
+    PrivateLive,
+    PrivateLives,
+)
 from livecore.ports.neighbours import Neighbours
 from livecore.ports.people import (
     Blocker,
@@ -128,6 +138,7 @@ __all__ = [
     "LiveGate",
     "LiveModeration",
     "LiveRooms",
+    "MadePicture",
     "Mail",
     "Mailer",
     "MatchQueue",
@@ -143,6 +154,7 @@ __all__ = [
     "PersonCard",
     "PhoneIndex",
     "PhoneWatcher",
+    "PictureMaker",
     "Piece",
     "PolicyVersions",
     "Prepared",

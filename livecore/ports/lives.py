@@ -71,6 +71,23 @@ class MediaControl(Protocol):
         """Copy a publication to the recorder. `outputs`: "file", "hls"."""
 
 
+@dataclass(frozen=True)
+class MadePicture:
+    """WebP by size; width and height of the largest; what it looks like (`library.fingerprints`), None when flat."""
+
+    files: Mapping[int, bytes]
+    width: int
+    height: int
+    look: int | None
+
+
+class PictureMaker(Protocol):
+    """Makes pictures anew from their pixels, in a process that can read nothing else; kept by `library`."""
+
+    async def make(self, data: bytes, sizes: Sequence[int], *, square: bool = False) -> MadePicture:
+        """Each size is that of the longest side, or of both with `square`. Raises WrongMedia, Invalid (a bomb, a broken file)."""
+
+
 class MediaCopier(Protocol):
     """Makes a file anew without what it says beside its streams; kept by `library`, asked by `rooms`."""
 

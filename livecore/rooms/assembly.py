@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from livecore.config import Settings
-from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, Relations, Storage
+from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, PictureMaker, Relations, Storage
 from livecore.rooms import expiry
 from livecore.rooms.attachments import Attachments
 from livecore.rooms.companions import Companionship
@@ -46,6 +46,7 @@ class Rooms:
         limiter: Limiter,
         relations: Relations,
         directory: Directory,
+        pictures: PictureMaker,
         outlet: Outlet,
         live_outlet: LiveOutlet,
         shared: bool,
@@ -63,8 +64,8 @@ class Rooms:
         self.conversations = Conversations(db, keys, clock, settings, relations, directory, self.snapshots, self.hub, outlet, self.writer)
         self.invites = Invites(db, keys, clock, settings, relations, directory, self.snapshots, self.conversations)
         self.own_marks = OwnMarks(db, clock, self.conversations, outlet)
-        self.group_pictures = GroupPictures(db, clock, settings, self.conversations)
-        self.attachments = Attachments(db, storage, keys, clock, settings, self.conversations)
+        self.group_pictures = GroupPictures(db, clock, pictures, self.conversations)
+        self.attachments = Attachments(db, storage, keys, clock, settings, pictures, self.conversations)
         self.contents = Contents(self.attachments)
         self.introductions = Introductions(db, keys, clock, self.conversations)
         self.eraser = ConversationEraser(db, self.conversations, self.attachments, self.writer)

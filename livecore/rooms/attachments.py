@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from sqlalchemy import delete, exists, func, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +21,7 @@ from livecore import errors, pictures
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid
 from livecore.ids import new_id
-from livecore.ports import Clock, Database, Keys, MediaCopier, Principal, Storage
+from livecore.ports import Clock, Database, Keys, MediaCopier, PictureMaker, Principal, Storage
 from livecore.rooms import bodies, tables
 from livecore.rooms.attachment_rules import MEDIA_TYPES, UNREADY_MS, UNSENT_MS, container_of, is_fetched_by_all, media_type_of
 from livecore.rooms.membership import Conversations
@@ -45,6 +44,7 @@ class Attachments:
         keys: Keys,
         clock: Clock,
         settings: Settings,
+        pictures: PictureMaker,
         conversations: Conversations,
     ) -> None:
         self._db = db
@@ -52,7 +52,7 @@ class Attachments:
         self._settings = settings
         self._conversations = conversations
         self._sealed = SealedObjects(storage, keys)
-        self._turn = asyncio.Lock()  # a decoded phone picture takes some 150 MB
+        self._pictures = pictures
         self.copier: MediaCopier | None = None  # set by the composition
 
     # -- in
@@ -134,12 +134,9 @@ class Attachments:
             size, limit = source.stat().st_size, self._settings.image_limit_bytes
             if size > limit:
                 raise errors.TooLarge(f"A picture has at most {limit} bytes.", limit_bytes=limit)
-            async with self._turn:
-                data, width, height = await asyncio.to_thread(
-                    _image, await asyncio.to_thread(source.read_bytes), self._settings.image_limit_pixels
-                )
-            await asyncio.to_thread(target.write_bytes, data)
-            return {"kind": "image", "media_type": pictures.OUT_TYPE, "width": width, "height": height, "duration_ms": 0}
+            made = await self._pictures.make(await asyncio.to_thread(source.read_bytes), (IMAGE_SIDE_PX,))
+            await asyncio.to_thread(target.write_bytes, made.files[IMAGE_SIDE_PX])
+            return {"kind": "image", "media_type": pictures.OUT_TYPE, "width": made.width, "height": made.height, "duration_ms": 0}
         if self.copier is None or container is None:
             raise errors.Unavailable("Videos are not taken here.")
         found = await self.copier.copy(source, target, container)
@@ -325,14 +322,6 @@ def described(row: Row) -> dict[str, Any]:
     if row["width"]:
         facts |= {"width": row["width"], "height": row["height"]}
     return facts | ({"duration_ms": row["duration_ms"]} if row["duration_ms"] else {})
-
-
-def _image(data: bytes, limit_pixels: int) -> tuple[bytes, int, int]:
-    def work(picture: Image.Image) -> tuple[bytes, int, int]:
-        picture.thumbnail((IMAGE_SIDE_PX, IMAGE_SIDE_PX), Image.Resampling.LANCZOS)
-        return pictures.encoded(picture), picture.width, picture.height
-
-    return pictures.opened(data, limit_pixels, IMAGE_SIDE_PX, work)
 
 
 def _key(object_id: str) -> str:

@@ -1,14 +1,10 @@
 """A group's picture: made anew like every picture that comes in, small enough to lie beside the group's row."""
 
-import asyncio
-
-from PIL import Image, ImageOps
 from sqlalchemy import delete, insert, select
 
-from livecore import errors, pictures
-from livecore.config import Settings
+from livecore import errors
 from livecore.ids import new_id
-from livecore.ports import Clock, Database, Principal
+from livecore.ports import Clock, Database, PictureMaker, Principal
 from livecore.rooms import rows, tables
 from livecore.rooms.membership import Conversations
 
@@ -16,32 +12,22 @@ from livecore.rooms.membership import Conversations
 SIZE_PX = 256
 
 
-def _square(picture: Image.Image) -> Image.Image:
-    return ImageOps.fit(picture, (SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS)
-
-
 class GroupPictures:
-    def __init__(self, db: Database, clock: Clock, settings: Settings, conversations: Conversations) -> None:
+    def __init__(self, db: Database, clock: Clock, pictures: PictureMaker, conversations: Conversations) -> None:
         self._db = db
         self._clock = clock
-        self._limit_pixels = settings.image_limit_pixels
+        self._pictures = pictures
         self._conversations = conversations
-        self._turn = asyncio.Lock()
 
     async def put(self, principal: Principal, conversation_id: str, data: bytes) -> None:
         """For admins. Raises Forbidden, Conflict (`direct`), WrongMedia, Invalid."""
         await self._conversations.as_manager(principal, conversation_id)
-
-        def work() -> bytes:
-            return pictures.opened(data, self._limit_pixels, SIZE_PX, lambda picture: pictures.encoded(_square(picture)))
-
-        async with self._turn:
-            image = await asyncio.to_thread(work)
+        made = await self._pictures.make(data, (SIZE_PX,), square=True)
         row = {
             "conversation_id": conversation_id,
             "id": new_id(),
             "account_id": principal.account_id,
-            "image": image,
+            "image": made.files[SIZE_PX],
             "set_ms": self._clock.at_ms(),
         }
         async with self._db.write() as conn:

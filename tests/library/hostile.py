@@ -1,9 +1,13 @@
 """Files that mean harm, made by rule from good ones and by hand; each is (name, bytes)."""
 
+import io
 import random
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from PIL import Image
 
 from tests.library import media
 
@@ -79,4 +83,49 @@ def mutations(seed: int, each: int) -> Iterator[tuple[str, bytes]]:
             if dice.random() < 0.2:
                 start = dice.randrange(len(data))
                 data[start:start] = data[start : start + dice.randrange(1, 2000)]
+            yield f"{kind} {seed}.{number}", bytes(data)
+
+
+def picture(kind: str, size: tuple[int, int] = (96, 64)) -> bytes:
+    """A good one, with something to see in it."""
+    found = Image.linear_gradient("L").resize(size).convert("RGB")
+    out = io.BytesIO()
+    found.save(out, kind)
+    return out.getvalue()
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def hostile_pictures() -> Iterator[tuple[str, bytes]]:
+    """Bombs, and files that name others in a picture's clothes."""
+    whole = picture("PNG")
+    yield "a PNG of 60,000 squared", whole[:8] + _chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)) + whole[33:]
+    yield "a text of 80 MB in a PNG", whole[:33] + _chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(80 << 20))) + whole[33:]
+    yield "a JPEG of 65,535 squared", _resized_jpeg(65_535)
+    yield "a GIF of 65,535 squared", b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + picture("GIF")[10:]
+    yield "SVG behind a PNG's head", whole[:8] + b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
+    yield "PostScript behind a JPEG's head", b"\xff\xd8\xff%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run\n"
+    yield "a head alone", b"RIFF\xff\xff\xff\xffWEBP"
+
+
+def _resized_jpeg(side: int) -> bytes:
+    data = bytearray(picture("JPEG"))
+    at = data.find(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">HH", side, side)
+    return bytes(data)
+
+
+def mutated_pictures(seed: int, each: int) -> Iterator[tuple[str, bytes]]:
+    """Good pictures cut and with bytes changed."""
+    dice = random.Random(seed)
+    for kind in ("JPEG", "PNG", "WEBP", "GIF"):
+        whole = picture(kind)
+        for number in range(each):
+            data = bytearray(whole)
+            if dice.random() < 0.4:
+                del data[dice.randrange(16, len(data)) :]
+            for _ in range(dice.randrange(1, 12)):
+                data[dice.randrange(12, len(data))] = dice.randrange(256)
             yield f"{kind} {seed}.{number}", bytes(data)

@@ -1,21 +1,30 @@
 """What becomes of files that mean harm: a refusal or a film, never a crash of more than a child, never another file's bytes."""
 
+import asyncio
+import io
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from PIL import Image
 
+from livecore import errors
 from livecore.config import Settings
 from livecore.library.children import NotShowable, run
 from livecore.library.magic import video_container
 from livecore.library.media_copier import ChildCopier
+from livecore.library.picture_maker import ChildPictures
 from livecore.rooms.attachment_rules import container_of
 from tests.library import hostile, media
-from tests.library.sending import begin, settled, tus
+from tests.library.sending import begin, send, settled, tus
+from tests.library.test_kills import working
 from tests.serving import Server
+from tests.waiting import until
 
 # The seconds that a child may take for a film of one second, on a busy machine.
 LIMIT_S = 60.0
@@ -150,6 +159,53 @@ def test_a_child_ends_at_its_limits(tmp_path: Path) -> None:
         assert confined(code, film, target).returncode != 0, code
     confined(f"open({str(target / 'big')!r}, 'wb').write(bytes(5000))", film, target)
     assert (target / "big").stat().st_size <= 1000
+
+
+async def made_anew(data: bytes) -> bool:
+    """Whether it became a picture; False when it was refused."""
+    started = time.monotonic()
+    try:
+        made = await ChildPictures(Settings(transcode_nice=0)).make(data, (320,))
+    except (errors.Invalid, errors.WrongMedia):
+        return False
+    finally:
+        assert time.monotonic() - started < LIMIT_S
+    with Image.open(io.BytesIO(made.files[320]), formats=["WEBP"]) as picture:
+        assert picture.size == (made.width, made.height)
+    return True
+
+
+async def test_pictures_that_mean_harm_are_refused() -> None:
+    for name, data in hostile.hostile_pictures():
+        assert not await made_anew(data), name
+
+
+async def test_mutated_pictures_end_in_a_picture_or_a_refusal() -> None:
+    outcomes = [await made_anew(data) for _, data in hostile.mutated_pictures(7, 2)]
+    assert {True, False} == set(outcomes)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+async def test_many_mutated_pictures() -> None:
+    outcomes = [await made_anew(data) for _, data in hostile.mutated_pictures(1000, 200)]
+    assert {True, False} == set(outcomes)
+
+
+async def test_a_picture_is_decoded_in_a_confined_child(server: Server) -> None:
+    anna = await server.person("anna")
+    sending = asyncio.create_task(send(anna, hostile.picture("PNG", (4800, 3200)), purpose="image"))
+    child = await until(lambda: working(psutil.Process(), "picture"), "a child that decodes")
+    assert child is not None
+    await until(lambda: "65" in limit_of(child.pid, "Max cpu time"), "the child's limits")
+    assert re.search(r"NoNewPrivs:\s*1", Path(f"/proc/{child.pid}/status").read_text())
+    path = await sending
+    assert (await anna.get(path)).json["width"] == 2048
+
+
+def limit_of(pid: int, name: str) -> list[str]:
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line for line in lines if line.startswith(name)).removeprefix(name).split()
 
 
 async def test_a_hostile_upload_fails_alone_and_in_words(server: Server) -> None:

@@ -104,7 +104,7 @@ TABLE = [
     Switch(19, "livecore.accounts.recovery:Recovery.forgot", "a_forgotten_password"),
     Switch(19, "livecore.accounts.recovery:refuse", "a_forgotten_password"),
     Switch(19, "livecore.accounts.passwords:Passwords.verify=True", "told_alike"),
-    Switch(20, "livecore.accounts.avatars:render={64: b'MARKER', 256: b'MARKER', 512: b'MARKER'}", "made_anew_in_three_sizes"),
+    Switch(20, "livecore.accounts.avatars:Avatars.read=b'MARKER'", "made_anew_in_three_sizes"),
     Switch(20, "livecore.pictures:kind_of='JPEG'", "what_is_no_picture"),
     Switch(20, "livecore.accounts.profiles:Profiles.may_see_avatar=True", "to_whom_it_was_shown"),
     Switch(20, "livecore.accounts.avatars:Avatars.set_disabled", "a_takedown_hides_it"),
