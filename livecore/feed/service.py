@@ -15,7 +15,7 @@ from typing import Literal
 
 from livecore.feed.choices import Choices, Unwanted
 from livecore.feed.ranking import Item, Ranked, Viewer, rank
-from livecore.feed.walk import EXPIRES_MS, LIFTED_ITEMS, WINDOW_ITEMS, Position, Walk
+from livecore.feed.walk import EXPIRES_MS, LIFTED_ITEMS, WINDOW_ITEMS, Coming, Position, Walk
 from livecore.ports import Audience, Clock, Directory, FeedEntry, FeedSource, Followed, PersonCard, Principal, Relations, WatchHistory
 
 Scope = Literal["home", "discover"]
@@ -30,7 +30,7 @@ TOP: Position = (1 << 53, "g")  # above every time and every id
 
 @dataclass(frozen=True)
 class FeedPage:
-    """`next` is where the following page begins, None at the end. `cards` holds the owner of each entry; `reasons` those that were asked for."""
+    """`next` is where the following page begins, None at the end. `cards` holds the owner of each entry; `reasons` why a ranked one stands there."""
 
     entries: Sequence[FeedEntry]
     cards: Mapping[str, PersonCard]
@@ -74,7 +74,7 @@ class Feed:
         self._sources = sources
         self._ranked = ranked
 
-    async def page(self, viewer: Principal, scope: Scope, limit: int, walk: Walk | None, *, explain: bool = False) -> FeedPage:
+    async def page(self, viewer: Principal, scope: Scope, limit: int, walk: Walk | None) -> FeedPage:
         me = viewer.account_id
         now_ms = self._clock.at_ms()
         if walk is not None and walk.waiting and now_ms - walk.begun_ms > EXPIRES_MS:
@@ -85,11 +85,7 @@ class Feed:
             walk = Walk(now_ms, TOP, SPAN_MS, is_ranked=is_ranked)
         if not is_ranked:
             return await self._by_time(asked, limit, walk)
-        page = await self._by_rank(asked, limit, walk)
-        if explain:
-            reasons = {one.item.id: one.reasons for one in await self._rank(asked, page.entries)}
-            page = dataclasses.replace(page, reasons=reasons)
-        return page
+        return await self._by_rank(asked, limit, walk)
 
     async def seen_now(self, viewer: Principal, wanted: Sequence[tuple[str, str]]) -> FeedPage:
         """Those of the items (kind, id) that the viewer may see now, in this order; hidden ones too: they were asked for."""
@@ -186,22 +182,24 @@ class Feed:
     async def _by_rank(self, asked: _Asked, limit: int, walk: Walk) -> FeedPage:
         found: list[FeedEntry] = []
         cards: dict[str, PersonCard] = {}
+        reasons: dict[str, tuple[str, ...]] = {}
         for _ in range(ROUNDS_LIMIT):
             if not walk.waiting:
                 if walk.below is None:
-                    return FeedPage(found, cards, None)
+                    return FeedPage(found, cards, None, reasons)
                 walk = await self._next_window(asked, walk)
             while walk.waiting and len(found) < limit:
                 room = limit - len(found)
                 part, rest = walk.waiting[:room], walk.waiting[room:]
                 walk = dataclasses.replace(walk, waiting=rest)
-                shown, known = await self._seen_by(asked, await self._entries(part))
+                shown, known = await self._seen_by(asked, await self._entries([(one.kind, one.id) for one in part]))
                 found += shown
                 cards |= known
+                reasons |= {one.id: one.reasons for one in part}
             if len(found) == limit:
                 break
         is_end = not walk.waiting and walk.below is None
-        return FeedPage(found, cards, None if is_end else walk)
+        return FeedPage(found, cards, None if is_end else walk, reasons)
 
     async def _entries(self, wanted: Sequence[tuple[str, str]]) -> list[FeedEntry]:
         """As they are now, in the order that was fixed; what is gone is left out."""
@@ -228,7 +226,9 @@ class Feed:
                 shown += extra
                 lifted = frozenset(entry.id for entry in extra)
         order = await self._rank(asked, shown)
-        return dataclasses.replace(walk, below=below, lifted=lifted, waiting=tuple((ranked.item.kind, ranked.item.id) for ranked in order))
+        return dataclasses.replace(
+            walk, below=below, lifted=lifted, waiting=tuple(Coming(one.item.kind, one.item.id, one.reasons) for one in order)
+        )
 
     async def _rank(self, asked: _Asked, entries: Sequence[FeedEntry]) -> list[Ranked]:
         creators, tags, seen = await self._history.habits(asked.me)

@@ -8,7 +8,9 @@ remembered, so that they do not come a second time.
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from livecore.feed.ranking import WEIGHTS
 
 Position = tuple[int, str]
 
@@ -18,28 +20,38 @@ LIFTED_ITEMS = 40
 # A ranking that old is not what anybody wants: the walk then begins anew.
 EXPIRES_MS = 6 * 3600 * 1000
 
+# Two bits of an item's first byte say its kind, the other six why it stands where it does.
 KINDS = ("post", "video", "live")
+REASONS = tuple(WEIGHTS)
+
+
+class Coming(NamedTuple):
+    """An item that was ranked and not shown yet, with the reasons for its place, in the order of the weights."""
+
+    kind: str
+    id: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Walk:
     """`below`: the items that follow the window lie below it, None at the end. `span_ms`: how far back the last look went.
 
-    `waiting`: (kind, id) of ranked items that are still to come; `lifted`: ids that must not come again. A walk that began by time goes
+    `waiting`: ranked items that are still to come; `lifted`: ids that must not come again. A walk that began by time goes
     on by time, and a ranked one ranked, whatever the person sets meanwhile: else it would repeat and lose.
     """
 
     begun_ms: int
     below: Position | None
     span_ms: int
-    waiting: tuple[tuple[str, str], ...] = ()
+    waiting: tuple[Coming, ...] = ()
     lifted: frozenset[str] = frozenset()
     is_ranked: bool = False
 
 
 def to_values(walk: Walk) -> list[Any]:
     """For `cursors.encode_cursor`."""
-    waiting = b"".join(bytes([KINDS.index(kind)]) + bytes.fromhex(item_id) for kind, item_id in walk.waiting)
+    waiting = b"".join(_packed(one) for one in walk.waiting)
     lifted = b"".join(bytes.fromhex(item_id) for item_id in sorted(walk.lifted))
     below = list(walk.below) if walk.below is not None else None
     return [walk.begun_ms, below, walk.span_ms, int(walk.is_ranked), base64.b64encode(waiting).decode(), base64.b64encode(lifted).decode()]
@@ -52,7 +64,17 @@ def from_values(values: list[Any]) -> Walk:
         int(begun_ms),
         None if below is None else (int(below[0]), str(below[1])),
         int(span_ms),
-        tuple((KINDS[waiting[at]], waiting[at + 1 : at + 17].hex()) for at in range(0, len(waiting), 17)),
+        tuple(_unpacked(waiting[at : at + 17]) for at in range(0, len(waiting), 17)),
         frozenset(lifted[at : at + 16].hex() for at in range(0, len(lifted), 16)),
         bool(is_ranked),
     )
+
+
+def _packed(one: Coming) -> bytes:
+    why = sum(1 << bit for bit, reason in enumerate(REASONS) if reason in one.reasons)
+    return bytes([KINDS.index(one.kind) | why << 2]) + bytes.fromhex(one.id)
+
+
+def _unpacked(packed: bytes) -> Coming:
+    why = packed[0] >> 2
+    return Coming(KINDS[packed[0] & 3], packed[1:].hex(), tuple(reason for bit, reason in enumerate(REASONS) if why >> bit & 1))

@@ -80,9 +80,9 @@ class FeedParams(Params):
     explain: bool = Field(default=False, description="Say why each item of `discover` stands where it does.")
 
 
-async def page_of(call: Call, feed: Feed, kind: str, *, explain: bool = False) -> tuple[FeedPage, str | None]:
+async def page_of(call: Call, feed: Feed, kind: str) -> tuple[FeedPage, str | None]:
     begun = None if call.params.cursor is None else walk.from_values(cursors.decode_cursor(call.app.keys, kind, call.params.cursor))
-    page = await feed.page(call.me, call.params.scope, call.params.limit, begun, explain=explain)
+    page = await feed.page(call.me, call.params.scope, call.params.limit, begun)
     return page, None if page.next is None else cursors.encode_cursor(call.app.keys, kind, walk.to_values(page.next))
 
 
@@ -91,7 +91,7 @@ async def read(call: Call) -> Reply:
     """Posts, videos and lives: of friends, those one follows and oneself, newest first (`home`); or of everyone (`discover`), ranked
     unless the person's settings say otherwise."""
     kind = f"feed:{call.params.scope}:{call.me.account_id}"
-    page, cursor = await page_of(call, call.app.feed, kind, explain=call.params.explain)
+    page, cursor = await page_of(call, call.app.feed, kind)
     reasons = {entry.id: page.reasons.get(entry.id, ()) for entry in page.entries} if call.params.explain else None
     return Reply({"items": await drawn(call, page), "next_cursor": cursor, "reasons": reasons})
 

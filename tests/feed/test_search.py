@@ -235,3 +235,24 @@ async def test_searching_too_often_is_refused_with_the_time_to_wait(start_server
     answers = [await anna.get(PATH, params={"q": "walrus", "kind": "posts"}) for _ in range(122)]
     assert [answer.status for answer in answers] == [200] * 120 + [429] * 2
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+
+
+@pytest.mark.postgres
+async def test_search_is_written_when_what_it_holds_changes_and_not_when_a_counter_does(
+    start_server: StartServer, postgres_url: str
+) -> None:
+    server = await start_server(database_url=postgres_url)
+    anna = await server.person("anna")
+    post = (await anna.post("/api/v1/posts", {"text": "A walrus", "visibility": "everyone"})).json
+
+    async def written() -> str:
+        async with server.app.db.read() as conn:
+            return str((await conn.execute(text("SELECT xmin FROM search_entry WHERE content_id = :id"), {"id": post["id"]})).scalar_one())
+
+    first = await written()
+    assert (await anna.put(f"/api/v1/posts/{post['id']}/like")).status in (200, 204)
+    assert (await anna.get(f"/api/v1/posts/{post['id']}")).json["likes"] == 1
+    assert await written() == first
+    assert (await anna.patch(f"/api/v1/posts/{post['id']}", {"text": "A seal"})).status == 200
+    assert await written() != first
+    assert [item["id"] for item in (await anna.get(f"{PATH}?q=seal")).json["items"]] == [post["id"]]

@@ -8,6 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
 
+from livecore.feed import service
+from livecore.feed.ranking import Ranked
 from livecore.library.tables import video_part, video_source, video_view
 from livecore.ports import TakedownTarget
 from livecore.rest.feed import FeedList
@@ -135,6 +137,30 @@ async def test_every_answer_of_the_feed_fits_its_model(server: Server, tmp_path:
         read = TypeAdapter(FeedList).validate_python(answer.json, extra="forbid")
         assert read.items
         assert read.model_dump(mode="json") == answer.json
+
+
+async def test_reasons_of_every_page_come_from_the_one_ranking(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    posts = [(await anna.post("/api/v1/posts", {"text": f"Number {n}", "visibility": "everyone"})).json["id"] for n in range(5)]
+    rankings = 0
+    rank = service.rank
+
+    def counted(*given: Any) -> list[Ranked]:
+        nonlocal rankings
+        rankings += 1
+        return rank(*given)
+
+    monkeypatch.setattr(service, "rank", counted)
+    path, reasons = "/api/v1/feed?scope=discover&limit=2&explain=1", {}
+    page = (await ben.get(path)).json
+    reasons |= page["reasons"]
+    while page["next_cursor"]:
+        page = (await ben.get(f"{path}&cursor={page['next_cursor']}")).json
+        reasons |= page["reasons"]
+    assert set(reasons) == set(posts)
+    assert all(reasons.values())
+    assert all("fresh" in some for some in reasons.values())
+    assert rankings == 1
 
 
 async def test_nothing_of_habits_is_written_under_restriction(server: Server) -> None:

@@ -23,6 +23,11 @@ def _upserted(kind: str, owner: str, text: str, is_open: str) -> str:
     )
 
 
+def _columns(table: str, text: str) -> str:
+    """What an entry is made of: no other change makes it anew."""
+    return f"{text}, tags, visibility, disabled_reason" + (", status" if table == "video" else "")
+
+
 def sqlite_statements() -> list[str]:
     made = [
         "CREATE VIRTUAL TABLE search_fts USING fts5("
@@ -37,10 +42,9 @@ def sqlite_statements() -> list[str]:
         "INSERT INTO search_fts (rowid, text, tags) VALUES (NEW.n, NEW.text, NEW.tags); END",
     ]
     for table, kind, owner, text, is_open in _SOURCES:
-        status = ", status" if table == "video" else ""
         made += [
             f"CREATE TRIGGER search_fts_{table}_added AFTER INSERT ON {table} BEGIN {_upserted(kind, owner, text, is_open)}; END",
-            f"CREATE TRIGGER search_fts_{table}_changed AFTER UPDATE OF {text}, tags, visibility, disabled_reason{status} ON {table} "
+            f"CREATE TRIGGER search_fts_{table}_changed AFTER UPDATE OF {_columns(table, text)} ON {table} "
             f"BEGIN {_upserted(kind, owner, text, is_open)}; END",
             f"CREATE TRIGGER search_fts_{table}_gone AFTER DELETE ON {table} BEGIN DELETE FROM search_entry WHERE content_id = OLD.id; END",
         ]
@@ -58,9 +62,23 @@ def postgresql_statements() -> list[str]:
             f"CREATE FUNCTION search_fts_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
             f"IF TG_OP = 'DELETE' THEN DELETE FROM search_entry WHERE content_id = OLD.id; RETURN OLD; END IF; "
             f"{_upserted(kind, owner, text, is_open)}; RETURN NEW; END $$",
-            f"CREATE TRIGGER search_fts_{table} AFTER INSERT OR DELETE OR UPDATE ON {table} "
-            f"FOR EACH ROW EXECUTE FUNCTION search_fts_{table}()",
+            _postgresql_trigger(table, text),
         ]
+    return made
+
+
+def _postgresql_trigger(table: str, text: str) -> str:
+    return (
+        f"CREATE TRIGGER search_fts_{table} AFTER INSERT OR DELETE OR UPDATE OF {_columns(table, text)} ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION search_fts_{table}()"
+    )
+
+
+def postgresql_triggers_anew() -> list[str]:
+    """For tables on which they fired at each change: a counter of likes has nothing to say to search."""
+    made = []
+    for table, _, _, text, _ in _SOURCES:
+        made += [f"DROP TRIGGER search_fts_{table} ON {table}", _postgresql_trigger(table, text)]
     return made
 
 
