@@ -186,9 +186,10 @@ class LiveHub:
             raise errors.Forbidden("Only the host and moderators may do that.", type="not_a_moderator")
 
     async def friends(self, principal: Principal, live_id: str) -> list[str]:
-        """Account ids of friends who are in the room, in any process; those of processes that do not answer in time are left out."""
-        await self._gate().may_join(principal.account_id, live_id)
-        asked = list(await self._relations.friends_of(principal.account_id))
+        """Account ids of friends who watch, in any process; those of processes that do not answer in time are left out. The host is in
+        the room and does not watch."""
+        facts = await self._gate().may_join(principal.account_id, live_id)
+        asked = [one for one in await self._relations.friends_of(principal.account_id) if one != facts.host_id]
         found = set(self._outlet.in_live(live_id, asked))
         if self._shared and asked:
             await self._room(live_id)

@@ -23,5 +23,10 @@ async def test_friends_who_watch_are_named(program: StartProgram, visitor: NewVi
     await expect(anna.page.locator(".viewers")).to_contain_text("· ben")
     await anna.picture("watch-with-a-friend")
     await friend.close()
-    await anna.go("/")
+    # When it is over, nothing on the page says that it goes on.
     await broadcast.end()
+    await expect(anna.page.get_by_role("heading", name="The live has ended")).to_be_visible()
+    await expect(anna.page.locator(".facts-line")).to_contain_text("Ended")
+    await expect(anna.page.locator(".viewers")).to_be_hidden()
+    await expect(anna.page.get_by_placeholder("Say something")).to_have_count(0)
+    await anna.picture("watch-ended")

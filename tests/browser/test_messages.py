@@ -43,8 +43,12 @@ async def test_all_tabs_of_a_profile_are_one_device(program: StartProgram, visit
     await second.get_by_role("button", name="Send").click()
     await _has(ben.page, "First", "Second", "From the other tab")
     await anna.page.close()
-    await ben.write("Fourth")
-    await _has(second, "First", "Second", "From the other tab", "Fourth")
+    # What somebody wrote is text; web addresses, mentions and hashtags in it are links, and nothing else is.
+    await ben.write("Fourth <b>: see https://example.org/a?b=1, @anna and #rain")
+    await _has(second, "First", "Second", "From the other tab", "Fourth <b>: see https://example.org/a?b=1, @anna and #rain")
+    links = second.locator(".bubble").nth(3).locator("a")
+    assert [await link.get_attribute("href") for link in await links.all()] == ["https://example.org/a?b=1", "/u/anna", "/search?q=%23rain"]
+    assert "noopener" in (await links.first.get_attribute("rel") or "")
     assert len(sockets) == 1
 
 

@@ -155,6 +155,8 @@ async def test_friends_who_watch_are_told_as_their_settings_allow(start_server: 
         return list(answer["data"]["users"])
 
     assert await watching() == ["ben", "carl"]
+    # Who is live does not watch.
+    assert (await listeners[1].call("live:friends", {"live": LIVE}))["data"] == {"users": []}
     assert (await carl.patch("/api/v1/me/settings", {"visibility_last_seen": "nobody"})).status == 200
     assert await watching() == ["ben"]
     assert (await listeners[1].call("live:leave", {"live": LIVE}))["ok"]

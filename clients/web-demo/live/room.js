@@ -23,7 +23,7 @@ const REACTIONS = ["❤️", "👏", "😂", "🔥"];
 
 /**
  * Joins the live's room until `life` ends. `onviewers(count, friends)`, `onpublications(list)` and `onended(data)` tell the page around it.
- * Answers the element of the room.
+ * Answers the element of the room, with `close()` for when the live is over.
  */
 export function room(live, { life, onviewers, onended, onpublications, extra = [] }) {
   const lines = h("div", { class: "lines", role: "log", "aria-label": t.live.chat, tabindex: "0" });
@@ -145,7 +145,13 @@ export function room(live, { life, onviewers, onended, onpublications, extra = [
     emit("live:react", { live: live.id, emoji: kind }).catch(complain);
   });
 
-  return h("section", { class: "room", "aria-label": t.live.chat }, h("div", { class: "room-head" }, t.live.chat, count), pinned, lines, form, shower.node);
+  const node = h("section", { class: "room", "aria-label": t.live.chat }, h("div", { class: "room-head" }, t.live.chat, count), pinned, lines, form, shower.node);
+  /** What was said stays to be read; nothing can be said any more. */
+  node.close = () => {
+    form.remove();
+    count.textContent = "";
+  };
+  return node;
 }
 
 /** The counts less what is already shown; what was taken off is forgotten. */

@@ -7,6 +7,7 @@ import { cardOf } from "./cards.js";
 import { dropMessage } from "./history.js";
 import { mediaOf } from "./media.js";
 import { retry } from "./outbox.js";
+import { words } from "../parts/words.js";
 
 const MEDIA = ["image", "video", "voice"];
 const LONG_PRESS_MS = 450;
@@ -26,7 +27,7 @@ export function bubble({ message, turn, quoted }, before, conversation, onact) {
     named && h("span", { class: "who" }, message.sender ?? t.messages.nobody),
     message.reply_to && h("span", { class: "quote" }, h("span", { class: "who" }, quoted?.sender ?? ""), quoted ? quoted.body ?? wordOf(quoted) : t.messages.quoteGone),
     attachments.map((one) => (MEDIA.includes(one.kind) ? mediaOf(one, message.conversation) : cardOf(one))),
-    message.deleted_at ? h("em", { class: "soft" }, t.messages.deleted) : message.body && h("span", { class: "text" }, message.body),
+    message.deleted_at ? h("em", { class: "soft" }, t.messages.deleted) : message.body && h("span", { class: "text" }, words(message.body)),
     h("span", { class: "meta" }, message.ends_at && icon("timer"), message.edited_at && h("span", {}, t.messages.edited), clockTime(message.sent_at), mark && markIcon(mark)),
     more,
     reactions && h("span", { class: "reactions", role: "img", "aria-label": t.messages.reactions(reactions) }, reactions),

@@ -31,11 +31,14 @@ export function pictureOf(conversation, size = "") {
   return h("span", { class: "face" }, avatar(other, size), dot);
 }
 
-function preview(last) {
-  if (!last) return t.messages.start;
+function preview({ last, head: given }) {
+  if (!last) return given ? t.messages.beforeShort : t.messages.start;
   const body = last.body ?? wordOf({ kind: last.kind });
   return last.mine ? t.messages.you(body) : body;
 }
+
+/** A chat of two in which nothing was ever said is no conversation yet: it opens from the person's page. */
+const hasWords = (one) => one.kind !== "direct" || one.last || one.head || one.request || one.pinned;
 
 export function conversationList({ current = null, life }) {
   const rows = h("ul", { class: "rows" });
@@ -60,7 +63,7 @@ export function conversationList({ current = null, life }) {
           "div",
           { class: "body" },
           h("div", { class: "between" }, h("span", { class: "title clip" }, nameOf(other), one.muted_until > Date.now() && h("span", { class: "state", role: "img", "aria-label": t.messages.muted }, icon("mute", 16)), one.pinned && h("span", { class: "state", role: "img", "aria-label": t.messages.pinned }, icon("pin", 16))), last && h("span", { class: "soft small" }, ago(last.sent_at))),
-          h("div", { class: "between" }, one.request === "asked" ? h("span", { class: "tag" }, t.messages.requestTag) : h("span", { class: "soft small clip preview" }, preview(last)), one.unread > 0 && h("span", { class: "count", "aria-label": t.unread(one.unread) }, one.unread)),
+          h("div", { class: "between" }, one.request === "asked" ? h("span", { class: "tag" }, t.messages.requestTag) : h("span", { class: "soft small clip preview" }, preview(one)), one.unread > 0 && h("span", { class: "count", "aria-label": t.unread(one.unread) }, one.unread)),
         ),
       ),
     );
@@ -68,7 +71,7 @@ export function conversationList({ current = null, life }) {
 
   async function refresh() {
     for (const one of await history.conversations()) if (one.timer || one.timed) await history.purge(one.id);
-    const all = (await history.conversations()).filter((one) => one.kind && !one.left);
+    const all = (await history.conversations()).filter((one) => one.kind && !one.left && hasWords(one));
     if (!all.length) return fill(place, empty("messages", t.messages.emptyTitle, t.messages.emptyText, h("a", { class: "button primary", href: "/people" }, t.messages.emptyWay)));
     const newest = (one) => one.last?.sent_at ?? one.created_at ?? one.created_ms ?? 0;
     const away = all.filter((one) => one.archived);

@@ -64,7 +64,7 @@ export function thread(id, { life }) {
     clearTimeout(expiry);
     if (next) expiry = setTimeout(() => refresh({ stay: true }).catch(complain), Math.min(next - Date.now() + 50, 2 ** 31 - 1));
     draw(rowsOf(found, conversation));
-    if (!found.length) fill(list, h("p", { class: "day" }, t.messages.first));
+    if (!found.length) fill(list, h("p", { class: "day" }, conversation?.head ? t.messages.before : t.messages.first));
     if (follow) flow.scrollTop = flow.scrollHeight;
     if (!document.hidden) await markRead(id);
   }

@@ -25,7 +25,9 @@ export default function signUp({ life }) {
       {
         submit: t.signUp.submit,
         act: async ({ agree, ...fields }, element) => {
-          if (!agree) return element.show({ type: "invalid", of: (name) => (name === "accept" ? t.signUp.mustAgree : null), errors: [] });
+          const missing = new Map(Object.entries(fields).filter(([, value]) => !value.trim()).map(([name]) => [name, t.required]));
+          if (!agree) missing.set("accept", t.signUp.mustAgree);
+          if (missing.size) return element.show({ type: "invalid", of: (name) => missing.get(name), errors: [] });
           await accounts.signUp({ ...fields, phone: fields.phone.replace(/[\s()-]/g, ""), accept: { privacy: true, terms: true } });
           go("/verify", { replace: true });
         },

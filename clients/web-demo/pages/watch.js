@@ -21,6 +21,9 @@ import { report } from "../parts/report.js";
 import { share } from "../parts/share.js";
 import { menu } from "../parts/sheet.js";
 
+const REPLAY_EVERY_MS = 3000;
+const REPLAY_TRIES = 4;
+
 export default function watch({ params, life }) {
   const video = h("video", { playsinline: true, autoplay: true, "aria-label": t.live.picture });
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.live.connecting }));
@@ -37,6 +40,8 @@ export default function watch({ params, life }) {
   const top = h("div", { class: "top-line" }, iconButton("back", t.back, () => back("/discover")));
   const picture = h("div", { class: "picture" }, frame, veil, top);
   const node = h("div", { class: "live-page on-picture" }, picture);
+  // What tells of a live that goes on: taken back when it is over.
+  let still = () => null;
   // Out of this live for good: what the connection says afterwards is no news.
   let put = false;
   async function open() {
@@ -81,6 +86,8 @@ export default function watch({ params, life }) {
       },
     });
     node.append(chat);
+    const count = still;
+    still = () => (count(), chat.close());
     ways.start();
     video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
   }
@@ -96,7 +103,15 @@ export default function watch({ params, life }) {
 
   function head(live, ways) {
     const time = h("span", { class: "tag tabular" }, icon("clock"), h("span", {}));
-    duration(time.lastChild, live.started_ms, life);
+    const stop = duration(time.lastChild, live.started_ms, life);
+    const badge = h("span", { class: "tag live" }, t.live.badge);
+    const watching = h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, shortNumber(live.viewers)));
+    still = () => {
+      stop();
+      badge.className = "tag";
+      badge.textContent = t.live.over;
+      watching.hidden = true;
+    };
     const more = () =>
       menu(
         live.title || t.live.of(nameOf(live.owner)),
@@ -114,8 +129,8 @@ export default function watch({ params, life }) {
       h(
         "div",
         { class: "facts-line" },
-        h("span", { class: "tag live" }, t.live.badge),
-        h("span", { class: "tag viewers", role: "status" }, icon("eye"), h("span", {}, shortNumber(live.viewers))),
+        badge,
+        watching,
         time,
       ),
     );
@@ -149,13 +164,16 @@ export default function watch({ params, life }) {
     picture.append(place);
   }
 
-  function ended(live) {
+  /** A replay is made when the live is over: it is asked for a few times more. */
+  function ended(live, tries = REPLAY_TRIES) {
     veil.hidden = false;
     veil.className = "veil";
+    still();
     const way = live.video_id
       ? h("a", { class: "button primary", href: `/video/${live.video_id}` }, icon("play", 20), t.live.replay)
       : h("a", { class: "button primary", href: "/discover" }, t.nav.discover);
     veil.replaceChildren(empty("live", t.live.endedTitle, t.live.endedText(nameOf(live.owner)), way));
+    if (!live.video_id && tries > 0) setTimeout(() => life.aborted || lives.live(live.id).then((now) => ended(now, now.video_id ? 0 : tries - 1), () => null), REPLAY_EVERY_MS);
   }
 
   return { title: t.live.title, node, ready: open() };
