@@ -5,16 +5,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := clients/web-demo
+HELPER := livecore/native/helper.so
 ARGS ?=
 # Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
 JOBS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: setup setup-dev run test test-deep check bench bench-peers bench-peers-chat bench-peers-live pictures migration clean
 
-setup: $(VENV)/.run-done $(VENV)/.native-done $(DEMO)/node_modules/.done
+setup: $(VENV)/.run-done $(HELPER) $(DEMO)/node_modules/.done
 
 # What the tests and the checks need on top.
-setup-dev: $(VENV)/.dev-done $(VENV)/.native-done $(DEMO)/node_modules/.done
+setup-dev: $(VENV)/.dev-done $(HELPER) $(DEMO)/node_modules/.done
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=python3.12 make …)"; exit 1; }
@@ -32,10 +33,9 @@ $(VENV)/.dev-done: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run-done
 
-# Optional: with a C compiler the hot paths get a native helper, without one they stay in Python.
-$(VENV)/.native-done: $(wildcard livecore/native/*.[ch]) livecore/native/build.py | $(BIN)/python
+# Optional: with a C compiler the hot paths get a native helper, without one they stay in Python (and each make says so in a line).
+$(HELPER): $(wildcard livecore/native/*.[ch]) livecore/native/build.py | $(BIN)/python
 	@$(BIN)/python -c 'import runpy; runpy.run_path("livecore/native/build.py", run_name="__main__")'
-	@touch $@
 
 # The machine's Node, or else the one that comes as a Python package.
 $(DEMO)/node_modules/.done: $(DEMO)/package-lock.json | $(BIN)/python

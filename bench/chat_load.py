@@ -69,7 +69,7 @@ class ChatLoad:
                 try:
                     made[number] = await socketio_client.connect(given["url"], auths[number], path=given["path"])
                 except (socketio_client.Refused, OSError, TimeoutError) as exc:
-                    raise LoadFailed(f"connection {number + 1} of {len(auths)}: {exc or type(exc).__name__}") from exc
+                    raise LoadFailed(f"connection {number + 1} of {len(auths)}: {str(exc) or type(exc).__name__}") from exc
                 took.add((time.perf_counter() - started) * 1e3)
                 if len(made) % 20 == 0:
                     progress({"connected": len(made)})

@@ -171,6 +171,16 @@ async def exchange(http: aiohttp.ClientSession, url: str, offer: str, token: str
         await asyncio.sleep(RETRY_S)
 
 
+def why(exc: Exception, viewer: RtcPeer) -> str:
+    """What a viewer's failure is called; a timeout says of itself nothing at all."""
+    if str(exc):
+        return str(exc)
+    if not isinstance(exc, TimeoutError):
+        return type(exc).__name__
+    missing = "an answer" if viewer.answered is None else "a connection" if not viewer.connected_at else "a first packet"
+    return f"waited {JOIN_TIMEOUT_S:g} s in vain for {missing}"
+
+
 class LiveLoad:
     def __init__(self) -> None:
         self.certificate = generate_certificate()
@@ -206,7 +216,7 @@ class LiveLoad:
                     try:
                         await self._join(http, viewer, given, given["tokens"][number % len(given["tokens"])], told)
                     except (OSError, aiohttp.ClientError, TimeoutError) as exc:
-                        raise LoadFailed(f"viewer {number + 1} of {given['count']}: {exc or type(exc).__name__}") from exc
+                        raise LoadFailed(f"viewer {number + 1} of {given['count']}: {why(exc, viewer)}") from exc
                     self.viewers.append(viewer)
                     if len(self.viewers) % 5 == 0:
                         progress({"joined": len(self.viewers)})

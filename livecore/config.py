@@ -66,6 +66,16 @@ class Settings(BaseSettings):
     media_consent_s: float = setting(30.0, "s", "RFC 7675: a peer without a valid check for this long is gone", ge=5)
     media_connect_s: float = setting(15.0, "s", "from the answer to the first valid check: a slow phone on a bad network", ge=1)
     media_orphan_s: float = setting(10.0, "s", "a worker without a main process ends after this; a main process restarts in two", ge=1)
+    media_pace_factor: float = setting(
+        2.5,
+        "times the estimate",
+        "how fast a viewer on a narrow path is sent a picture: as WebRTC's own sender; less is later",
+        ge=1,
+        le=100,
+    )
+    media_late_s: float = setting(
+        1.0, "s", "pictures older than this are left out up to the next key frame: a player's buffer reaches no further", ge=0.1, le=30
+    )
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
     publish_token_s: int = setting(24 * 3600, "s", "a publish token opens sessions for so long; a running one goes on", ge=60)
     watch_token_s: int = setting(3600, "s", "a watch token opens sessions for so long; it stands in players and addresses", ge=60)

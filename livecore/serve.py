@@ -87,6 +87,8 @@ def run_media(settings: Settings, index: int) -> int:
             consent_s=settings.media_consent_s,
             connect_s=settings.media_connect_s,
             orphan_s=settings.media_orphan_s,
+            pace_factor=settings.media_pace_factor,
+            late_s=settings.media_late_s,
         )
     )
 

@@ -8,6 +8,7 @@ from livecore.media import stun
 from livecore.media.drops import Counters, Drop
 from livecore.media.estimate import SendSideEstimator
 from livecore.media.ice import CheckResult, IceLite
+from livecore.media.pace import Pace
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector
 from livecore.media.wire import Offsets, Run
 
@@ -73,6 +74,7 @@ class Transport:
         owner: Owner,
         *,
         dtls_client: bool,
+        pace: Pace | None = None,
     ) -> None:
         self.ice = ice
         self.state = "checking"
@@ -81,6 +83,7 @@ class Transport:
         self.address: SocketAddress = None  # where packets go; None before the first valid check
         self.connected_at: float | None = None  # None before DTLS is done
         self.native: Native | None = None  # set with the first packet that the native helper sends
+        self.pace = pace  # of video; None for whoever is not sent any
         self._bytes_sent = 0
         self._transport_sequence = 0
         self.estimator: SendSideEstimator | None = None  # None where the peer gives no transport-wide feedback

@@ -46,6 +46,7 @@ class Drop(StrEnum):
     # Towards a viewer
     AWAITING_KEY_FRAME = "awaiting_key_frame"
     BEFORE_SWITCH = "before_switch"
+    LATE = "late"
     NACK_TOO_SOON = "nack_too_soon"
     NACK_TOO_OFTEN = "nack_too_often"
     NACK_BEFORE_SWITCH = "nack_before_switch"

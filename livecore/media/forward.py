@@ -9,7 +9,7 @@ from typing import Protocol
 from livecore.media import catch_up
 from livecore.media.audience import Audience
 from livecore.media.drops import Counters, Drop
-from livecore.media.pacer import Leg, Pacer
+from livecore.media.pacer import Lane, Leg, Pacer
 from livecore.media.packet import Packet
 from livecore.media.rewrite import Epoch, Numbering
 from livecore.media.source import Batch, Layer
@@ -22,7 +22,7 @@ class Sink(Protocol):
         """Send these packets under the offsets of `epoch`."""
         ...
 
-    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool, before: Leg | None) -> Leg | None:
         """How packets of this epoch leave; None where they do not leave over the network."""
         ...
 
@@ -45,6 +45,7 @@ class Forwarder:
         self.wanted: Layer | None = None  # None while nothing is wanted (before DTLS, or paused)
         self.drops: Counters = Counter()
         self.switches = 0
+        self.late = False  # what was to be sent had become too old: nothing is until the next key frame
         self.epoch: Epoch[Layer] | None = None  # the current one; None before the first packet
         self.leg: Leg | None = None  # of the current epoch; None too for what is not sent over the network
         self.deliver = sink.deliver
@@ -79,7 +80,7 @@ class Forwarder:
 
     def _watch(self, layer: Layer, epoch: Epoch[Layer], *, catching_up: bool = False) -> None:
         self.current, self.epoch = layer, epoch
-        self.leg = self._sink.leg(epoch, catching_up=catching_up)
+        self.leg = self._sink.leg(epoch, catching_up=catching_up, before=self.leg)
         layer.watch(self)
 
     def leave(self) -> None:
@@ -92,11 +93,23 @@ class Forwarder:
         if later is not None:
             self.deliver(epoch, later, now)
 
-    def on_wanted(self, layer: Layer, batch: Batch, now: float) -> bool:
-        """Packets of the layer that is wanted and not yet watched. True when the switch has happened."""
-        start = batch.from_key() if self.needs_key else batch
+    def leave_out(self) -> None:
+        """Send nothing more of what is watched until the next key frame; its number then follows the last that was sent."""
+        wanted = self.wanted
+        self.late = True
+        self.want(None)
+        self.want(wanted)
+
+    @property
+    def lane(self) -> Lane | None:
+        """Where its packets queue, or did last; None before the first, and for what is not sent over the network."""
+        return self.leg.lane if self.leg is not None else None
+
+    def on_wanted(self, layer: Layer, batch: Batch, now: float, *, late: bool = False) -> bool:
+        """Packets of the layer that is wanted and not yet watched. True when the switch has happened. `late`: they are too old."""
+        start = None if late else batch.from_key() if self.needs_key else batch
         if start is None:
-            self.drops[Drop.AWAITING_KEY_FRAME] += len(batch.packets)
+            self.drops[Drop.LATE if self.late or late else Drop.AWAITING_KEY_FRAME] += len(batch.packets)
             return False
         epoch = self.go_over(layer, min(start.packets, key=lambda packet: packet.sequence))
         self.deliver(epoch, start, now)
@@ -107,6 +120,7 @@ class Forwarder:
         if self.current is not None:
             self.switches += 1
             self.current.unwatch(self)
+        self.late = False
         epoch = self.numbering.begin(layer, first)
         self._watch(layer, epoch)
         return epoch
@@ -116,23 +130,47 @@ class Forwarder:
 
 
 def flush(layer: Layer, pacer: Pacer, now: float) -> None:
-    """Hand a layer's pending packets to everybody who watches or awaits it."""
+    """Hand a layer's pending packets to everybody who watches or awaits it; whoever is behind by too much gets no new picture of them."""
     pending = layer.pending
     if not pending:
         return
     layer.pending = []
-    batch = Batch(pending)
+    newest = layer.forwarded_newest
+    if layer.framed and newest is not None:
+        age_s, limit = now - layer.pending_since, pacer.age_limit
+        groups = _audience(layer).groups
+        late = [legs for lane, _, legs in groups if limit.exceeded(lane, age_s, now)]
+        if late:
+            # A picture that has begun is completed: its rest is no less old, and without it the viewer would wait for it.
+            begun = [packet for packet in pending if packet.timestamp <= newest.timestamp]
+            if begun:
+                _hand_on(layer, Batch(begun), pacer, now)
+            pending = [packet for packet in pending if packet.timestamp > newest.timestamp]
+            if not pending:
+                return
+            for legs in late:
+                for leg in legs:
+                    leg.subscription.forwarder.leave_out()
+    _hand_on(layer, Batch(pending), pacer, now)
+
+
+def _audience(layer: Layer) -> Audience:
+    audience = layer.audience
+    if audience is None:
+        audience = layer.audience = Audience(layer.watchers)
+    return audience
+
+
+def _hand_on(layer: Layer, batch: Batch, pacer: Pacer, now: float) -> None:
     lowest = batch.lowest
     layer.forwarded_highest = max(layer.forwarded_highest, batch.highest)
     newest = layer.forwarded_newest
     if newest is None or batch.newest.timestamp > newest.timestamp:
         layer.forwarded_newest = batch.newest
-    audience = layer.audience
-    if audience is None:
-        audience = layer.audience = Audience(layer.watchers)
+    audience = _audience(layer)
     if lowest >= audience.base:
         for lane, shape, legs in audience.groups:
-            pacer.add(lane, batch, shape, legs)
+            pacer.add(lane, batch, shape, legs, now)
         for forwarder in audience.others:
             if forwarder.epoch is not None:
                 forwarder.deliver(forwarder.epoch, batch, now)
@@ -144,4 +182,9 @@ def flush(layer: Layer, pacer: Pacer, now: float) -> None:
             elif epoch is not None:
                 forwarder.on_late(batch, epoch, now)
     if layer.waiters:
-        layer.waiters = [f for f in layer.waiters if not f.on_wanted(layer, batch, now)]
+        age_s, limit = now - layer.pending_since, pacer.age_limit
+        layer.waiters = [
+            f
+            for f in layer.waiters
+            if not f.on_wanted(layer, batch, now, late=f.leg is not None and layer.framed and limit.exceeded(f.lane, age_s, now))
+        ]

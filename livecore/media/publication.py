@@ -170,7 +170,9 @@ class Publication:
                 continue
             scalability = layer.scalability
             if scalability is None:
-                awaited = bool(layer.waiters)
+                # Who is behind by too much could not be sent it: first what it is owed leaves.
+                limit = self._outbox.pacer.age_limit
+                awaited = any(one.lane is None or not limit.exceeded(one.lane, 0.0, now) for one in layer.waiters)
             else:
                 awaited = sum(scalability.key_awaited(one) for one in (layer, *scalability.cuts.values())) > 0
             if awaited:

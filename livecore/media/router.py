@@ -1,17 +1,15 @@
 """The worker's publications and sessions: who publishes what, who watches it, and what happens when one of them goes."""
 
 import random
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from livecore.media import forward, negotiate, sdp
-from livecore.media.connection import Transport, Wire
+from livecore.media.connection import Wire
 from livecore.media.control import (
     Answer,
     BadOffer,
     Full,
-    LayersWanted,
     NoCommonCodec,
     NoPublisher,
     NoSuchSession,
@@ -19,7 +17,6 @@ from livecore.media.control import (
     PublicationDown,
     PublicationUp,
     SessionClosed,
-    SpeakerChanged,
     StaleTag,
     ViewerChanged,
     WorkerEvent,
@@ -27,40 +24,27 @@ from livecore.media.control import (
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
 from livecore.media.estimate import SendSideEstimator
-from livecore.media.extensions import Extension
-from livecore.media.ice import IceLite
 from livecore.media.layers import Wish
+from livecore.media.opening import Doorway, read_offer
 from livecore.media.pacer import Pacer, Sender
-from livecore.media.pressure import Pressure
+from livecore.media.pressure import AgeLimit, Pressure
 from livecore.media.publication import Publication
+from livecore.media.published import Published
 from livecore.media.recordings import Recordings
+from livecore.media.rounds import Rounds
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
 from livecore.media.settings import WorkerSettings
 from livecore.media.source import Outbox
-from livecore.media.speaker import ActiveSpeaker
 from livecore.media.subscription import Subscription
 from livecore.media.tap import ToRecorder
 from livecore.media.transport import Certificate
 
-VIEWER_TICK_S = 0.2
 # A frame's packets leave a browser within a few milliseconds of each other; a viewer's jitter buffer is larger than this wait.
 HOLD_S = 0.003
 # Below this the calls saved are worth less than the wait.
 HOLD_WATCHERS = 50
 # A viewer that asks while the publisher is connecting or away: soon enough to feel immediate, rare enough not to be a load.
 RETRY_AFTER_S = 2
-
-
-class Published:
-    """A publication with its sessions. `away_since`: None while its publisher is connected (or was never yet)."""
-
-    def __init__(self, publication: Publication) -> None:
-        self.publication = publication
-        self.session: PublisherSession | None = None
-        self.viewers: dict[str, ViewerSession] = {}
-        self.away_since: float | None = None
-        self.away_session = ""  # the id of the session that was lost last
-        self.connected = False
 
 
 class Router:
@@ -80,30 +64,25 @@ class Router:
         tcp_port: int | None = None,
     ) -> None:
         self._settings = settings
-        self._certificate = certificate
-        self._peers = peers
-        self._wire = wire
-        self._addresses = addresses
-        self._tcp_port = tcp_port  # None: UDP alone
+        self._doorway = Doorway(settings, certificate, peers, wire, addresses, tcp_port, rng)
         self._emit = emit
         self._rng = rng
-        self.pacer = Pacer(sender, settings.backlog_limit)
+        self.age_limit = AgeLimit(settings.late_s)
+        self.pacer = Pacer(sender, settings.backlog_limit, self.age_limit)
         self.outbox = Outbox(self.pacer)
         self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
         self.pressure = Pressure()
-        self._speakers: dict[str, ActiveSpeaker] = {}  # of lives with several publications
+        self.rounds = Rounds(self.pressure, emit)
         self.recordings = Recordings(to_recorder, emit, rng, settings.segments)
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
-        self._viewers_due = self._ticked_at = 0.0
-        self._probing: set[ViewerSession] = set()  # with a bandwidth probe under way
 
     # -- requests
 
     def publish(self, live_id: str, publication_id: str, offer_sdp: str, prefer: str, account_id: str | None, now: float) -> Answer:
         """Answer a publisher. The same publication id again takes over from the connection before."""
-        offer = _offer(offer_sdp)
+        offer = read_offer(offer_sdp)
         key = live_id, publication_id
         existing = self.published.get(key)
         self._check_room(new_publication=existing is None)
@@ -119,7 +98,7 @@ class Router:
             existing = self.published[key] = self._by_live[live_id][publication_id] = Published(publication)
         # A second connection under the same id replaces the first only once it is connected (`_publisher_connected`).
         session = PublisherSession(
-            self._session_id(), existing.publication, account_id, sections, self._session_closed, self._publisher_connected
+            self._doorway.new_id(), existing.publication, account_id, sections, self._session_closed, self._publisher_connected
         )
         return self._open(session, offer, sections, now)
 
@@ -130,7 +109,7 @@ class Router:
         published = self.published.get((live_id, publication_id))
         if published is None or not published.connected:
             raise NoPublisher("nothing is published here yet", RETRY_AFTER_S)
-        offer = _offer(offer_sdp)
+        offer = read_offer(offer_sdp)
         self._check_room(new_publication=False)
         publication = published.publication
         formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
@@ -139,7 +118,7 @@ class Router:
             sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
         except negotiate.NoCommonCodec as exc:
             raise NoCommonCodec(str(exc)) from exc
-        session = ViewerSession(self._session_id(), publication, account_id, self._session_closed, self._viewer_changed)
+        session = ViewerSession(self._doorway.new_id(), publication, account_id, self._session_closed, self._viewer_changed)
         session.wish = Wish(max_height=max_height)
         answer = self._open(session, offer, sections, now)
         if any("transport-cc" in section.feedback for section in sections):
@@ -164,11 +143,7 @@ class Router:
             raise StaleTag("the session has changed since")
         if etag != "*" or not fragment.ufrag or fragment.ufrag == session.remote_ufrag:
             return PatchAnswer(204, None, session.etag)
-        session.remote_ufrag = fragment.ufrag
-        credentials = session.transport.ice.restart()
-        self._peers.index(session.transport)
-        body = sdp.write_fragment(credentials.ufrag, credentials.password, self._addresses, self._tcp_port)
-        return PatchAnswer(200, body, session.etag)
+        return self._doorway.restart(session, fragment)
 
     def close_session(self, session_id: str, reason: str, now: float) -> None:
         """A publisher's closing ends its publication: it does not come back."""
@@ -267,47 +242,12 @@ class Router:
             published.publication.on_tick(now)
             if published.away_since is not None and now - published.away_since > self._settings.resume_s:
                 self._end(published, "gone", now)
-        if self._probing:
-            self._probing = {viewer for viewer in self._probing if viewer.on_probe(now - self._ticked_at, now)}
-        self._ticked_at = now
-        if now >= self._viewers_due:
-            self._viewers_due = now + VIEWER_TICK_S
-            for published in self.published.values():
-                publication = published.publication
-                publication.ask_for_keys(now)
-                # Where there is nothing to choose, only those are looked after whose path is known to be narrow.
-                for viewer in list(published.viewers.values()):
-                    if (publication.layered or viewer.starving) and viewer.on_tick(now, self.pressure.shed):
-                        self._probing.add(viewer)
-                self._tell_demand(published, now)
-            self._tell_speakers(now)
+        if self.rounds.on_tick(self.published.values(), self._by_live, now):
             self.recordings.on_tick(now)
-
-    def _tell_demand(self, published: Published, now: float) -> None:
-        publication, video = published.publication, published.publication.tracks.get("video")
-        rids = video.demand.on_tick(video.layers, now) if video is not None else None
-        if rids is not None:
-            account_id = published.session.account_id if published.session is not None else None
-            self._emit(LayersWanted(publication.live_id, publication.publication_id, account_id, rids))
-
-    def _tell_speakers(self, now: float) -> None:
-        for live_id, of_live in self._by_live.items():
-            speaker = self._speakers.get(live_id)
-            if speaker is None:
-                if len(of_live) < 2:
-                    continue
-                speaker = self._speakers[live_id] = ActiveSpeaker()
-            levels = {one: of_live[one].publication.loudness.dbov(now) for one in of_live if of_live[one].connected}
-            if speaker.on_tick(levels, now):
-                self._emit(SpeakerChanged(live_id, speaker.current))
 
     def _viewer_changed(self, session: ViewerSession, state: str, now: float) -> None:
         publication = session.publication
         self._emit(ViewerChanged(publication.live_id, publication.publication_id, session.account_id, state))
-
-    def speaker(self, live_id: str) -> str | None:
-        """Which publication speaks, where there are several."""
-        return self._speakers[live_id].current if live_id in self._speakers else None
 
     def _publisher_connected(self, session: PublisherSession, now: float) -> None:
         published = self._published(session)
@@ -325,7 +265,7 @@ class Router:
         for track, layer in publication.layers():
             if track.kind == "video" and (layer.waiters or layer.key_frames.due):
                 publication.request_key(layer, now)
-        self._emit(_up(published))
+        self._emit(published.up())
 
     def _resume(self, published: Published, formats: dict[str, tuple[str, ...]], now: float) -> None:
         """Viewers and recordings go over to the new streams; those that cannot decode them are closed."""
@@ -343,10 +283,10 @@ class Router:
     def _session_closed(self, session: Session, reason: str, now: float) -> None:
         if self.sessions.pop(session.session_id, None) is not None:
             self.past.update(session.drops())
-        self._peers.remove(session.transport)
+        self._doorway.shut(session)
         published = self._published(session)
         if isinstance(session, ViewerSession):
-            self._probing.discard(session)
+            self.rounds.forget_viewer(session)
             for subscription in session.subscriptions:
                 subscription.leave()
             if published is not None:
@@ -373,7 +313,7 @@ class Router:
         of_live.pop(publication.publication_id, None)
         if not of_live:
             del self._by_live[publication.live_id]
-            self._speakers.pop(publication.live_id, None)
+            self.rounds.forget_live(publication.live_id)
         publication.feedback = None
         self.past.update(publication.totals())
         for session in [s for s in self.sessions.values() if s.publication is publication]:
@@ -391,39 +331,20 @@ class Router:
     def _has_session(self, published: Published) -> bool:
         return any(session.publication is published.publication for session in self.sessions.values())
 
+    def _open(self, session: Session, offer: sdp.Offer, sections: list[sdp.AnswerSection], now: float) -> Answer:
+        answer = self._doorway.open(session, offer, sections, now)
+        self.sessions[session.session_id] = session
+        return answer
+
     def _check_room(self, *, new_publication: bool) -> None:
         if len(self.sessions) >= self._settings.session_limit:
             raise Full("this worker has as many sessions as it may")
         if new_publication and len(self.published) >= self._settings.publication_limit:
             raise Full("this worker has as many publications as it may")
 
-    def _session_id(self) -> str:
-        """Says which worker has it, so that every main process can route it without a table."""
-        return f"{self._settings.index}-{secrets.token_hex(12)}"
-
-    def _open(self, session: Session, offer: sdp.Offer, sections: list[sdp.AnswerSection], now: float) -> Answer:
-        ice = IceLite(now, consent_s=self._settings.consent_s, connect_s=self._settings.connect_s)
-        setup = negotiate.setup_role(offer)
-        session.remote_ufrag = offer.ufrag
-        session.transport = Transport(self._certificate, offer.fingerprints, ice, self._wire, session, dtls_client=setup == "active")
-        self._peers.add(session.transport)
-        self.sessions[session.session_id] = session
-        end = sdp.Endpoint(
-            ice.credentials.ufrag,
-            ice.credentials.password,
-            self._certificate.fingerprint,
-            setup,
-            self._addresses,
-            self._rng.getrandbits(53),
-            # A dependency descriptor with its structure is longer than a one-byte header holds.
-            offer.extmap_mixed and any(Extension.DEPENDENCY in section.extensions for section in sections),
-            self._tcp_port,
-        )
-        return Answer(sdp.write_answer(sections, end), session.session_id, session.etag)
-
     def ups(self) -> list[PublicationUp]:
         """What is published now, for a main process that has just connected."""
-        return [_up(published) for published in self.published.values() if published.connected]
+        return [published.up() for published in self.published.values() if published.connected]
 
     def totals(self) -> Counters:
         """Everything that was counted since the worker's start, by name."""
@@ -436,18 +357,3 @@ class Router:
 
     def live_ids(self) -> list[str]:
         return list(self._by_live)
-
-
-def _up(published: Published) -> PublicationUp:
-    publication = published.publication
-    video = publication.tracks.get("video")
-    return PublicationUp(
-        publication.live_id, publication.publication_id, video.codec.name if video else None, "audio" in publication.tracks
-    )
-
-
-def _offer(text: str) -> sdp.Offer:
-    try:
-        return sdp.parse_offer(text)
-    except sdp.SdpError as exc:
-        raise BadOffer(str(exc)) from exc

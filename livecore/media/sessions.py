@@ -154,17 +154,24 @@ class ViewerSession(Session):
                     self.publication.request_key(subscription.forwarder.wanted, now)
             elif isinstance(message, rtcp.Remb):
                 self._told_bps = True
-                self.estimate_bps = message.bitrate_bps
+                self._estimate(message.bitrate_bps)
             elif isinstance(message, rtcp.TransportFeedback) and self.transport.estimator is not None:
                 self._told_bps = True
                 self.transport.estimator.on_feedback(message, now)
-                self.estimate_bps = self.transport.estimator.estimate_bps
+                self._estimate(self.transport.estimator.estimate_bps)
+
+    def _estimate(self, bps: int | None) -> None:
+        self.estimate_bps = bps
+        pace = self.transport.pace
+        if pace is not None and pace.on_estimate(bps):
+            for subscription in self.subscriptions:
+                subscription.regroup()
 
     def _on_loss(self, fraction_lost: float, now: float) -> None:
         """The viewer's loss of video: all there is to go by where it tells neither feedback nor an estimate of its own."""
         self.by_loss.on_report(fraction_lost, self.transport.bytes_sent, now)
         if not self._told_bps:
-            self.estimate_bps = self.by_loss.estimate_bps
+            self._estimate(self.by_loss.estimate_bps)
 
     def on_tick(self, now: float, shed: int = 0) -> bool:
         """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate.
@@ -242,7 +249,7 @@ class ViewerSession(Session):
             self.by_loss.restart(restart_bps)
             if estimator is not None:
                 estimator.restart(restart_bps)
-            self.estimate_bps = restart_bps
+            self._estimate(restart_bps)
             self._hopeless_since = None
             self._want(subscription, thinnest.rid, now)
             self._changed(self, "picture", now)

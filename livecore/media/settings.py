@@ -35,3 +35,7 @@ class WorkerSettings:
     publication_limit: int = 500
     # Packets times viewers forwarded between two looks at timers and the control socket: about ten milliseconds.
     backlog_limit: int = 2000
+    # As WebRTC's own sender: a key frame of half a second's media takes a fifth, and the queue of a home's link holds the rest.
+    pace_factor: float = 2.5
+    # A player's buffer does not reach further, and a key frame is cheaper than being a second behind for good.
+    late_s: float = 1.0

@@ -10,7 +10,7 @@ from livecore.media.cache import PacketCache
 from livecore.media.drops import Counters
 from livecore.media.packet import Packet
 from livecore.media.receive import ClockReport, Receiver
-from livecore.media.wire import Run, Shape, cut, lay_out
+from livecore.media.wire import SEGMENTS_LIMIT, Run, Shape, cut, lay_out
 
 if TYPE_CHECKING:
     from livecore.media.audience import Audience
@@ -49,14 +49,14 @@ class Batch:
                 self.lowest = packet.sequence
             if packet.timestamp > self.newest.timestamp:
                 self.newest = packet
-        self._bursts: dict[Shape, list[list[Run]]] = {}
+        self._bursts: dict[tuple[Shape, int], list[list[Run]]] = {}
         self._keyed: Batch | bool | None = False  # False: not looked for yet; None: there is none
 
-    def bursts(self, shape: Shape) -> list[list[Run]]:
-        """As this kind of viewer gets them: what may leave at once, and what comes after it."""
-        bursts = self._bursts.get(shape)
+    def bursts(self, shape: Shape, limit: int = SEGMENTS_LIMIT) -> list[list[Run]]:
+        """As this kind of viewer gets them: what may leave at once (`limit` packets), and what comes after it."""
+        bursts = self._bursts.get((shape, limit))
         if bursts is None:
-            bursts = self._bursts[shape] = cut(lay_out(self.packets, shape))
+            bursts = self._bursts[shape, limit] = cut(lay_out(self.packets, shape, limit), limit)
         return bursts
 
     def since(self, sequence: int) -> Batch | None:

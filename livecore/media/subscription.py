@@ -8,6 +8,7 @@ from livecore.media import rtcp
 from livecore.media.connection import Transport
 from livecore.media.extensions import PASSED_ON, Extension
 from livecore.media.forward import Forwarder
+from livecore.media.pace import Pace
 from livecore.media.pacer import Leg, Legs, Pacer
 from livecore.media.packet import HEADER
 from livecore.media.publication import Track
@@ -29,6 +30,7 @@ class Subscription:
         self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
         self.drops = self.forwarder.drops
         self.transport = transport
+        self.pace: Pace | None = transport.pace if track.kind == "video" else None  # sound never waits
         self.native: Any = None  # what has been sent natively, counted where the helper writes it; None before
         self.greeted = False  # whether the viewer has been sent a report
         self.resent = 0
@@ -88,13 +90,20 @@ class Subscription:
         """Whether each packet's sending is noted, to judge the path by."""
         return self.transport.estimator is not None and self._shape is not None and bool(self._shape.transport_sequence_at)
 
-    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
-        return self._pacer.leg(self, epoch, self._shape, catching_up=catching_up) if self._shape is not None else None
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool, before: Leg | None) -> Leg | None:
+        if self._shape is None:
+            return None
+        return self._pacer.leg(self, epoch, self._shape, catching_up=catching_up, before=before)
+
+    def regroup(self) -> None:
+        """Whether the viewer is paced has changed."""
+        if self.forwarder.current is not None:
+            self.forwarder.current.audience = None
 
     def deliver(self, epoch: Epoch[Layer], batch: Batch, now: float) -> None:
         leg = self.forwarder.leg
         if leg is not None:
-            self._pacer.add(leg.lane, batch, leg.shape, Legs((leg,)))
+            self._pacer.add(leg.lane, batch, leg.shape, Legs((leg,)), now)
 
     def send_runs(self, burst: Sequence[Run], epoch: Epoch[Layer], now: float) -> None:
         """Under this viewer's numbers and keys, in Python."""
@@ -141,8 +150,17 @@ class Subscription:
 
     def on_nack(self, lost: tuple[int, ...], now: float) -> None:
         for resend in self._resender.on_nack(lost, self.forwarder.numbering, self.octets, now, self.drops):
-            self.resent += 1
-            self.transport.send_rtp(self._resent(resend, now))
+            leg = self.forwarder.leg
+            if leg is not None and self.pace is not None and not self.pace.fits(len(resend.packet.payload), now):
+                self._pacer.resend(leg, resend, now)
+            else:
+                self.send_again(resend, now)
+
+    def send_again(self, resend: Resend, now: float) -> None:
+        self.resent += 1
+        self.transport.send_rtp(self._resent(resend, now))
+        if self.pace is not None:
+            self.pace.spend(len(resend.packet.payload), now)
 
     def probe(self, size_bytes: int, now: float) -> None:
         """Send about so many bytes of copies of recent packets over RTX: to the viewer they are duplicates."""

@@ -77,7 +77,7 @@ class _TrackTap:
         if is_segment:
             self._segment_start = timestamp
 
-    def leg(self, epoch: Epoch[Layer], *, catching_up: bool) -> Leg | None:
+    def leg(self, epoch: Epoch[Layer], *, catching_up: bool, before: Leg | None) -> Leg | None:
         return None
 
     def on_clock(self, now: float) -> None:

@@ -135,8 +135,8 @@ class Run:
         self.native: Any = None
 
 
-def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
-    """Runs that hold these packets in order."""
+def lay_out(packets: Sequence[Packet], shape: Shape, limit: int = SEGMENTS_LIMIT) -> list[Run]:
+    """Runs of at most `limit` packets that hold these in order."""
     runs: list[Run] = []
     group: list[tuple[Packet, bytes]] = []
     smallest = largest = 0
@@ -146,7 +146,7 @@ def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
         if group:
             low, high = min(smallest, size), max(largest, size)
             fits = high - low <= (PAD_LIMIT_BYTES if shape.key.pads else 0)
-            full = len(group) >= SEGMENTS_LIMIT or (len(group) + 1) * (high + shape.key.tag_bytes) > RUN_LIMIT_BYTES
+            full = len(group) >= limit or (len(group) + 1) * (high + shape.key.tag_bytes) > RUN_LIMIT_BYTES
             if fits and not full:
                 group.append((packet, header))
                 smallest, largest = low, high
@@ -164,14 +164,14 @@ def lay_out(packets: Sequence[Packet], shape: Shape) -> list[Run]:
     return runs
 
 
-def cut(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs in order, as bursts of at most `SEGMENTS_LIMIT` packets."""
+def cut(runs: Sequence[Run], limit: int = SEGMENTS_LIMIT) -> list[list[Run]]:
+    """Runs in order, as bursts of at most `limit` packets."""
     bursts: list[list[Run]] = []
     room = 0
     for run in runs:
         if run.count > room:
             bursts.append([])
-            room = SEGMENTS_LIMIT
+            room = limit
         bursts[-1].append(run)
         room -= run.count
     return bursts

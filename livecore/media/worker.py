@@ -211,7 +211,7 @@ class Worker:
         before, cpu_before = self._cpu_before
         self._cpu_before = now, cpu
         self._cpu = round((cpu - cpu_before) / max(0.001, now - before), 3)
-        self.router.pressure.on_load(self._cpu)
+        self.router.pressure.on_load(self._cpu, late=self.router.age_limit.take())
         for connection in self._mains:
             connection.send({"t": "load", "load": self._load()})
 

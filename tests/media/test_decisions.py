@@ -249,9 +249,9 @@ def test_speaker_of_a_live_is_told_once_for_each_change() -> None:
     plane.run(2, speak)
     told = [event.publication_id for event in plane.events if isinstance(event, SpeakerChanged)]
     assert told == ["main", "guest"]
-    assert plane.router.speaker("live") == "guest"
+    assert plane.router.rounds.speaker("live") == "guest"
     plane.router.end_live("live", plane.now)
-    assert plane.router.speaker("live") is None
+    assert plane.router.rounds.speaker("live") is None
 
 
 def test_viewer_whose_path_carries_nothing_is_told_why_and_delays_nobody() -> None:

@@ -1,0 +1,101 @@
+"""A viewer behind a narrow link with a short queue: pictures are spread so that it takes them."""
+
+import struct
+
+import pytest
+
+from livecore.media import rtcp
+from livecore.media.sessions import ViewerSession
+from tests.media.actors import Camera, Screen
+from tests.media.netem import Conditions
+from tests.media.virtual import VirtualPeer, VirtualPlane
+
+pytestmark = pytest.mark.usefixtures("both_ways")
+
+# As `tbf rate 2mbit` with a queue of 87 KB (three tenths more than the pace needs, a quarter less than a burst does): a phone far from its mast.
+NARROW = Conditions(delay_s=0.02, rate_bps=2_000_000, queue_s=0.35)
+
+
+def key_frame(camera: Camera, packets: int) -> None:
+    """The next picture is a key frame of so many packets."""
+    camera.packets, camera.key_wanted = packets, True
+    camera.on_time(camera._next)
+    camera.packets = 3
+
+
+def stage(factor: float, *, layered: bool) -> tuple[VirtualPlane, VirtualPeer, Screen]:
+    """A viewer whose path has been found out by one large key frame, and then gets another; `down.lost` counts from that on.
+
+    Where there are layers it tells of each packet (transport-wide feedback), else only how much was lost (receiver reports).
+    """
+    plane = VirtualPlane(seed=31, pace_factor=factor)
+    source = plane.publish(up=Conditions(delay_s=0.001), rids=["l", "h"] if layered else None)
+    camera = Camera(source, packets=3, size=1100, rid="h" if layered else "", ssrc=13 if layered else 0)
+    small = Camera(source, packets=1, size=200, rid="l", ssrc=11, sound=False)
+    plane.run(1.2, lambda now: [camera.on_time(now), small.on_time(now)] if layered else camera.on_time(now))
+    peer = plane.subscribe(down=NARROW)
+    screen = Screen(peer)
+    told = [plane.now, 0, 0]
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        if layered:
+            small.on_time(now)
+        elif now - told[0] > 0.6:
+            lost, got = peer.down.lost - told[1], len(peer.packets) - told[2]
+            told[:] = now, peer.down.lost, len(peer.packets)
+            block = rtcp.ReportBlock(screen._ssrc, int(256 * lost / max(1, lost + got)), lost, 0, 0, 0, 0)
+            peer.send_rtcp(rtcp.build_receiver_report(1, [block]))
+        screen.on_time(now)
+
+    plane.run(2.0, each)
+    key_frame(camera, 100)
+    plane.run(3.0, each)
+    lost = peer.down.lost
+    assert lost > 10
+    key_frame(camera, 100)
+    plane.run(1.5, each)
+    peer.down.lost -= lost
+    return plane, peer, screen
+
+
+def estimate_of(plane: VirtualPlane, peer: VirtualPeer) -> int | None:
+    session = plane.router.sessions[peer.session_id]
+    assert isinstance(session, ViewerSession)
+    return session.estimate_bps
+
+
+@pytest.mark.parametrize("layered", [True, False])
+def test_key_frame_of_a_hundred_packets_gets_through_a_short_queue_whole(layered: bool) -> None:
+    plane, peer, screen = stage(2.5, layered=layered)
+    assert estimate_of(plane, peer)
+    # An estimate by loss alone climbs until there is loss again: it is a quarter too high by now.
+    assert peer.down.lost <= (0 if layered else 5)
+    assert screen.longest_freeze_s() < 1.0
+    # Sound went on beside it, fifty a second, none late.
+    assert peer.peer.answered
+    sounds = [at for at, packet in peer.packets if struct.unpack_from("!L", packet, 8)[0] == peer.peer.answered.ssrcs["audio"]]
+    assert len(sounds) > 0.9 * 50 * 6.5
+
+
+def test_without_pacing_the_same_key_frame_overflows_it() -> None:
+    _, peer, _ = stage(1000.0, layered=True)
+    assert peer.down.lost > 10
+
+
+def test_first_picture_of_a_newcomer_is_not_slowed() -> None:
+    """Nothing is known of its path: a key frame of a hundred packets is there as fast as the link carries it."""
+    plane = VirtualPlane(seed=32)
+    camera = Camera(plane.publish(up=Conditions(delay_s=0.001)), packets=100, size=1100)
+    plane.run(0.2, camera.on_time)
+    peer = plane.subscribe(down=Conditions(delay_s=0.01, rate_bps=20_000_000))
+    connected, screen = plane.now, Screen(peer)
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        screen.on_time(now)
+
+    while not screen.shown:
+        plane.step()
+        each(plane.now)
+        assert plane.now < connected + 0.15
