@@ -10,7 +10,7 @@ import itertools
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,12 +28,14 @@ from livecore.media.recording import Recording
 from livecore.media.repair import finish
 from livecore.media.segment_store import StoredStream
 from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.tap import extend
 
 CODECS = ("vp8", "h264", "vp9", "av1")
 SIZE = (1280, 720)
 # Coded once and sent again and again: coding costs a thousand times what recording does.
 CODED_S = 2.0
-TICK_S = 0.2
+# As often as segments' parts end.
+PART_S = 0.2
 COLUMNS: list[Column] = [
     ("label", "what", 0),
     ("cpu_ms_per_s", "CPU-ms a recorded second", 2),
@@ -102,25 +104,23 @@ def rounds(codec: str, coded: tuple[list[Any], list[Any]], seconds: float) -> It
         yield sorted(packets, key=lambda sent: sent.at)
 
 
-def runs(packets: Sequence[packetise.Sent], at: float) -> list[list[Any]]:
-    """Packets as a media worker's tap joins them: `[track, first number, timestamp, marker, payloads, arrival]`."""
+def runs(packets: Iterable[packetise.Sent], offset_s: float = 0.0) -> list[list[Any]]:
+    """Packets as a media worker's tap joins them (`intake.Run`); they arrived `offset_s` after the times that they say."""
     found: list[list[Any]] = []
     last: dict[int, list[Any]] = {}
     for sent in packets:
+        at = sent.at + offset_s
         run = last.get(sent.track)
-        if run is not None and run[2] == sent.timestamp and run[1] + len(run[4]) == sent.number and not run[3]:
-            run[4].append(sent.payload)
-            run[3] = sent.marker
-        else:
-            run = last[sent.track] = [sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], at]
+        if run is None or not extend(run, sent.number, sent.timestamp, sent.marker, sent.payload, at, 48_000 if sent.track else 0):
+            run = last[sent.track] = [sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], at, 0]
             found.append(run)
     return found
 
 
-def _by_time(packets: Sequence[packetise.Sent]) -> Iterator[list[packetise.Sent]]:
-    """Packets of one picture or sound, as long as nothing came between."""
-    for _, group in itertools.groupby(packets, key=lambda sent: (sent.track, sent.timestamp)):
-        yield list(group)
+def _messages(packets: Sequence[packetise.Sent]) -> Iterator[tuple[float, list[list[Any]]]]:
+    """What a media worker sends together, and when."""
+    for part, group in itertools.groupby(packets, key=lambda sent: int(sent.at / PART_S)):
+        yield (part + 1) * PART_S, runs(group)
 
 
 def _recorded(codec: str, coded: tuple[list[Any], list[Any]], seconds: float, segments: bool) -> dict[str, Any]:
@@ -143,16 +143,13 @@ def _recorded(codec: str, coded: tuple[list[Any], list[Any]], seconds: float, se
             segmenter = Segmenter(SegmentSettings(), stored)
         recording = Recording(tracks, open_part, lambda _part, _reason: None, segmenter=segmenter)
         spent_s = size = 0.0
-        ticked = 0.0
         for packets in rounds(codec, coded, seconds):
             size += sum(len(sent.payload) for sent in packets)
-            gathered = [run for frame in _by_time(packets) for run in runs(frame, frame[0].at)]
+            messages = list(_messages(packets))
             began = _cpu_s()
-            for track, number, timestamp, marker, payloads, at in gathered:
-                recording.run(track, number, timestamp, marker, payloads, at, at)
-                if at - ticked >= TICK_S:
-                    ticked = at
-                    recording.tick(at)
+            for now, message in messages:
+                recording.runs(message, now)
+                recording.tick(now)
             spent_s += _cpu_s() - began
         began = _cpu_s()
         recording.close(seconds, "ended")

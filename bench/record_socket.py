@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.load import LoadFailed
 from bench.packetise import Sent
-from bench.record import rounds, runs
+from bench.record import PART_S, rounds, runs
 from livecore.media.tap import BATCH_PACKETS, FILE_BATCH_S
 from livecore.platform import ipc
 
@@ -23,8 +23,6 @@ START_S = 30.0
 SETTLE_S = 2.0
 # As the media worker drains its socket, each drain a message.
 DRAIN_S = 0.002
-# Where segments are cut, a message goes with each part.
-PART_S = 0.2
 _PROGRAM = """
 import sys
 from pathlib import Path
@@ -72,7 +70,7 @@ class _Recorder:
         self._batch += packets
         if self._batch and (now - self._since >= self._batch_s or len(self._batch) >= BATCH_PACKETS):
             batch, self._batch = self._batch, []
-            joined = runs(batch, now)
+            joined = runs(batch, now - batch[-1].at)
             for name in self._lives:
                 self._worker.send({"t": "rtp", "r": name, "p": joined})
             self.messages += len(self._lives)

@@ -28,6 +28,12 @@ _TFHD_DEFAULT_FLAGS = 0x000020
 # trun: data offset, then per sample duration, size, flags.
 _TRUN_VIDEO = 0x000701
 _TRUN_AUDIO = 0x000301
+# Fixed beginnings of a fragment's boxes, each packed in one call: moof with mfhd; traf with tfhd, tfdt (version 1) and the head of trun.
+_VIDEO_TFHD_BYTES, _AUDIO_TFHD_BYTES = 16, 20
+_HEAD = struct.Struct(">I4s")
+_MOOF = struct.Struct(">I4s I4sII")
+_VIDEO_TRAF = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
+_AUDIO_TRAF = struct.Struct(">I4s I4sIII I4sIQ I4sIIi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,37 +139,56 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 def fragment(sequence: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
     """`moof` and `mdat` of one part; a track without samples is left out."""
-    video_bytes = sum(len(sample.data) for sample in video)
-    audio_bytes = sum(len(sample.data) for sample in audio)
-    # The offsets count from the moof, whose size does not hang on their values.
-    size = 8 + 16 + (_traf_size(len(video), 12, 16) if video else 0) + (_traf_size(len(audio), 8, 20) if audio else 0)
-    tracks = []
+    video_data, audio_data = [sample.data for sample in video], [sample.data for sample in audio]
+    video_bytes, audio_bytes = sum(map(len, video_data)), sum(map(len, audio_data))
+    video_size = _VIDEO_TRAF.size + 12 * len(video) if video else 0
+    audio_size = _AUDIO_TRAF.size + 8 * len(audio) if audio else 0
+    size = _MOOF.size + video_size + audio_size
+    pieces = [_MOOF.pack(size, b"moof", 16, b"mfhd", 0, sequence)]
+    # The offsets count from the moof.
     if video:
-        rows = [part for s in video for part in (s.duration, len(s.data), _FLAGS_KEY if s.is_key else _FLAGS_DELTA)]
-        tracks.append(
-            box(
-                b"traf",
-                full_box(b"tfhd", 0, _TFHD_BASE_IS_MOOF, struct.pack(">I", VIDEO_TRACK)),
-                full_box(b"tfdt", 1, 0, struct.pack(">Q", video[0].ticks)),
-                full_box(b"trun", 0, _TRUN_VIDEO, struct.pack(f">Ii{len(rows)}I", len(video), size + 8, *rows)),
-            )
-        )
+        rows = [number for s in video for number in (s.duration, len(s.data), _FLAGS_KEY if s.is_key else _FLAGS_DELTA)]
+        head = (video_size, b"traf", _VIDEO_TFHD_BYTES, b"tfhd", _TFHD_BASE_IS_MOOF, VIDEO_TRACK, 20, b"tfdt", 1 << 24, video[0].ticks)
+        pieces.append(_VIDEO_TRAF.pack(*head, 20 + 12 * len(video), b"trun", _TRUN_VIDEO, len(video), size + 8))
+        pieces.append(struct.pack(f">{len(rows)}I", *rows))
     if audio:
-        rows = [part for s in audio for part in (s.duration, len(s.data))]
-        tracks.append(
-            box(
-                b"traf",
-                full_box(b"tfhd", 0, _TFHD_BASE_IS_MOOF | _TFHD_DEFAULT_FLAGS, struct.pack(">II", AUDIO_TRACK, _FLAGS_KEY)),
-                full_box(b"tfdt", 1, 0, struct.pack(">Q", audio[0].ticks)),
-                full_box(b"trun", 0, _TRUN_AUDIO, struct.pack(f">Ii{len(rows)}I", len(audio), size + 8 + video_bytes, *rows)),
-            )
-        )
-    moof = box(b"moof", full_box(b"mfhd", 0, 0, struct.pack(">I", sequence)), *tracks)
-    assert len(moof) == size
-    data_head = struct.pack(">I", 8 + video_bytes + audio_bytes) + b"mdat"
-    return b"".join([moof, data_head, *(s.data for s in video), *(s.data for s in audio)])
+        rows = [number for s in audio for number in (s.duration, len(s.data))]
+        start = (audio_size, b"traf", _AUDIO_TFHD_BYTES, b"tfhd", _TFHD_BASE_IS_MOOF | _TFHD_DEFAULT_FLAGS, AUDIO_TRACK, _FLAGS_KEY)
+        placed = (20, b"tfdt", 1 << 24, audio[0].ticks)
+        pieces.append(_AUDIO_TRAF.pack(*start, *placed, 20 + 8 * len(audio), b"trun", _TRUN_AUDIO, len(audio), size + 8 + video_bytes))
+        pieces.append(struct.pack(f">{len(rows)}I", *rows))
+    pieces.append(_HEAD.pack(8 + video_bytes + audio_bytes, b"mdat"))
+    return b"".join([*pieces, *video_data, *audio_data])
 
 
-def _traf_size(samples: int, row_bytes: int, tfhd_bytes: int) -> int:
-    # traf and its tfhd, tfdt (20), trun (20 and its rows).
-    return 8 + tfhd_bytes + 20 + 20 + samples * row_bytes
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What a file says of a fragment; `size` with its `mdat`."""
+
+    size: int
+    duration_s: float
+    is_independent: bool
+
+
+def read_fragments(data: bytes) -> list[Fragment]:
+    """The whole fragments that `data` begins with, as `fragment` made them: up to the first that is torn."""
+    found: list[Fragment] = []
+    at = 0
+    while True:
+        try:
+            size, name, *_ = _MOOF.unpack_from(data, at)
+            media_size, media_name = _HEAD.unpack_from(data, at + size)
+            if (name, media_name) != (b"moof", b"mdat") or at + size + media_size > len(data):
+                return found
+            if data[at + _MOOF.size + 11] == _VIDEO_TFHD_BYTES:
+                *_, count, _ = _VIDEO_TRAF.unpack_from(data, at + _MOOF.size)
+                rows = struct.unpack_from(f">{3 * count}I", data, at + _MOOF.size + _VIDEO_TRAF.size)
+                duration_s, is_independent = sum(rows[::3]) / VIDEO_CLOCK, _FLAGS_KEY in rows[2::3]
+            else:
+                *_, count, _ = _AUDIO_TRAF.unpack_from(data, at + _MOOF.size)
+                rows = struct.unpack_from(f">{2 * count}I", data, at + _MOOF.size + _AUDIO_TRAF.size)
+                duration_s, is_independent = sum(rows[::2]) / AUDIO_CLOCK, True
+        except (struct.error, IndexError):
+            return found
+        found.append(Fragment(size + media_size, duration_s, is_independent))
+        at += size + media_size

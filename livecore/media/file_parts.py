@@ -10,7 +10,7 @@ from typing import Protocol
 
 from livecore.media.depacketise import Frame, Malformed
 from livecore.media.fragments import FragmentWriter
-from livecore.media.intake import Track
+from livecore.media.intake import Placed, Track
 from livecore.media.mux import Layout, WebmWriter, WriteFailed
 from livecore.media.sample_entries import SEGMENTED_CODECS, video_entry
 
@@ -49,7 +49,7 @@ class FileParts:
         first_part: number of the first part.
 
     Raises:
-        WriteFailed: from `frame` and `end_part`; the part is reported as closed by `abandon`.
+        WriteFailed: from `frames` and `end_part`; the part is reported as closed by `abandon`.
     """
 
     def __init__(self, open_part: OpenPart, part_closed: PartClosed, drops: Counter[str], part_limit_s: float, first_part: int) -> None:
@@ -79,11 +79,12 @@ class FileParts:
         """Whether the part is too long and waits for a key frame to end at."""
         return self._writer is not None and self._writer.duration_s > self._part_limit_s
 
-    def frame(self, track: Track, frame: Frame, position_s: float) -> None:
-        if track.kind == "video":
-            self._write_picture(track, frame, position_s)
-        else:
-            self._write_sound(frame, position_s)
+    def frames(self, placed: list[Placed]) -> None:
+        for position_s, track, frame in placed:
+            if track.kind == "video":
+                self._write_picture(track, frame, position_s)
+            else:
+                self._write_sound(frame, position_s)
 
     def _write_picture(self, track: Track, frame: Frame, position_s: float) -> None:
         if frame.is_key and self._writer is not None and self._layout is not None:

@@ -4,9 +4,11 @@ What follows (a file, segments) sees each frame once, with its position in secon
 that is refused is counted under a name in `drops`.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from livecore.media.depacketise import AUDIO_CODECS, VIDEO_CODECS, Depacketiser, Frame, depacketiser
 from livecore.media.reorder import Packet, Reorder
@@ -36,8 +38,14 @@ class Track:
             raise ValueError(f"{self.kind} {self.codec} at {self.clock} Hz")
 
 
-# Called with a track, its next frame and where it lies.
-OnFrame = Callable[[Track, Frame, float], None]
+# Packets of a track that came one after another: its number, number of the first, timestamp of the first, marker of the last, payloads,
+# arrival of the first in monotonic seconds (of sounds: of the least delayed, less its distance from the first), and by how much
+# the timestamp grows from one to the next, 0 in a picture.
+Run = Sequence[Any]
+# A frame, its track, and where it lies.
+Placed = tuple[float, Track, Frame]
+OnFrames = Callable[[list[Placed]], None]
+_POSITION = operator.itemgetter(0)
 
 
 class _Input:
@@ -48,20 +56,22 @@ class _Input:
         self.reorder = Reorder(wait_s)
         self.depacketiser: Depacketiser = depacketiser(track.codec, track.format_parameters)
         self.asked_at = float("-inf")
+        self.placed_s = float("-inf")  # where the last frame lies: frames of a track keep their order
 
 
 class Intake:
-    """Feed it with `packet` or `run`, `report` and `tick`; ask it for `key_requests`; `drain` it before its tracks change or end.
+    """Feed it with `packet` or `runs`, `report` and `tick`; ask it for `key_requests`; `drain` it before its tracks change or end.
 
     Raises:
         ValueError: from the constructor and `reopen`, for tracks that cannot be recorded.
     """
 
-    def __init__(self, tracks: Iterable[Track], on_frame: OnFrame, drops: Counter[str], wait_s: float) -> None:
-        self._on_frame = on_frame
+    def __init__(self, tracks: Iterable[Track], on_frames: OnFrames, drops: Counter[str], wait_s: float) -> None:
+        self._on_frames = on_frames  # called with what came together, in order of position
         self._drops = drops
         self._wait_s = wait_s
-        self._pending: list[tuple[_Input, Frame]] = []
+        self._pending: list[tuple[_Input, Frame]] = []  # until the timeline is settled
+        self._placed: list[Placed] = []  # until the packets at hand are done
         self._inputs: dict[int, _Input] = {}
         self._take_tracks(tracks)
         self._timeline = Timeline(self._clocks(), self._ruler())
@@ -103,22 +113,36 @@ class Intake:
         if source is None:
             self._drops["no_track"] += 1
             return
-        if packet.payload:
-            self._timeline.arrived(number, packet.timestamp, packet.at)
-        for ready, gap in source.reorder.push(packet, now):
-            self._depacketise(source, ready, gap, now)
+        self._arrive(source, packet, now)
+        self._hand_on()
 
-    def run(self, number: int, first: int, timestamp: int, marker: bool, payloads: Sequence[bytes], at: float, now: float) -> None:
-        """Packets of a track and timestamp, numbered from `first` on; `marker` of the last one, `at` when the first one came."""
-        source = self._inputs.get(number)
-        if source is None or not source.reorder.passes(first, len(payloads)):
+    def runs(self, runs: Iterable[Run], now: float) -> None:
+        """What came together (`Run`), in order of arrival of their first packets."""
+        for number, first, timestamp, marker, payloads, at, step in runs:
+            source = self._inputs.get(number)
+            if source is None:
+                self._drops["no_track"] += len(payloads)
+                continue
+            if source.reorder.passes(first, len(payloads)):
+                if payloads[0]:
+                    self._timeline.arrived(number, timestamp, at)
+                frames = source.depacketiser.push_all(payloads, timestamp, marker, step)
+                if frames:
+                    self._place(source, frames, now)
+                continue
             last = len(payloads) - 1
             for index, payload in enumerate(payloads):
-                self.packet(number, Packet(first + index, timestamp, marker and index == last, payload, at), now)
-            return
-        if payloads[0]:
-            self._timeline.arrived(number, timestamp, at)
-        self._place(source, source.depacketiser.push_all(payloads, timestamp, marker), now)
+                passed = index * step
+                came_at = at + passed / source.track.clock
+                packet = Packet(first + index, timestamp + passed & 0xFFFFFFFF, marker and index == last, payload, came_at)
+                self._arrive(source, packet, now)
+        self._hand_on()
+
+    def _arrive(self, source: _Input, packet: Packet, now: float) -> None:
+        if packet.payload:
+            self._timeline.arrived(source.track.number, packet.timestamp, packet.at)
+        for ready, gap in source.reorder.push(packet, now):
+            self._depacketise(source, ready, gap, now)
 
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """A sender report of a track: 64-bit NTP time, 32-bit RTP timestamp."""
@@ -130,6 +154,7 @@ class Intake:
             for ready, gap in source.reorder.expire(now):
                 self._depacketise(source, ready, gap, now)
         self._settle(now)
+        self._hand_on()
 
     def key_requests(self, now: float, picture_wanted: bool) -> list[int]:
         """Tracks whose sender is to be asked for a key frame now, at most once a second each; `picture_wanted`: somebody behind needs one."""
@@ -158,28 +183,43 @@ class Intake:
                     self._depacketise(source, ready, gap, now)
             # Nothing better than what is known now will come.
             self._settle(now, is_last=True)
+            self._hand_on()
         finally:
             self._pending.clear()
             self._drops.update(self.counts())
 
     def _depacketise(self, source: _Input, packet: Packet, gap: bool, now: float) -> None:
-        self._place(source, source.depacketiser.push(packet.payload, packet.timestamp, packet.marker, gap), now)
+        frames = source.depacketiser.push(packet.payload, packet.timestamp, packet.marker, gap)
+        if frames:
+            self._place(source, frames, now)
 
     def _place(self, source: _Input, frames: list[Frame], now: float) -> None:
+        if not self._timeline.settle(now):
+            self._pending += [(source, frame) for frame in frames]
+            excess = len(self._pending) - PENDING_LIMIT
+            if excess > 0:
+                self._drops["pending_full"] += excess
+                del self._pending[:excess]
+            return
+        self._settle(now)
+        track, start = source.track, frames[0].timestamp
+        start_s = position_s = max(source.placed_s, self._timeline.position(track.number, start))
         for frame in frames:
-            if self._timeline.settle(now):
-                self._settle(now)
-                self._on_frame(source.track, frame, self._timeline.position(source.track.number, frame.timestamp))
-                continue
-            self._pending.append((source, frame))
-            if len(self._pending) > PENDING_LIMIT:
-                self._drops["pending_full"] += 1
-                del self._pending[0]
+            position_s = start_s + (frame.timestamp - start & 0xFFFFFFFF) / track.clock
+            self._placed.append((position_s, track, frame))
+        source.placed_s = position_s
 
     def _settle(self, now: float, is_last: bool = False) -> None:
         if not self._pending or not (self._timeline.settle(now) or is_last):
             return
         pending, self._pending = self._pending, []
-        positions = [(self._timeline.position(source.track.number, frame.timestamp), source, frame) for source, frame in pending]
-        for position_s, source, frame in sorted(positions, key=lambda entry: entry[0]):
-            self._on_frame(source.track, frame, position_s)
+        for source, frame in pending:
+            source.placed_s = max(source.placed_s, self._timeline.position(source.track.number, frame.timestamp))
+            self._placed.append((source.placed_s, source.track, frame))
+
+    def _hand_on(self) -> None:
+        """What came together goes on together, in order of position: a run of sounds lies among the pictures of its time."""
+        if self._placed:
+            placed, self._placed = self._placed, []
+            placed.sort(key=_POSITION)
+            self._on_frames(placed)

@@ -32,10 +32,10 @@ from livecore.platform import ipc
 
 log = structlog.get_logger("livecore.recorder")
 
-# Lateness is half a second. Time passes with the packets that come: a timer of its own would wake the process once more.
-TICK_S = 0.18
-# While nothing comes.
-IDLE_TICK_S = 0.3
+# Lateness is half a second, and what is late is seen at the next packet too. Time passes with the packets that come: a timer of its own
+# would wake the process once more, so that of `IDLE_TICK_S`, for when nothing comes, is longer than packets wait for one another.
+TICK_S = 0.35
+IDLE_TICK_S = 0.5
 # Asking the file system for its free space is cheap, but not free.
 DISK_CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
@@ -154,8 +154,7 @@ class Recorder:
             self._close(running, "shutdown")
         await self._finishing.join()
         finishing.cancel()
-        if self._streams is not None:
-            self._streams.flush()
+        self._tell_segments()
         for connection in list(self._connections):
             connection.close()
         self._settings.socket_path.unlink(missing_ok=True)
@@ -208,6 +207,11 @@ class Recorder:
         except OSError as refused:
             self.drops["disk_refused"] += 1
             log.error("recorder_disk", error=refused.strerror)
+        self._tell_segments()
+
+    def _tell_segments(self) -> None:
+        if self._streams is not None:
+            self._streams.flush()
 
     def stats(self) -> dict[str, Any]:
         """Counters for /metrics: `drops` by reason over finished and running recordings, and what is at work."""
@@ -286,13 +290,12 @@ class Recorder:
             self.drops["not_open"] += len(message["p"])
             return
         now = asyncio.get_running_loop().time()
-        for track, first, timestamp, marker, payloads, at in message["p"]:
-            try:
-                running.recording.run(track, first, timestamp, marker, payloads, at, now)
-            except WriteFailed as failed:
-                self._fail(running.id, failed.reason)
-                if running.id not in self._running:
-                    return
+        try:
+            running.recording.runs(message["p"], now)
+        except WriteFailed as failed:
+            self._fail(running.id, failed.reason)
+            if running.id not in self._running:
+                return
         self._ask(running, now)
         if now - self._ticked_at >= TICK_S:
             self._tick(now)
@@ -307,6 +310,7 @@ class Recorder:
     def _on_timer(self) -> None:
         now = asyncio.get_running_loop().time()
         self._tick(now)
+        self._tell_segments()
         if self._connections:
             self._idle_since = now
         elif now - self._idle_since > self._settings.idle_exit_s:

@@ -4,11 +4,10 @@ The same frames go into a file (`file_parts`) and into segments for HLS (`segmen
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from livecore.media.depacketise import Frame
 from livecore.media.file_parts import FileParts, OpenPart, PartClosed
-from livecore.media.intake import Intake, Track
+from livecore.media.intake import Intake, Placed, Run, Track
 from livecore.media.mux import WriteFailed
 from livecore.media.reorder import Packet
 from livecore.media.segmenter import Segmenter, Segmenters
@@ -18,7 +17,7 @@ FOR_A_MOMENT = frozenset(("codec_changed", "shutdown"))
 
 
 class Recording:
-    """Feed it with `packet` or `run`, `report` and `tick`; ask it for `key_requests`; end it with `close`.
+    """Feed it with `packet` or `runs`, `report` and `tick`; ask it for `key_requests`; end it with `close`.
 
     Args:
         open_part, part_closed: what makes a file's writer, and is told when one is done; None: no file is written.
@@ -28,7 +27,7 @@ class Recording:
         segmenter: cuts the same frames into segments; None: nobody watches by HLS.
 
     Raises:
-        WriteFailed: from `packet`, `run`, `tick`, `reopen` and `close`; call `abandon` then: the file ends, segments go on.
+        WriteFailed: from `packet`, `runs`, `tick`, `reopen` and `close`; call `abandon` then: the file ends, segments go on.
         ValueError: from the constructor and `reopen`, for tracks that cannot be recorded.
     """
 
@@ -43,11 +42,11 @@ class Recording:
         segmenter: Segmenter | Segmenters | None = None,
     ) -> None:
         self.drops: Counter[str] = Counter()
-        self._intake = Intake(tracks, self._frame, self.drops, wait_s)
+        self._intake = Intake(tracks, self._frames, self.drops, wait_s)
         self._file: FileParts | None = None
         if open_part is not None and part_closed is not None:
             self._file = FileParts(open_part, part_closed, self.drops, part_limit_s, first_part)
-        self._failed: WriteFailed | None = None  # raised once the frames at hand have reached the segments
+        self._failed: WriteFailed | None = None  # raised once what is under way is done
         self.segmenter = segmenter
         self._hand_on_tracks()
 
@@ -72,11 +71,10 @@ class Recording:
         self._intake.packet(number, packet, now)
         self._raise_failure()
 
-    def run(self, number: int, first: int, timestamp: int, marker: bool, payloads: Sequence[bytes], at: float, now: float) -> None:
-        """Packets of a track and timestamp that were sent one after another (`Intake.run`)."""
-        self._intake.run(number, first, timestamp, marker, payloads, at, now)
-        if self._failed is not None:
-            self._raise_failure()
+    def runs(self, runs: Iterable[Run], now: float) -> None:
+        """Packets that came together (`intake.Run`)."""
+        self._intake.runs(runs, now)
+        self._raise_failure()
 
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """A sender report of a track: 64-bit NTP time, 32-bit RTP timestamp."""
@@ -99,14 +97,14 @@ class Recording:
         found = Counter(self.drops) + self._intake.counts()
         return found + self.segmenter.drops if self.segmenter is not None else found
 
-    def _frame(self, track: Track, frame: Frame, position_s: float) -> None:
+    def _frames(self, placed: list[Placed]) -> None:
         if self.segmenter is not None:
-            self.segmenter.frame(track, frame, position_s)
+            self.segmenter.frames(placed)
         if self._file is not None and self._failed is None:
             try:
-                self._file.frame(track, frame, position_s)
+                self._file.frames(placed)
             except WriteFailed as failed:
-                # The frames behind this one still belong to the segments.
+                # What is under way, such as new tracks, is finished first.
                 self._failed = failed
 
     def _raise_failure(self) -> None:

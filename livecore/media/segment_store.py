@@ -4,8 +4,8 @@
     STREAM/init3.mp4    an initialisation segment
     STREAM/17.m4s       a segment; its parts are appended to it one by one
 
-Nothing is synced: what a power cut takes, nobody is watching any more. A killed recorder leaves whole lines but the last, and the
-journal says how many bytes of each file count.
+Nothing is synced: what a power cut takes, nobody is watching any more. A killed recorder leaves whole lines but the last. The parts of a
+segment are in the journal once it is whole, in one write; those of the last are read from its file (`cmaf.read_fragments`).
 """
 
 import json
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import structlog
 
+from livecore.media.cmaf import read_fragments
 from livecore.media.playlist import Event, Facts, Segment, Stream
 
 log = structlog.get_logger("livecore.recorder")
@@ -50,6 +51,7 @@ class StoredStream:
         self._tell = tell
         self._wall_ms = wall_ms
         self._file: BinaryIO | None = None  # of the segment being written
+        self._unnoted: list[Event] = []  # its parts, not yet in the journal
         self._init = max(stream.inits, default=-1)
         self._gone: deque[tuple[float, Segment]] = deque()  # left the playlist, files still there
 
@@ -68,11 +70,14 @@ class StoredStream:
         self._do(create, ["seg", self.stream.next_msn, self._init, is_discontinuity, self._wall_ms(position_s)])
 
     def part(self, data: bytes, duration_s: float, is_independent: bool) -> None:
-        def append() -> None:
-            assert self._file is not None
+        if self.failure is not None or self._file is None:
+            return
+        try:
             self._file.write(data)
-
-        self._do(append, ["part", round(duration_s, 5), is_independent, len(data)])
+        except OSError as refused:
+            self._fail(refused)
+            return
+        self.note(["part", round(duration_s, 5), is_independent, len(data)])
 
     def close_segment(self) -> None:
         current = self.stream.current
@@ -93,15 +98,21 @@ class StoredStream:
             self._file = None
 
     def _do(self, write: Callable[[], None], event: Event) -> None:
-        """Bytes first, then the journal, then those who are told."""
+        """Files first, then the journal, then those who are told."""
         if self.failure is not None or self.ended_at is not None:
             return
         try:
             write()
-            self._journal.write(json.dumps(event).encode() + b"\n")
+            self.note(event)
         except OSError as refused:
             self._fail(refused)
-            return
+
+    def note(self, event: Event) -> None:
+        """The journal, where a part waits for the end of its segment, then those who are told. Raises OSError."""
+        self._unnoted.append(event)
+        if event[0] != "part":
+            events, self._unnoted = self._unnoted, []
+            self._journal.write(b"".join([json.dumps(one).encode() + b"\n" for one in events]))
         self._apply(event)
 
     def _apply(self, event: Event) -> None:
@@ -169,7 +180,7 @@ class SegmentDirectory:
             journal.write(json.dumps(asdict(facts)).encode() + b"\n")
         stored = self.streams[id] = StoredStream(id, place, stream, journal, self._tell, self._wall_ms)
         for event in self._mended(place, stream):
-            stored._do(lambda: None, event)
+            stored.note(event)
         return stored
 
     def _mended(self, place: Path, stream: Stream) -> list[Event]:
@@ -178,11 +189,11 @@ class SegmentDirectory:
         if current is None:
             return []
         path = place / f"{current.msn}.m4s"
-        size = path.stat().st_size if path.exists() else 0
-        if not current.parts or size < current.size:
+        parts = read_fragments(path.read_bytes()) if path.exists() else []
+        if not parts:
             return [["gap"]]
-        os.truncate(path, current.size)
-        return [["done"]]
+        os.truncate(path, sum(part.size for part in parts))
+        return [*(["part", round(part.duration_s, 5), part.is_independent, part.size] for part in parts), ["done"]]
 
     def _read(self, place: Path) -> Stream | None:
         """The state that a journal tells, None when there is none that can be read."""

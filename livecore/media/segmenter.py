@@ -12,7 +12,7 @@ from typing import Protocol
 
 from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment, opus_entry
 from livecore.media.depacketise import Frame, Malformed
-from livecore.media.intake import Track
+from livecore.media.intake import Placed, Track
 from livecore.media.sample_entries import SEGMENTED_CODECS, sample_data, video_entry
 
 # A part ends once it has this much of `part_s`: the frame that would fill it up would mostly exceed it.
@@ -80,7 +80,7 @@ MakeCoder = Callable[[int, int], SoundCoder]
 
 
 class Segmenter:
-    """Give it the tracks, then each frame in order; call `tick` some five times a second.
+    """Give it the tracks, then the frames in order; call `tick` some five times a second.
 
     `continues`: the stream has segments already. `make_coder`: None carries the sound as it came.
     """
@@ -140,11 +140,13 @@ class Segmenter:
             return self._last_picture > 0
         return now - self._base_s - self._segment_start / VIDEO_CLOCK >= self._settings.segment_s
 
-    def frame(self, track: Track, frame: Frame, position_s: float) -> None:
-        if track is self._picture:
-            self._take_picture(track, frame, position_s)
-        elif track is self._sound:
-            self._take_sound(track, frame, position_s)
+    def frames(self, placed: list[Placed]) -> None:
+        picture, sound = self._picture, self._sound
+        for position_s, track, frame in placed:
+            if track is picture:
+                self._take_picture(track, frame, position_s)
+            elif track is sound:
+                self._take_sound(frame, position_s)
 
     def tick(self, now: float) -> None:
         """Nothing came for a while: what is held goes out."""
@@ -212,8 +214,9 @@ class Segmenter:
 
     # -- sound
 
-    def _take_sound(self, track: Track, frame: Frame, position_s: float) -> None:
-        if self._picture is not None and self._picture_runs(position_s):
+    def _take_sound(self, frame: Frame, position_s: float) -> None:
+        has_picture = self._picture is not None and self._picture_runs(position_s)
+        if has_picture:
             if self._base_s is None or not self._is_open or not self._has_sound:
                 self.drops["before_key_frame"] += 1
                 return
@@ -221,7 +224,7 @@ class Segmenter:
             self._base_s = position_s
         assert self._base_s is not None
         ticks = round((position_s - self._base_s) * AUDIO_CLOCK)
-        if self._is_open and self._entry is not None and not self._picture_runs(position_s):
+        if self._is_open and self._entry is not None and not has_picture:
             # The camera is off: go on with sound alone.
             self._interrupt()
         if not self._is_open:
@@ -354,9 +357,9 @@ class Segmenters:
         for one in self._all:
             one.take_tracks(picture, sound)
 
-    def frame(self, track: Track, frame: Frame, position_s: float) -> None:
+    def frames(self, placed: list[Placed]) -> None:
         for one in self._all:
-            one.frame(track, frame, position_s)
+            one.frames(placed)
 
     def tick(self, now: float) -> None:
         for one in self._all:

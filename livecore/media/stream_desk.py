@@ -1,6 +1,5 @@
 """The recorder's HLS streams: made when a publication opens, told to every main process, swept when their time is over."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -84,7 +83,12 @@ class StreamDesk:
             self._tell_state(stored, connection.send)
 
     def flush(self) -> None:
-        """Tell what has happened. A main process wakes at it and takes this one's caches, so it comes after all writing."""
+        """Tell what has happened. A main process wakes at it and takes this one's caches, so it comes after all writing.
+
+        To be called after whatever may have written.
+        """
+        if not self._untold:
+            return
         untold, self._untold = self._untold, {}
         for stream_id, events in untold.items():
             self._tell({"t": "hls", "s": stream_id, "e": events})
@@ -115,8 +119,6 @@ class StreamDesk:
             self._counts[str(event[0])] += 1
             if event[0] == "part":
                 self._counts["bytes"] += int(event[3])
-        if not self._untold:
-            asyncio.get_running_loop().call_soon(self.flush)
         self._untold.setdefault(stream_id, []).extend(events)
 
     def _on_gone(self, stream_id: str) -> None:

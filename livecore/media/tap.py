@@ -23,6 +23,8 @@ from livecore.media.source import Batch, Layer
 FILE_BATCH_S = 0.4
 # Segments: packets go with the picture that ends a part, so that no viewer waits for them. This is for when no picture does.
 HLS_BATCH_S = 0.3
+# RFC 6716: no Opus packet is longer than 120 ms.
+SOUND_STEP_S = 0.12
 # Of some 1,400 bytes each: far below what one frame of the socket may hold; a few key frames fill it.
 BATCH_PACKETS = 128
 
@@ -39,6 +41,7 @@ class _TrackTap:
         self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
         self._owner = owner
         self._ends_parts = owner.cuts is not None and track.kind == "video"
+        self._sound_hz = track.codec.clock_hz if track.kind == "audio" else 0
         self._part_start = self._segment_start = 0  # widened timestamps
         self._is_key = False  # whether the picture at hand is a key frame
         track.forwarders.append(self.forwarder)
@@ -58,6 +61,7 @@ class _TrackTap:
                 bytes(payload),
                 packet.at,
                 now,
+                self._sound_hz,
             )
             if self._ends_parts:
                 self._is_key = self._is_key or packet.key
@@ -92,6 +96,30 @@ class _TrackTap:
         self.forwarder.leave()
         if self.forwarder in self.track.forwarders:
             self.track.forwarders.remove(self.forwarder)
+
+
+def extend(run: list[Any], number: int, timestamp: int, marker: bool, payload: bytes, at: float, sound_hz: int) -> bool:
+    """Add the next packet to its track's last run (`intake.Run`); False when it begins another.
+
+    It belongs to the run in the same picture, or as a sound as far from the last as the others from one another. `sound_hz`: the clock of
+    sounds; 0 for a picture's packet.
+    """
+    payloads = run[4]
+    count, passed = len(payloads), timestamp - run[2] & 0xFFFFFFFF
+    if number != run[1] + count:
+        return False
+    if sound_hz:
+        if count == 1 and 0 < passed <= SOUND_STEP_S * sound_hz:
+            run[6] = passed
+        if not run[6] or passed != run[6] * count:
+            return False
+        # Of the least delayed one, as seen from the first.
+        run[5] = min(run[5], at - passed / sound_hz)
+    elif passed or run[3]:
+        return False
+    payloads.append(payload)
+    run[3] = marker
+    return True
 
 
 class RecordingTap:
@@ -176,16 +204,13 @@ class RecordingTap:
             if tap.forwarder.needs_key:
                 self.publication.request_key(layer, now)
 
-    def take(self, track: int, number: int, timestamp: int, marker: bool, payload: bytes, at: float, now: float) -> None:
-        """A packet joins the run that it goes on, or begins one: `[track, number, timestamp, marker, payloads, arrival of the first]`."""
+    def take(self, track: int, number: int, timestamp: int, marker: bool, payload: bytes, at: float, now: float, sound_hz: int = 0) -> None:
+        """A packet joins the run that it goes on, or begins one (`intake.Run`). `sound_hz`: its clock; 0 for a picture's packet."""
         if not self.batch:
             self._batch_since = now
         run = self._runs.get(track)
-        if run is not None and run[2] == timestamp and run[1] + len(run[4]) == number and not run[3]:
-            run[4].append(payload)
-            run[3] = marker
-        else:
-            run = self._runs[track] = [track, number, timestamp, marker, [payload], at]
+        if run is None or not extend(run, number, timestamp, marker, payload, at, sound_hz):
+            run = self._runs[track] = [track, number, timestamp, marker, [payload], at, 0]
             self.batch.append(run)
         self._batch_packets += 1
         if self._batch_packets >= BATCH_PACKETS:

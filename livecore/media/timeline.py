@@ -31,6 +31,7 @@ class _Track:
         self.seen_at = 0.0
         self.arrival: float | None = None  # least (arrival - timestamp) so far, seconds
         self.reported: float | None = None  # (sender's clock - timestamp) of the last report, seconds
+        self.early: tuple[int, int] | None = None  # NTP time and timestamp of a report that came before any packet
         self.offset: float | None = None  # what is added to a timestamp now; None until the line is settled
         self.slewed_at = 0.0
 
@@ -70,6 +71,9 @@ class Timeline:
         delay = at - widened / track.rate
         if track.arrival is None or track.widened is None:
             track.arrival, track.widened = delay, widened
+            if track.early is not None:
+                self.report(number, *track.early)
+                track.early = None
         elif abs(delay - track.arrival) > LEAP_S:
             self._leap(track, delay)
             track.widened = widened
@@ -90,7 +94,10 @@ class Timeline:
     def report(self, number: int, ntp: int, timestamp: int) -> None:
         """Note a sender report: 64-bit NTP time and the 32-bit RTP timestamp of the same instant."""
         track = self._tracks.get(number)
-        if track is None or track.widened is None:
+        if track is None:
+            return
+        if track.widened is None:
+            track.early = ntp, timestamp
             return
         track.reported = ntp / (1 << 32) - track.widen(timestamp) / track.rate
 

@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._on_ready = on_ready
         self._on_closed = on_closed
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._buffer = b""  # the beginning of a frame whose rest has not come
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,19 +93,19 @@ class Connection(asyncio.Protocol):
         self._hello_timer = loop.call_later(HELLO_TIMEOUT_S, self._fail, "no hello")
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        offset, size = 0, len(self._buffer)
+        # Frames mostly come whole: they are read where they lie.
+        view = memoryview(self._buffer + data if self._buffer else data)
+        offset, size = 0, len(view)
         while size - offset >= 4:
-            (length,) = _LENGTH.unpack_from(self._buffer, offset)
+            (length,) = _LENGTH.unpack_from(view, offset)
             if length > FRAME_LIMIT_BYTES:
                 self._fail("frame too large")
                 return
             if size - offset - 4 < length:
                 break
-            body = bytes(self._buffer[offset + 4 : offset + 4 + length])
-            offset += 4 + length
+            start, offset = offset + 4, offset + 4 + length
             try:
-                message = msgpack.unpackb(body, strict_map_key=False)
+                message = msgpack.unpackb(view[start:offset], strict_map_key=False)
             except ValueError:
                 self._fail("not msgpack")
                 return
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
                 self._fail("not a map")
                 return
             self._receive(message)
-        del self._buffer[:offset]
+        self._buffer = bytes(view[offset:])
 
     def _receive(self, message: Message) -> None:
         if self.peer_role is None:

@@ -140,7 +140,7 @@ def send(worker: ipc.Connection, recording: str = "rec1", start_s: float | None 
     start_s = asyncio.get_running_loop().time() if start_s is None else start_s
     packets: list[Sent] = [*packetise.video_packets("h264", VIDEO, at=start_s), *packetise.audio_packets(SOUND, at=start_s)]
     for sent in sorted(packets, key=lambda sent: sent.at):
-        worker.send({"t": "rtp", "r": recording, "p": [[sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], sent.at]]})
+        worker.send({"t": "rtp", "r": recording, "p": [[sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], sent.at, 0]]})
 
 
 async def test_a_stream_outlives_its_recorder_with_a_discontinuity_and_no_number_twice(desk: Desk) -> None:

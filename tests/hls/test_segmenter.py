@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from livecore.media.cmaf import read_fragments
 from livecore.media.intake import Track
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
@@ -178,3 +179,17 @@ def test_a_lost_packet_leaves_no_torn_picture() -> None:
     kept = Desk([picture_track("h264"), SOUND]).feed(packets).end(5.0)
     # From the hole to the next key frame pictures are missing; nothing else is.
     assert 120 <= len(kept.under(0).video_s) < 150
+
+
+def test_the_parts_of_a_torn_segment_are_read_back_from_its_bytes() -> None:
+    kept = Desk([picture_track("h264"), SOUND]).feed(stream("h264")).end(5.0)
+    for segment in kept.segments:
+        data = kept.data[segment.msn]
+        found = read_fragments(data)
+        assert [(part.size, part.is_independent) for part in found] == [(part.size, part.is_independent) for part in segment.parts]
+        assert [part.duration_s for part in found] == pytest.approx([part.duration_s for part in segment.parts], abs=0.001)
+        assert read_fragments(data[:-1]) == found[:-1]
+    alone = Desk([SOUND]).feed(packetise.audio_packets(sounds())).end(5.0)
+    whole = alone.segments[0]
+    assert [part.size for part in read_fragments(alone.data[whole.msn])] == [part.size for part in whole.parts]
+    assert read_fragments(b"") == read_fragments(b"moof" * 20) == []

@@ -22,9 +22,12 @@ from tests.waiting import until
 
 def packets_of(run: list[Any]) -> list[list[Any]]:
     """Track, number, timestamp, marker, payload and arrival of each packet of a run."""
-    track, first, timestamp, marker, payloads, at = run
+    track, first, timestamp, marker, payloads, at, step = run
     last = len(payloads) - 1
-    return [[track, first + index, timestamp, marker and index == last, payload, at] for index, payload in enumerate(payloads)]
+    return [
+        [track, first + index, timestamp + index * step & 0xFFFFFFFF, marker and index == last, payload, at]
+        for index, payload in enumerate(payloads)
+    ]
 
 
 class Recorder:

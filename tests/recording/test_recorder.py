@@ -122,7 +122,7 @@ def stream(codec: str = "vp8", seconds: float = 3.0, start_s: float | None = Non
 def send(worker: ipc.Connection, packets: Iterable[Sent], recording: str = "rec1") -> None:
     batch: list[list[Any]] = []
     for sent in packets:
-        batch.append([sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], sent.at])
+        batch.append([sent.track, sent.number, sent.timestamp, sent.marker, [sent.payload], sent.at, 0])
         if len(batch) == 16:
             assert worker.send({"t": "rtp", "r": recording, "p": batch})
             batch = []
@@ -322,7 +322,7 @@ async def test_a_recording_without_a_picture_or_sound_leaves_nothing(desk: Desk)
         {"t": "open", "r": "../../etc/passwd", "live": "l", "publication": "p", "tracks": []},
         {"t": "rtp", "r": "rec1"},
         {"t": "rtp", "r": "rec1", "p": [[0]]},
-        {"t": "rtp", "r": "rec1", "p": [[0, None, 1, True, [b"x"], 0.0]]},
+        {"t": "rtp", "r": "rec1", "p": [[0, None, 1, True, [b"x"], 0.0, 0]]},
         {"t": "sr", "r": "rec1", "track": 0},
         {"t": "what"},
         {},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.record import runs
 from livecore.media.file_parts import PartWriter, open_writer
 from livecore.media.intake import KEY_REQUEST_INTERVAL_S, Track
 from livecore.media.mux import Layout, WriteFailed
@@ -290,3 +291,29 @@ def test_ffprobe_and_ffmpeg_find_nothing_wrong_as_written_and_finished(tmp_path:
     for path in (desk.path(0), desk.finished()):
         assert tools.streams_of(path) == ([codec, "opus"] if codec else ["opus"])
         assert tools.complaints_of(path) == ""
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.03])
+def test_what_comes_in_runs_is_recorded_as_packet_by_packet(tmp_path: Path, loss: float) -> None:
+    """A worker sends runs (sounds at one pace share one) of what arrived together; late and lost packets break them."""
+    dice = random.Random(2)
+    packets = merged(packetise.video_packets("h264", packetise.coded_video("h264", 4.0)), packetise.audio_packets(SOUND[:200]))
+    arrived = [sent for sent in packets if dice.random() >= loss]
+    read = []
+    for name, step in (("one", 1), ("many", 90)):
+        (tmp_path / name).mkdir()
+        desk = Desk(tmp_path / name, [video_track("h264"), AUDIO_TRACK])
+        for start in range(0, len(arrived), step):
+            together = runs(arrived[start : start + step])
+            now = arrived[min(start + step, len(arrived)) - 1].at
+            assert step == 1 or len(together) < step / 2
+            desk.recording.runs(together, now)
+            desk.recording.tick(now)
+        desk.recording.close(4.0, "ended")
+        read.append(decode(desk.finished()))
+        assert desk.recording.drops["lost"] == len(packets) - len(arrived)
+    one, many = read
+    assert many.video_s == pytest.approx(one.video_s, abs=0.001)
+    # A sound of the very first instant may lie just before the first picture, which begins the file.
+    first = next(at for at in one.audio_s if at > 0.01)
+    assert [at for at in many.audio_s if at > 0.01] == pytest.approx([at for at in one.audio_s if at >= first], abs=0.001)

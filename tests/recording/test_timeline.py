@@ -134,3 +134,14 @@ def test_reports_of_tracks_that_are_not_there_change_nothing() -> None:
     timeline.report(9, 1, 1)
     timeline.report(VIDEO, 1, 1)
     assert not timeline.settle(100.0)
+
+
+def test_a_report_before_the_first_sound_counts_once_it_comes() -> None:
+    line = Timeline({0: 90_000, 1: 48_000}, ruler=0)
+    line.arrived(0, 0, 0.3)  # the picture is 300 ms on its way, the sound not at all
+    line.report(0, 100 << 32, 0)
+    line.report(1, 100 << 32, 500)
+    assert line.settle(1.5)
+    assert line.position(0, 0) == pytest.approx(0.3)
+    line.arrived(1, 500 + 96_000, 2.0)
+    assert line.position(1, 500 + 96_000) == pytest.approx(2.3)

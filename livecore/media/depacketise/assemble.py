@@ -39,7 +39,7 @@ class PictureAssembler(ABC):
             self._broken = self._broken or self._timestamp is not None
         return self.push_all((payload,), timestamp, marker)
 
-    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool, step: int = 0) -> list[Frame]:
         frames: list[Frame] = []
         # A padding-only packet takes a sequence number and carries nothing, its marker neither.
         if not payloads[-1]:

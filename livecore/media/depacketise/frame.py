@@ -44,8 +44,11 @@ class Depacketiser(Protocol):
         """Whether nothing more comes out until the sender makes a key frame."""
         ...
 
-    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
-        """As `push` for payloads of one timestamp that follow one another with no gap; `marker` is the last one's."""
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool, step: int = 0) -> list[Frame]:
+        """As `push` for payloads that follow one another with no gap; `marker` is the last one's.
+
+        `step`: by how much the timestamp grows from one to the next: 0 for those of a picture.
+        """
         ...
 
     def push(self, payload: bytes, timestamp: int, marker: bool, gap: bool) -> list[Frame]:

@@ -8,6 +8,7 @@ from livecore.media.depacketise.assemble import PictureAssembler
 from livecore.media.depacketise.bits import BitReader
 from livecore.media.depacketise.frame import Frame, Malformed
 
+_PICTURE_TYPES = frozenset(range(1, 6))
 _TYPE_IDR = 5
 _TYPE_SPS = 7
 _TYPE_PPS = 8
@@ -165,8 +166,8 @@ class H264Depacketiser(PictureAssembler):
     def _complete(self, timestamp: int, parts: list[bytes]) -> Frame | None:
         if self._fragment is not None:
             raise Malformed("incomplete_unit")
-        kinds = [part[0] & 31 for part in parts]
-        if not any(1 <= kind <= 5 for kind in kinds):
+        kinds = {part[0] & 31 for part in parts}
+        if kinds.isdisjoint(_PICTURE_TYPES):
             return None
         is_key = _TYPE_IDR in kinds
         if is_key:

@@ -13,27 +13,26 @@ _HYBRID = (480, 960)
 _CELT = (120, 240, 480, 960)
 
 
+def _samples(first: int) -> int:
+    """Length by the first byte of a packet: of one frame where the packet's second byte says how many there are."""
+    configuration, count = first >> 3, 2 if first & 3 in (1, 2) else 1
+    if configuration < 12:
+        return count * _SILK[configuration & 3]
+    return count * (_HYBRID[configuration & 1] if configuration < 16 else _CELT[configuration & 3])
+
+
+_SAMPLES = [_samples(first) for first in range(256)]
+
+
 def opus_samples(payload: bytes) -> int:
     """Length of an Opus packet in samples at 48 kHz. Raises Malformed."""
     if not payload:
         raise Malformed("truncated")
-    configuration = payload[0] >> 3
-    if configuration < 12:
-        length = _SILK[configuration & 3]
-    elif configuration < 16:
-        length = _HYBRID[configuration & 1]
-    else:
-        length = _CELT[configuration & 3]
-    code = payload[0] & 3
-    if code == 0:
-        count = 1
-    elif code < 3:
-        count = 2
-    else:
+    samples = _SAMPLES[payload[0]]
+    if payload[0] & 3 == 3:
         if len(payload) < 2:
             raise Malformed("truncated")
-        count = payload[1] & 63
-    samples = length * count
+        samples *= payload[1] & 63
     if not 0 < samples <= _SAMPLES_LIMIT:
         raise Malformed("bad_duration")
     return samples
@@ -47,15 +46,16 @@ class OpusDepacketiser:
     def __init__(self) -> None:
         self.drops: Counter[str] = Counter()
 
-    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool) -> list[Frame]:
-        return [frame for payload in payloads for frame in self.push(payload, timestamp, marker, gap=False)]
+    def push_all(self, payloads: Sequence[bytes], timestamp: int, marker: bool, step: int = 0) -> list[Frame]:
+        frames = []
+        for payload in payloads:
+            if payload:
+                try:
+                    frames.append(Frame(timestamp, payload, True, 0, 0, opus_samples(payload)))
+                except Malformed as refused:
+                    self.drops[refused.reason] += 1
+            timestamp = timestamp + step & 0xFFFFFFFF
+        return frames
 
     def push(self, payload: bytes, timestamp: int, marker: bool, gap: bool) -> list[Frame]:
-        if not payload:
-            return []
-        try:
-            samples = opus_samples(payload)
-        except Malformed as refused:
-            self.drops[refused.reason] += 1
-            return []
-        return [Frame(timestamp, payload, samples=samples)]
+        return self.push_all((payload,), timestamp, marker)
