@@ -198,6 +198,36 @@ def grant_command(
     _run(work())
 
 
+@admin.command("hold")
+@with_settings
+def hold_command(
+    flags: dict[str, Any],
+    username: str = typer.Argument(..., help="whose account"),
+    reason: str = typer.Argument(..., help="why, in words"),
+    days: int = typer.Option(365, help="how long, at most three years"),
+) -> None:
+    """Ask that an account be preserved for a legal matter; one of the staff must agree before anything is kept."""
+    from livecore.app import App
+
+    settings = _settings(flags)
+
+    async def work() -> int:
+        app = App(settings)
+        try:
+            await app.start(serving=False)
+            account_id = await app.directory.by_username(username)
+            if account_id is None:
+                console.print(f"There is no {username}.")
+                return 1
+            row = await app.holds.ask("system", account_id, reason, app.clock.at_ms() + days * 86_400_000)
+        finally:
+            await app.close()
+        console.print(f"Asked for: hold {row['id']} waits for one of the staff.")
+        return 0
+
+    _run(work())
+
+
 @cli.command("version")
 def version_command() -> None:
     """Say which livecore this is."""

@@ -58,6 +58,7 @@ from livecore.talk.assembly import TalkParts
 from livecore.trust.assembly import Engines as TrustEngines
 from livecore.trust.assembly import TrustParts
 from livecore.trust.audit import AuditLog
+from livecore.trust.holds import LegalHolds
 from livecore.trust.notices import Notices
 from livecore.trust.policies import Policies
 from livecore.trust.sharing import SharingNotices
@@ -115,8 +116,12 @@ class Parts:
         self.notices = Notices(self.db, self.clock, tell)
         self.policies = Policies(self.db, self.clock, self.jobs, self.audit, self.notices, self.settings, lambda: self.accounts)
         self.sharing = SharingNotices(self.db, self.clock)
-        self.erasure = Erasure(self.db, self.keys, self.storage, self.jobs, self.clock, data.metadata, data.data_map, self.db.checkpoint)
+        self.holds = LegalHolds(self.db, self.keys, self.clock, self.bus, self.audit, lambda: self.erasure)
+        self.erasure = Erasure(
+            self.db, self.keys, self.storage, self.jobs, self.clock, data.metadata, data.data_map, self.db.checkpoint, self.holds
+        )
         await self.audit.start()
+        self._stack.push_async_callback(await self.holds.start())
         await self.policies.start()
         self.neighbours.policies, self.neighbours.notifier, self.neighbours.erasures = self.policies, self.notices, self.erasure
 
@@ -161,9 +166,15 @@ class Parts:
             self.settings.export_link_s,
         )
         self.minors = Minors(self.db, self.clock, self.directory, self.accounts, self.erasure, self.audit)
-        self.retention = Retention(self.db, self.jobs, self.clock, data.metadata)
-        self.retention.expiring += [self.claims.expire, self.exports.expire, self.uploads.expire, self.insight.telemetry.expire]
-        replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days)
+        self.retention = Retention(self.db, self.jobs, self.clock, data.metadata, self.holds)
+        self.retention.expiring += [
+            self.holds.expire,
+            self.claims.expire,
+            self.exports.expire,
+            self.uploads.expire,
+            self.insight.telemetry.expire,
+        ]
+        replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days, self.holds)
         self.retention.expiring.append(replays.expire)
         # Owners' own steps first, while the rows that they need are there; the account itself last.
         self.erasure.afterwards.append(self.search.forget)
@@ -238,7 +249,7 @@ class Parts:
         self.people, self.blocks, self.contacts, self.follows = people.people, people.blocks, people.contacts, people.follows
         self.discovery, self.friend_links, self.meetings = people.discovery, people.friend_links, people.meetings
         self.neighbours.phone_watchers.append(self.contacts)
-        self.insight = Insight(self.db, self.keys, self.clock, parts.profiles, self.settings, scrub)
+        self.insight = Insight(self.db, self.keys, self.clock, parts.profiles, self.settings, scrub, self.holds)
         self.neighbours.device_watchers.append(self.insight.device_facts)
 
     async def _start_rooms(self) -> None:
@@ -261,6 +272,7 @@ class Parts:
             relations=self.relations,
             directory=self.directory,
             pictures=self.pictures,
+            preserver=self.holds,
             outlet=signals,
             live_outlet=self.registry,
             shared=shared,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore.config import Settings
 from livecore.insight import tables
 from livecore.insight.signature import signature
-from livecore.ports import Clock, Database, Directory
+from livecore.ports import Clock, Database, Directory, Holds
 
 Kind = Literal["usage", "performance", "log", "diagnostic", "crash", "website"]
 KINDS: tuple[Kind, ...] = ("usage", "performance", "log", "diagnostic", "crash", "website")
@@ -64,11 +64,14 @@ class Group:
 class Telemetry:
     """`scrub` takes secrets, numbers and addresses out of a value (`platform.scrub`)."""
 
-    def __init__(self, db: Database, clock: Clock, directory: Directory, settings: Settings, scrub: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, directory: Directory, settings: Settings, scrub: Callable[[Any], Any], holds: Holds
+    ) -> None:
         self._db = db
         self._clock = clock
         self._directory = directory
         self._scrub = scrub
+        self._holds = holds
         self._kept_ms: dict[str, int] = {
             "usage": settings.telemetry_usage_days * _DAY_MS,
             "log": settings.telemetry_log_days * _DAY_MS,
@@ -193,8 +196,13 @@ class Telemetry:
         """Rows whose time is over go; groups keep their counts and lose the sample."""
         now_ms = self._clock.at_ms()
         columns, group = tables.telemetry_event.c, tables.report_group.c
+        held = await self._holds.accounts()
         while True:
-            over = select(columns.account_id, columns.event_id).where(columns.expires_ms <= now_ms).limit(_BATCH)
+            over = (
+                select(columns.account_id, columns.event_id)
+                .where(columns.expires_ms <= now_ms, columns.account_id.not_in(held))
+                .limit(_BATCH)
+            )
             async with self._db.write() as conn:
                 rows = (await conn.execute(over)).all()
                 for account_id in {row.account_id for row in rows}:

@@ -25,7 +25,7 @@ BATCH = 200
 class Replays:
     """`days` 0: replays are kept. `holds`: whose replays stay although their time is over, until the hold ends."""
 
-    def __init__(self, db: Database, clock: Clock, videos: Videos, notifier: Notifier, days: int, holds: Holds | None = None) -> None:
+    def __init__(self, db: Database, clock: Clock, videos: Videos, notifier: Notifier, days: int, holds: Holds) -> None:
         self._db = db
         self._clock = clock
         self._videos = videos
@@ -70,7 +70,7 @@ class Replays:
                 rows = [(row.id, row.owner_id) for row in await conn.execute(query.where(video.c.id > last))]
             for video_id, owner_id in rows:
                 last = video_id
-                if self._holds is not None and await self._holds.held(owner_id):
+                if await self._holds.held(owner_id):
                     continue
                 await self._videos.expire(video_id, owner_id)
                 log.info("replay over its time", video=video_id)

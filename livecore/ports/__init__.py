@@ -91,7 +91,7 @@ from livecore.ports.people import (
     SharedAudience,
 )
 from livecore.ports.rooms import LiveRooms, MessageMedia, Signals, Undelivered, Waker
-from livecore.ports.trust import Audit, Eraser, Erasures, Holds, MissedNotices, Notifier, PolicyVersions, Reviews
+from livecore.ports.trust import Audit, Eraser, Erasures, Holds, MissedNotices, Notifier, PolicyVersions, Preserver, Reviews
 
 __all__ = [
     "AUDIENCES",
@@ -159,6 +159,7 @@ __all__ = [
     "PolicyVersions",
     "Prepared",
     "PreparedStep",
+    "Preserver",
     "Principal",
     "PrivateLive",
     "PrivateLives",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -77,8 +77,24 @@ class Erasures(Protocol):
 
     async def due_ms(self, account_id: str) -> int | None: ...
 
+    async def resume(self, conn: AsyncConnection, account_id: str) -> None:
+        """Part of the caller's transaction: an erasure that is due and waits (for a legal hold) looks again at once."""
+
 
 class Holds(Protocol):
     """Legal holds: what must be preserved although its owner or its time would have it gone."""
 
     async def held(self, account_id: str) -> bool: ...
+
+    async def accounts(self) -> frozenset[str]:
+        """All that are held now."""
+
+
+class Preserver(Protocol):
+    """Keeps what is said where a legal hold is in force; kept by `trust`, asked by `rooms`."""
+
+    def among(self, account_ids: Iterable[str]) -> Sequence[str]:
+        """The holds in force on any of these; without a question to the store."""
+
+    async def preserve(self, hold_ids: Iterable[str], facts: Mapping[str, Any], content: bytes) -> None:
+        """A sealed copy for each hold. `facts`: message_id, conversation_id, kind, seq, sender_id, sent_ms. Again changes nothing."""

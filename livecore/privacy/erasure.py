@@ -47,7 +47,7 @@ class Erasure:
         metadata: MetaData,
         data_map: DataMap,
         checkpoint: Callable[[], Awaitable[bool]],
-        holds: Holds | None = None,
+        holds: Holds,
     ) -> None:
         self._db = db
         self._keys = keys
@@ -91,6 +91,13 @@ class Erasure:
             due: int | None = (await conn.execute(select(erasure.c.due_ms).where(erasure.c.account_id == account_id))).scalar_one_or_none()
         return due
 
+    async def resume(self, conn: AsyncConnection, account_id: str) -> None:
+        order = (await conn.execute(select(erasure.c.id, erasure.c.due_ms).where(erasure.c.account_id == account_id))).one_or_none()
+        if order is not None:
+            # No key: the job that waits for a day still has it. Whichever comes second finds nothing left to do.
+            wait_ms = max(0, order.due_ms - self._clock.at_ms())
+            await self._jobs.enqueue(conn, ERASE, {"erasure": order.id}, delay_ms=wait_ms)
+
     # -- doing it
     async def _run(self, job: Job) -> None:
         order_id = str(job.payload["erasure"])
@@ -100,7 +107,7 @@ class Erasure:
             # Called back, or done by an attempt that was killed before its last step.
             await self._fold()
             return
-        if self._holds is not None and await self._holds.held(order.account_id):
+        if await self._holds.held(order.account_id):
             async with self._db.write(slow=True) as conn:
                 # No key: the job that runs now still has it.
                 await self._jobs.enqueue(conn, ERASE, {"erasure": order_id}, delay_ms=HELD_MS)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from livecore.config import Settings
-from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, PictureMaker, Relations, Storage
+from livecore.ports import Bus, Clock, Database, Directory, Jobs, Keys, Limiter, PictureMaker, Preserver, Relations, Storage
 from livecore.rooms import expiry
 from livecore.rooms.attachments import Attachments
 from livecore.rooms.companions import Companionship
@@ -47,6 +47,7 @@ class Rooms:
         relations: Relations,
         directory: Directory,
         pictures: PictureMaker,
+        preserver: Preserver,
         outlet: Outlet,
         live_outlet: LiveOutlet,
         shared: bool,
@@ -83,6 +84,7 @@ class Rooms:
             self.contents,
             self.writer,
             self.hub,
+            preserver,
         )
         self.sharing = Sharing(directory, self.conversations, self.messages, self.contents)
         self.lives = LiveHub(bus, clock, limiter, relations, live_outlet, lines=settings.live_ring_lines, shared=shared)

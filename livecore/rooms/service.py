@@ -10,7 +10,7 @@ from livecore import errors
 from livecore.config import Settings
 from livecore.errors import FieldError, Invalid
 from livecore.ids import new_id
-from livecore.ports import Clock, Database, Directory, Limiter, Principal, Relations
+from livecore.ports import Clock, Database, Directory, Limiter, Preserver, Principal, Relations
 from livecore.rooms import tables
 from livecore.rooms.attachments import Attachments, Row
 from livecore.rooms.catchup import Place
@@ -53,6 +53,7 @@ class Messages:
         contents: Contents,
         writer: Writer,
         hub: Hub,
+        preserver: Preserver,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -67,6 +68,7 @@ class Messages:
         self._contents = contents
         self._writer = writer
         self._hub = hub
+        self._preserver = preserver
 
     async def send(
         self,
@@ -209,6 +211,10 @@ class Messages:
             except MembersChanged:
                 self._snapshots.drop(conversation_id)
                 continue
+            if held := self._preserver.among(snapshot.members):
+                # Before the answer: who is not answered sends again, and then it is kept.
+                facts = {"message_id": sent.id, "conversation_id": sent.conversation_id, "kind": kind, "seq": sent.seq}
+                await self._preserver.preserve(held, facts | {"sender_id": principal.account_id, "sent_ms": sent.sent_ms}, packed)
             if sent.conversation_id != conversation_id:
                 raise errors.Conflict("This client_id was used in another conversation.", type="client_id_used")
             return sent

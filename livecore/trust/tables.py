@@ -234,3 +234,55 @@ audit_detail = Table(
         source="made by the service",
     ),
 )
+
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), index=True),  # None when the account was erased after the hold had ended
+    Column("reason", LargeBinary, nullable=False),  # sealed under the hold's own key, which goes with it
+    Column("asked_by", String(32)),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("approved_by", String(32)),
+    Column("approved_ms", BigInteger),  # None until a second one of the staff agreed: it keeps nothing yet
+    Column("ends_ms", BigInteger, nullable=False),
+    Column("ended_by", String(32)),  # an account's id, or "system"
+    Column("ended_ms", BigInteger),
+    info=personal(
+        subject="account_id",
+        also=("asked_by", "approved_by", "ended_by"),
+        what="that your account was preserved for a legal matter, when, and who of the staff decided it",
+        why=["legal"],
+        keep_for="without your account when it is erased",
+        category=None,
+        export_reason="who is told of a hold may be forbidden by law; decisions that concern you reach you as notices",
+        erase="clear",
+        clear=("account_id", "asked_by", "approved_by", "ended_by"),
+        hidden=("reason",),
+        source="made by the service",
+    ),
+)
+
+held_message = Table(
+    "held_message",
+    metadata,
+    Column("hold_id", String(32), primary_key=True),
+    Column("message_id", String(32), primary_key=True),
+    Column("conversation_id", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("sender_id", String(32), nullable=False),
+    Column("sent_ms", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # sealed under the hold's own key
+    info=personal(
+        subject="sender_id",
+        what="copies of messages in conversations with somebody whose account is preserved for a legal matter",
+        why=["legal"],
+        keep_for="until the hold ends",
+        category=None,
+        export_reason="who is told of a hold may be forbidden by law",
+        erase="keep",
+        keep_reason="preserved for a legal matter; deleted, with its key, when the hold ends",
+        source="made by the service",
+    ),
+)

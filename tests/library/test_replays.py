@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from livecore.ids import new_id
-from livecore.library.replays import Replays
 from livecore.library.videos import VIDEO_PREFIX
 from tests.conftest import StartServer
 from tests.library.recorded import facts, recorded_bytes
@@ -72,35 +71,3 @@ async def test_replays_are_kept_where_nothing_is_set_and_a_taken_back_setting_ta
     anna.server = server
     await anna.sign_in()
     assert (await anna.get(f"/api/v1/videos/{replay['id']}")).json["expires_at"] is None
-
-
-class Kept:
-    """Legal holds: for these accounts."""
-
-    def __init__(self, accounts: set[str]) -> None:
-        self.accounts = accounts
-
-    async def held(self, account_id: str) -> bool:
-        return account_id in self.accounts
-
-
-async def test_a_replay_of_somebody_under_a_legal_hold_stays_until_the_hold_ends(start_server: StartServer, tmp_path: Path) -> None:
-    server = await start_server()
-    app = server.app
-    anna, ben = await server.person("anna"), await server.person("ben")
-    kept, gone = await replay_of(server, anna, tmp_path), await replay_of(server, ben, tmp_path)
-    # The server's own retention keeps replays for ever, and would take back their end.
-    app.retention.expiring.clear()
-    holds = Kept({anna.id})
-    replays = Replays(app.db, app.clock, app.videos, app.notices, 30, holds)
-    await replays.expire()
-    server.clock.advance(24 * DAY_S)
-    await replays.expire()
-    server.clock.advance(8 * DAY_S)
-    await replays.expire()
-    await anna.sign_in()
-    assert (await anna.get(f"/api/v1/videos/{kept['id']}")).status == 200
-    assert (await anna.get(f"/api/v1/videos/{gone['id']}")).status == 404
-    holds.accounts.clear()
-    await replays.expire()
-    assert (await anna.get(f"/api/v1/videos/{kept['id']}")).status == 404
