@@ -1,6 +1,6 @@
 """legal holds
 
-Revises: 962deb76303b
+Revises: 3b1f0d52c7ae
 Made: 2026-11-26
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "15f9fdb89322"
-down_revision = "962deb76303b"
+down_revision = "3b1f0d52c7ae"
 branch_labels = None
 depends_on = None
 
