@@ -47,9 +47,13 @@ class Kept:
     def segments(self) -> list[Segment]:
         return list(self.stream.segments)
 
+    def joined(self, init: int = 0) -> bytes:
+        """All segments under one initialisation segment, as a player has them."""
+        return self.inits[init] + b"".join(self.data[s.msn] for s in self.segments if s.init == init)
+
     def under(self, init: int) -> "Played":
         """What is decoded from all segments under one initialisation segment, joined."""
-        return played(self.inits[init] + b"".join(self.data[s.msn] for s in self.segments if s.init == init))
+        return played(self.joined(init))
 
 
 @dataclass

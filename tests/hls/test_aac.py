@@ -4,6 +4,7 @@ import array
 import io
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
@@ -17,7 +18,7 @@ from tests.flows.broadcast import Broadcast
 from tests.hls.player import Player
 from tests.hls.reading import Kept, played
 from tests.hls.test_segmenter import SOUND, picture_track, pictures
-from tests.recording import packetise
+from tests.recording import packetise, tools
 
 BEEPS_S = (1.0, 3.5)
 
@@ -70,7 +71,7 @@ def both_streams(gap: tuple[float, float] = (0, 0)) -> tuple[Kept, Kept]:
 
 
 @pytest.mark.parametrize("gap", [(0, 0), (1.5, 2.2)])
-def test_aac_lies_where_the_sound_lay_and_has_no_holes(gap: tuple[float, float]) -> None:
+def test_aac_lies_where_the_sound_lay_and_has_no_holes(tmp_path: Path, gap: tuple[float, float]) -> None:
     opus, aac = both_streams(gap)
     assert aac.stream.inits[0].codecs.endswith(",mp4a.40.2")
     read = aac.under(0)
@@ -79,6 +80,9 @@ def test_aac_lies_where_the_sound_lay_and_has_no_holes(gap: tuple[float, float])
     assert max(after - before for before, after in zip(read.audio_s, read.audio_s[1:], strict=False)) == pytest.approx(
         1024 / 48_000, abs=0.001
     )
+    (tmp_path / "joined.mp4").write_bytes(aac.joined())
+    assert tools.streams_of(tmp_path / "joined.mp4") == ["h264", "aac"]
+    assert tools.complaints_of(tmp_path / "joined.mp4") == ""
     # Both streams have the same pictures, so the same difference holds against those.
     before, after = (onsets_s(kept.inits[0] + b"".join(kept.data[s.msn] for s in kept.segments)) for kept in (opus, aac))
     assert len(before) == len(after) == len(BEEPS_S)

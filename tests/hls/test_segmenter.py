@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
 from livecore.media.segmenter import Segmenter, SegmentSettings
 from tests.hls.reading import Kept
-from tests.recording import packetise
+from tests.recording import packetise, tools
 from tests.recording.packetise import Sent
 
 CODECS = {"h264": "avc1.", "vp9": "vp09.00.", "av1": "av01.0."}
@@ -73,13 +74,16 @@ def without_sound_between(packets: list[Sent], start_s: float, end_s: float) -> 
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_what_goes_in_comes_out_in_parts_and_segments(codec: str) -> None:
+def test_what_goes_in_comes_out_in_parts_and_segments(tmp_path: Path, codec: str) -> None:
     kept = Desk([picture_track(codec), SOUND]).feed(stream(codec)).end(5.0)
     read = kept.under(0)
     assert read.codecs == [codec, "opus"]
     assert len(read.video_s) == 150
     assert read.sizes == [(320, 180)]
     assert read.largest_hole_in_sound_s() < 0.011
+    (tmp_path / "joined.mp4").write_bytes(kept.joined())
+    assert tools.streams_of(tmp_path / "joined.mp4") == [codec, "opus"]
+    assert tools.complaints_of(tmp_path / "joined.mp4") == ""
     init = kept.stream.inits[0]
     assert init.codecs.startswith(CODECS[codec])
     assert init.codecs.endswith(",opus")
