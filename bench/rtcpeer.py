@@ -125,13 +125,14 @@ class RtcPeer:
 
     # -- descriptions
 
-    def _head(self, mids: list[str]) -> list[str]:
+    def _head(self, mids: list[str], *, mixed: bool = True) -> list[str]:
         return [
             "v=0",
             "o=- 1 1 IN IP4 127.0.0.1",
             "s=-",
             "t=0 0",
             f"a=group:BUNDLE {' '.join(mids)}",
+            *(["a=extmap-allow-mixed"] if mixed else []),
             f"a=ice-ufrag:{self.credentials.ufrag}",
             f"a=ice-pwd:{self.credentials.password}",
             f"a=fingerprint:sha-256 {self.certificate.fingerprint}",
@@ -191,9 +192,10 @@ class RtcPeer:
         sections = (self._audio("sendonly") if audio else []) + self._video("sendonly", [codec], rids or [], True)
         return "\r\n".join([*self._head(["0", "1"] if audio else ["1"]), *sections]) + "\r\n"
 
-    def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True) -> str:
+    def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True, mixed: bool = True) -> str:
+        """`mixed`: whether extensions may be longer than 16 bytes, as the dependency descriptor of a key frame is."""
         sections = self._audio("recvonly") + self._video("recvonly", codecs or list(CODECS), [], rtx)
-        return "\r\n".join([*self._head(["0", "1"]), *sections]) + "\r\n"
+        return "\r\n".join([*self._head(["0", "1"], mixed=mixed), *sections]) + "\r\n"
 
     # -- connection
 

@@ -54,5 +54,5 @@ def _squeezed(packet: Packet, joint: int) -> Packet:
     copy = Packet(packet.sequence, squeeze(packet.timestamp, joint), packet.marker, packet.payload, packet.at, packet.passed_on)
     copy.key, copy.place = packet.key, packet.place
     copy.picture_id_at, copy.picture_id = packet.picture_id_at, packet.picture_id
-    copy.tl0_at, copy.tl0 = packet.tl0_at, packet.tl0
+    copy.tl0_at, copy.tl0, copy.dependency = packet.tl0_at, packet.tl0, packet.dependency
     return copy

@@ -43,7 +43,7 @@ FROM_PUBLISHER: dict[str, tuple[Extension, ...]] = {
 }
 TO_VIEWER: dict[str, tuple[Extension, ...]] = {
     "audio": (Extension.MID, Extension.AUDIO_LEVEL, Extension.CAPTURE_TIME),
-    "video": (Extension.MID, Extension.TRANSPORT_SEQUENCE, Extension.ORIENTATION, Extension.CAPTURE_TIME),
+    "video": (Extension.MID, Extension.TRANSPORT_SEQUENCE, Extension.ORIENTATION, Extension.CAPTURE_TIME, Extension.DEPENDENCY),
 }
 # Copied from a publisher's packet to a viewer's, byte for byte, under the viewer's own id.
 PASSED_ON = frozenset({Extension.AUDIO_LEVEL, Extension.ORIENTATION, Extension.CAPTURE_TIME})

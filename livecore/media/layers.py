@@ -12,13 +12,14 @@ STEP_UP_HEADROOM = 1.35
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A layer as it is now. `alive`: it sent something within the last second. `height` in pixels; None while it is not known.
-    `thinned`: pictures are left out of it."""
+    `thinned`: pictures are left out of it. `nested`: decoded by those alone who get its dependency descriptor."""
 
     rid: str
     bitrate_bps: int
     alive: bool
     height: int | None = None
     thinned: bool = False
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from livecore.media.codecs import AUDIO, VIDEO
-from livecore.media.extensions import FROM_PUBLISHER, TO_VIEWER
+from livecore.media.extensions import FROM_PUBLISHER, TO_VIEWER, Extension
 from livecore.media.sdp import AnswerSection, Codec, Offer, SdpError, Section
 
 _PUBLISHER_FEEDBACK = {
@@ -135,11 +135,12 @@ def answer_viewer(
                 feedback.append("transport-cc")
             wanted = [f for f in feedback if f in codec.feedback]
         answer.feedback = wanted
-        answer.extensions = {
-            e: section.extensions[e]
-            for e in TO_VIEWER[section.kind]
-            if e in section.extensions and (e.name != "TRANSPORT_SEQUENCE" or "transport-cc" in wanted)
-        }
+        usable = set(TO_VIEWER[section.kind])
+        if "transport-cc" not in wanted:
+            usable.discard(Extension.TRANSPORT_SEQUENCE)
+        if codec.name != "av1" or not offer.extmap_mixed:  # a key frame's descriptor is longer than the one-byte form holds
+            usable.discard(Extension.DEPENDENCY)
+        answer.extensions = {e: section.extensions[e] for e in TO_VIEWER[section.kind] if e in section.extensions and e in usable}
     if not taken or ("video" in formats and "video" not in taken and any(s.kind == "video" for s in offer.sections)):
         raise NoCommonCodec("the offer decodes nothing of what is published")
     return answers

@@ -12,6 +12,8 @@ from livecore.media.extensions import PASSED_ON, Extension
 
 HEADER = struct.Struct("!BBHLL")
 _ONE_BYTE_PROFILE = 0xBEDE
+# Temporal layers of one stream: WebRTC encoders make at most three.
+TEMPORAL_LIMIT = 4
 
 
 class Header:
@@ -60,7 +62,7 @@ class Place(NamedTuple):
 
     `begins`: the first packet of a picture. `ends`: the last of its frame (one spatial layer of the picture).
     `up`: a bit for each temporal layer that may be followed from this picture on. `sync`: depends on the lowest temporal
-    layer alone.
+    layer alone. `over`: a bit for each decode target (spatial * TEMPORAL_LIMIT + temporal) that whoever decodes this picture may go over to.
     """
 
     spatial: int
@@ -69,6 +71,7 @@ class Place(NamedTuple):
     ends: bool
     up: int = 0
     sync: bool = False
+    over: int = 0
 
 
 class Packet:
@@ -78,10 +81,12 @@ class Packet:
     `place`: None where the stream is not scalable.
     VP8 and VP9: `picture_id_at` is the offset of a picture id in the payload (0: none; negative: the 7-bit form),
     `tl0_at` the offset of TL0PICIDX (0: none).
+    AV1: `dependency` is the descriptor, `picture_id` the number of the frame in it; None without one (and for other codecs).
     """
 
     __slots__ = (
         "at",
+        "dependency",
         "key",
         "marker",
         "passed_on",
@@ -116,6 +121,7 @@ class Packet:
         self.tl0_at = 0
         self.tl0 = 0
         self.place: Place | None = None
+        self.dependency: bytes | None = None
 
 
 def parse_header(data: bytes, ids: Mapping[int, Extension]) -> Header | Drop:

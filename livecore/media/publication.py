@@ -12,7 +12,7 @@ from livecore.media.drops import Counters, Drop
 from livecore.media.extensions import Extension
 from livecore.media.forward import Forwarder
 from livecore.media.packet import Header, Packet, parse_header
-from livecore.media.scalable import Scalability
+from livecore.media.scalable import Scalability, described
 from livecore.media.sdp import AnswerSection, Codec
 from livecore.media.source import Layer, Outbox
 from livecore.media.speaker import Loudness
@@ -25,6 +25,8 @@ SSRC_LIMIT = 32
 FEEDBACK_INTERVAL_S = 0.04
 REPORT_INTERVAL_S = 1.0
 RATE_INTERVAL_S = 1.0
+# An extension holds 255 bytes (RFC 8285, 4.3); a mask of the 32 decode targets that there may be is still to be put in.
+DESCRIPTOR_LIMIT_BYTES = 250
 
 
 class Feedback(Protocol):
@@ -79,15 +81,19 @@ class Track:
             self._offered_at, self._offered = now, [_offered(layer, now) for layer in self.choices().values()]
         return self._offered
 
-    def best(self, now: float) -> Layer:
-        """The best layer that sends: one that is paused takes a moment, and whoever joins is to see something at once."""
+    def best(self, now: float, *, flat: bool = False) -> Layer:
+        """The best layer that sends: one that is paused takes a moment, and whoever joins is to see something at once.
+
+        `flat`: for a viewer that decodes no spatial layers of AV1.
+        """
         sending = [layer for layer in self.layers.values() if layer.alive(now)] or list(self.layers.values())
-        return max(sending, key=lambda layer: layer.bitrate_bps)
+        best = max(sending, key=lambda layer: layer.bitrate_bps)
+        return best.scalability.floor() if flat and best.scalability is not None else best
 
 
 def _offered(layer: Layer, now: float) -> layers.Offered:
     alive = layer.alive(now) or now < layer.origin.paused_until
-    return layers.Offered(layer.rid, layer.bitrate_bps, alive, layer.height, layer.thinned)
+    return layers.Offered(layer.rid, layer.bitrate_bps, alive, layer.height, layer.thinned, layer.nested)
 
 
 class Publication:
@@ -231,9 +237,10 @@ class Publication:
         if track.kind == "video":
             codecs.inspect(track.codec.name, packet)
             if header.dependency is not None:
-                before, layer.structure = layer.structure, dependency.inspect(packet, header.dependency, layer.structure)
-                # With a descriptor the payload need not be looked into, and of an encrypted frame says nothing.
-                packet.key = layer.structure is not before
+                layer.structure = dependency.inspect(packet, header.dependency, layer.structure)
+                if track.codec.name == "av1" and dependency.MANDATORY_BYTES <= len(header.dependency) <= DESCRIPTOR_LIMIT_BYTES:
+                    packet.dependency = header.dependency
+                    packet.picture_id = header.dependency[1] << 8 | header.dependency[2]
         if not layer.cache.add(packet):
             layer.counts[Drop.DUPLICATE if layer.cache.holds(wide) else Drop.TOO_LATE] += 1
             if not resent:
@@ -249,6 +256,7 @@ class Publication:
         if packet.key:
             layer.key_frames.satisfied()
             layer.key_sequence = max(wide, layer.key_sequence or 0)
+            layer.nested = packet.dependency is not None and layer.structure is not None and layer.structure.top[0] > 0
             heights = list(layer.structure.heights) if layer.structure is not None else []
             heights = heights or codecs.heights(track.codec.name, payload)
             if heights:
@@ -259,6 +267,8 @@ class Publication:
             if packet.key and heights:
                 layer.scalability.heights = heights
             layer.scalability.on_packet(packet)
+            if packet.dependency is not None:
+                packet.dependency = described(layer, packet)
         self._outbox.add(layer, packet)
 
     def _learn(self, header: Header, at: float) -> tuple[tuple[Track, Layer], bool] | None:

@@ -1,4 +1,4 @@
-"""How a viewer's numbers follow from a publisher's: sequence, timestamp, VP8 picture id and TL0PICIDX.
+"""How a viewer's numbers follow from a publisher's: sequence, timestamp, VP8 picture id and TL0PICIDX, AV1 frame number.
 
 A viewer sees one stream without a seam, whatever layer or publisher connection it comes from. Each stretch from one source
 is an *epoch*, with constant offsets; a resend maps back through the epoch in which the packet was first sent.
@@ -14,6 +14,9 @@ from livecore.media.receive import ClockReport
 EPOCH_LIMIT = 4
 # Pictures a thirtieth of a second apart come to be a millisecond apart.
 _SQUEEZE_BITS = 5
+# AV1: the newest picture is known by its first packet, which is of its first frame; the frames of its other spatial layers follow (at most
+# four in all). Numbers that are left out hurt nobody: frames refer to one another by distance, and this goes before a key frame.
+_FRAMES_A_PICTURE = 4
 
 
 def squeeze(timestamp: int, joint: int) -> int:
@@ -52,6 +55,7 @@ SourceT = TypeVar("SourceT", bound=Source)
 class Epoch(Generic[SourceT]):
     """From packet `base` of `source` on, an outgoing number is the incoming one plus an offset.
 
+    `picture_offset`: of VP8's and VP9's picture ids (15 bits), or of AV1's frame numbers (16 bits).
     `squeezed_to`: up to this packet the epoch began with pictures out of the cache, their times squeezed towards `joint`.
     """
 
@@ -127,14 +131,17 @@ class Numbering(Generic[SourceT]):
             if not -1.0 < seconds < 120.0:  # the publisher's clock was set, or it is another machine's
                 seconds = packet.at - before.at
             timestamp = self._timestamp + max(1, round(seconds * self._clock_hz))
-            pictures = self._picture_id + 1 - packet.picture_id if packet.picture_id_at else 0
+            if packet.dependency is not None:
+                pictures = self._picture_id + _FRAMES_A_PICTURE - packet.picture_id
+            else:
+                pictures = self._picture_id + 1 - packet.picture_id if packet.picture_id_at else 0
             tl0 = self._tl0 + 1 - packet.tl0 if packet.tl0_at else 0
         epoch = Epoch(
             source,
             packet.sequence,
             self._highest + 1 - packet.sequence,
             timestamp - packet.timestamp,
-            pictures & 0x7FFF,
+            pictures & (0x7FFF if packet.dependency is None else 0xFFFF),
             tl0 & 0xFF,
             squeezed_to,
             joint,
@@ -173,7 +180,7 @@ class Numbering(Generic[SourceT]):
         timestamp = newest.timestamp + epoch.timestamp_offset
         if self._newest is None or timestamp > self._timestamp:
             self._newest, self._timestamp = newest, timestamp
-            if newest.picture_id_at:
+            if newest.picture_id_at or newest.dependency is not None:
                 self._picture_id = newest.picture_id + epoch.picture_offset
             if newest.tl0_at:
                 self._tl0 = newest.tl0 + epoch.tl0_offset

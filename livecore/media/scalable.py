@@ -8,8 +8,9 @@ Going over from one cut to another needs no key frame where the stream itself sa
 from bisect import bisect_left
 
 from livecore.media import forward
+from livecore.media.codecs import dependency
 from livecore.media.forward import Forwarder
-from livecore.media.packet import Packet, Place
+from livecore.media.packet import TEMPORAL_LIMIT, Packet, Place
 from livecore.media.receive import ClockReport
 from livecore.media.rewrite import rewrite_vp8
 from livecore.media.source import Layer, Outbox
@@ -18,8 +19,8 @@ from livecore.media.source import Layer, Outbox
 REMEMBERED = 1024
 # How often it is looked (a fifth of a second each) before a key frame is asked for where the stream has shown no place to go over.
 PATIENCE = 5
-# WebRTC encoders make at most three of each; a stream that claims more is cut at these.
-SPATIAL_LIMIT, TEMPORAL_LIMIT = 3, 4
+# WebRTC encoders make at most three; a stream that claims more is cut at these.
+SPATIAL_LIMIT = 3
 
 
 class Cut(Layer):
@@ -32,6 +33,7 @@ class Cut(Layer):
         self.temporal = temporal
         self.thinned = False  # whether pictures are left out, and not only sizes
         self.closes_pictures = source.closes_pictures
+        self.nested = source.nested and spatial > 0
         self._source = source
         self._highest = -1  # of the source
         self._dropped: list[int] = []  # the source's numbers that were left out, ascending
@@ -78,6 +80,9 @@ class Cut(Layer):
         if kept:
             out.key, out.place = packet.key, place
             out.picture_id, out.picture_id_at, out.tl0, out.tl0_at = packet.picture_id, packet.picture_id_at, packet.tl0, packet.tl0_at
+            out.dependency = packet.dependency
+            if packet.dependency is not None:
+                out.dependency = described(self._source, packet, (self.spatial, self.temporal))
             pictures += self._pictures_before
             if pictures and self.closes_pictures and packet.picture_id_at:
                 body = bytearray(payload)
@@ -99,6 +104,18 @@ class Cut(Layer):
                 self._pictures_before += REMEMBERED
 
 
+def described(source: Layer, packet: Packet, up_to: tuple[int, int] | None = None) -> bytes | None:
+    """The packet's dependency descriptor for those who get `source` up to these layers (None: all of it).
+
+    Each picture's first packet says which decode targets are sent: whoever comes from other layers, or lost a packet, then knows.
+    """
+    structure = source.structure
+    if packet.dependency is None or structure is None or packet.place is None or not packet.place.begins or len(structure.targets) < 2:
+        return packet.dependency
+    mask = structure.active if up_to is None else structure.mask(*up_to)
+    return dependency.activated(packet.dependency, structure, mask)
+
+
 class Scalability:
     """The layers of one incoming stream, as its packets tell them, and the cuts that are offered."""
 
@@ -116,6 +133,21 @@ class Scalability:
         self._octets: dict[tuple[int, int], int] = {}
         self._rated_at: float | None = None
 
+    @property
+    def _floor(self) -> tuple[int, int]:
+        return 0, self._source.structure.top[1] if self._source.structure is not None else self._top[1]
+
+    def floor(self) -> Layer:
+        """The best layer for a viewer that gets no dependency descriptor."""
+        if not self._source.nested:
+            return self._source
+        for cut in self.cuts.values():
+            if (cut.spatial, cut.temporal) == self._floor:
+                return cut
+        cut = Cut(self._source, *self._floor)
+        self.cuts[cut.rid] = cut
+        return cut
+
     def rate(self, now: float) -> None:
         """Measure each layer since the last call (about a second ago), and offer the cuts that there are."""
         octets, self._octets = self._octets, {}
@@ -131,6 +163,8 @@ class Scalability:
             points |= {(top_spatial, t) for t in range(max(0, top_temporal - 1), top_temporal)}
         if self._spatial:
             points |= {(s, top_temporal) for s in range(top_spatial)}
+        if self._source.nested:
+            points.add(self._floor)
         points.discard(self._top)
         known = {(cut.spatial, cut.temporal): cut for cut in self.cuts.values()}
         for spatial, temporal in sorted(points - known.keys()):
@@ -145,6 +179,8 @@ class Scalability:
 
     def on_packet(self, packet: Packet) -> None:
         """The next packet of the stream, before it is forwarded itself."""
+        if packet.key:
+            self.floor()  # whoever needs it must not wait for it to be measured
         place, at = packet.place, packet.at
         if place is not None and place.spatial < SPATIAL_LIMIT and place.temporal < TEMPORAL_LIMIT:
             key = place.spatial, place.temporal
@@ -198,7 +234,8 @@ class Scalability:
             return True
         (from_spatial, from_temporal), (spatial, temporal) = self._point(current), self._point(wanted)
         if spatial > from_spatial:
-            return False
+            has_it = not isinstance(current, Cut) or current.keeps(place)
+            return has_it and bool(place.over >> spatial * TEMPORAL_LIMIT + temporal & 1)
         if temporal <= from_temporal:
             return True
         if place.temporal <= from_temporal:

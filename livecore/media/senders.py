@@ -144,6 +144,7 @@ class NativeSender:
                         s.picture_id,
                         s.tl0_at,
                         s.tl0,
+                        s.frame_at,
                     )
                     for s in run.segments
                 ],

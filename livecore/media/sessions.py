@@ -120,7 +120,7 @@ class ViewerSession(Session):
 
     def on_connected(self, now: float) -> None:
         for subscription in self.subscriptions:
-            layer = subscription.track.best(now)
+            layer = subscription.track.best(now, flat=subscription.flat)
             if not subscription.start(layer, now):
                 # Now, not when the request came in: the key frame would arrive before the keys.
                 self.publication.request_key(layer, now)
@@ -186,9 +186,15 @@ class ViewerSession(Session):
             if not subscription.started or track.kind != "video":
                 continue
             offered = track.offered_to_viewers(now)
+            if subscription.flat:
+                offered = [one for one in offered if not one.nested]
             if not self._worth_sending(subscription, offered, now):
                 continue
             wanted = forwarder.wanted
+            if wanted is not None and subscription.flat and wanted.nested:  # only now it is known what the stream is
+                forwarder.want(None)  # nothing of it was decoded, so a key frame is needed
+                self._want(subscription, track.best(now, flat=True).rid, now)
+                continue
             if wanted is None or len(offered) < 2:
                 continue
             current = forwarder.current.rid if forwarder.current else None
@@ -280,7 +286,7 @@ class ViewerSession(Session):
         """The publisher came back: go over to its new streams at their first key frame."""
         for subscription in self.subscriptions:
             if subscription.forwarder.wanted is not None and subscription.track.layers:
-                layer = subscription.track.best(now)
+                layer = subscription.track.best(now, flat=subscription.flat)
                 subscription.forwarder.want(layer)
                 if subscription.track.kind == "video":
                     self.publication.request_key(layer, now)

@@ -159,6 +159,7 @@ class Layer:
         self.thinned = False
         self.height: int | None = None  # pixels; None until a key frame told it
         self.closes_pictures = False  # VP8: ids of pictures that are left out are not to be missed
+        self.nested = False  # AV1 of several spatial layers: not for viewers that get no dependency descriptor
         self.scalability: Scalability | None = None  # None until a packet says that the stream holds several layers
         self.structure: Structure | None = None  # of the dependency descriptor; None until a key frame brought it
         # Until when a layer that sends nothing is thought to come back: for ever while its publisher is told to pause it.

@@ -10,7 +10,7 @@ from livecore.media.extensions import PASSED_ON, Extension
 from livecore.media.forward import Forwarder
 from livecore.media.pace import Pace
 from livecore.media.pacer import Leg, Legs, Pacer
-from livecore.media.packet import HEADER
+from livecore.media.packet import HEADER, Packet
 from livecore.media.publication import Track
 from livecore.media.rate import Meter
 from livecore.media.resend import Resend, Resender
@@ -39,6 +39,8 @@ class Subscription:
         self.fraction_lost = 0.0  # as the viewer last reported it
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report
+        # Without the dependency descriptor, decoders show no AV1 of several spatial layers: this viewer is sent the lowest.
+        self.flat = section.codec.name == "av1" and Extension.DEPENDENCY not in section.extensions
         self._codec = section.codec
         self._section: AnswerSection | None = section  # None once it has started: a description holds six kilobytes
         self._cname = section.stream
@@ -58,7 +60,7 @@ class Subscription:
         self._shape = self.track.shapes.get(
             ShapeKey(
                 payload_type=self._codec.payload_type,
-                extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON),
+                extensions=tuple((e, n) for e, n in extensions.items() if e in PASSED_ON or e is Extension.DEPENDENCY),
                 mid_id=extensions.get(Extension.MID, 0),
                 mid=section.offered.mid,
                 transport_sequence_id=extensions.get(Extension.TRANSPORT_SEQUENCE, 0),
@@ -188,16 +190,25 @@ class Subscription:
         timestamp = epoch.timestamp(packet) & 0xFFFFFFFF
         if self.rtx_ssrc and self._codec.rtx is not None:
             self._rtx_sequence += 1
-            header = bytearray(self._shape.header(packet, self._codec.rtx))
+            header = self._header(packet, epoch, self._codec.rtx)
             _fill(header, self._rtx_sequence & 0xFFFF, timestamp, self.rtx_ssrc)
             if self._shape.transport_sequence_at:
                 at = self._shape.transport_sequence_at
                 size = len(header) + 2 + len(payload)
                 header[at : at + 2] = self.transport.next_transport_sequence(size, now).to_bytes(2, "big")
             return bytes(header) + sequence.to_bytes(2, "big") + bytes(payload)
-        header = bytearray(self._shape.header(packet))
+        header = self._header(packet, epoch, None)
         _fill(header, sequence, timestamp, self.ssrc)
         return bytes(header) + bytes(payload)
+
+    def _header(self, packet: Packet, epoch: Epoch[Layer], payload_type: int | None) -> bytearray:
+        """With the viewer's frame number in a dependency descriptor; other numbers are zero."""
+        assert self._shape is not None
+        header = bytearray(self._shape.header(packet, payload_type))
+        at = self._shape.frame_at
+        if at and packet.dependency is not None:
+            header[at : at + 2] = (packet.picture_id + epoch.picture_offset & 0xFFFF).to_bytes(2, "big")
+        return header
 
     def leave(self) -> None:
         self.forwarder.leave()

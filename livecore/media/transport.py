@@ -354,3 +354,5 @@ def _patch_pictures(run: Run, picture_offset: int, tl0_offset: int) -> None:
             _view[-at] = segment.picture_id + picture_offset & 0x7F
         if segment.tl0_at:
             _view[segment.tl0_at] = segment.tl0 + tl0_offset & 0xFF
+        if segment.frame_at:
+            _patch16(_view, segment.frame_at, segment.picture_id + picture_offset & 0xFFFF)

@@ -40,30 +40,47 @@ class Shape:
     def __init__(self, key: ShapeKey) -> None:
         self.key = key
         self._ids = dict(key.extensions)
+        # Dependency descriptors are longer than 16 bytes on key frames: then all packets have the two-byte form, so that they can share a run.
+        self._dependency_id = self._ids.pop(Extension.DEPENDENCY, 0)
+        self._profile = 0x1000 if self._dependency_id else 0xBEDE
+        self._element = _two_bytes if self._dependency_id else _one_byte
         fixed = b""
         if key.transport_sequence_id:
-            fixed += bytes([key.transport_sequence_id << 4 | 1, 0, 0])
+            fixed += self._element(key.transport_sequence_id, bytes(2))
+        # The transport-wide number stands first in the extension block: 12 bytes header, 4 of profile and length, its id.
+        self.transport_sequence_at = 14 + len(fixed) if fixed else 0
         if key.mid_id:
-            mid = key.mid.encode()
-            fixed += bytes([key.mid_id << 4 | len(mid) - 1]) + mid
+            fixed += self._element(key.mid_id, key.mid.encode())
         self._fixed = fixed
-        # The transport-wide number stands first in the extension block: 12 bytes header, 4 of profile and length, 1 id.
-        self.transport_sequence_at = 17 if key.transport_sequence_id else 0
+        # A descriptor comes next, if a packet has one; its frame number follows id, length and a byte. 0: this viewer gets none.
+        self.frame_at = 16 + len(fixed) + 3 if self._dependency_id else 0
 
     def header(self, packet: Packet, payload_type: int | None = None) -> bytes:
         """The RTP header with extensions; sequence, timestamp and SSRC are zero."""
         block = self._fixed
+        if self._dependency_id and packet.dependency is not None:
+            block += self._element(self._dependency_id, packet.dependency)
         for extension, value in packet.passed_on:
             identifier = self._ids.get(extension)
             if identifier is not None and len(value) <= 16:
-                block += bytes([identifier << 4 | len(value) - 1]) + value
+                block += self._element(identifier, value)
         kind = self.key.payload_type if payload_type is None else payload_type
         if packet.marker:
             kind |= 0x80
         if not block:
             return HEADER.pack(0x80, kind, 0, 0, 0)
         block += bytes(-len(block) % 4)
-        return HEADER.pack(0x90, kind, 0, 0, 0) + struct.pack("!HH", 0xBEDE, len(block) // 4) + block
+        return HEADER.pack(0x90, kind, 0, 0, 0) + struct.pack("!HH", self._profile, len(block) // 4) + block
+
+
+def _one_byte(identifier: int, value: bytes) -> bytes:
+    """An extension element of 1 to 16 bytes (RFC 8285, 4.2)."""
+    return bytes([identifier << 4 | len(value) - 1]) + value
+
+
+def _two_bytes(identifier: int, value: bytes) -> bytes:
+    """An extension element of up to 255 bytes (RFC 8285, 4.3)."""
+    return bytes([identifier, len(value)]) + value
 
 
 class ShapeTable:
@@ -98,11 +115,12 @@ class Offsets(Protocol):
 class Segment:
     """One packet within a run: where it begins, how long it is before protection, its widened numbers.
 
-    `picture_at` and `tl0_at` are absolute in the run (0: none; a negative `picture_at` is the 7-bit form)."""
+    `picture_at`, `tl0_at` and `frame_at` are absolute in the run (0: none; a negative `picture_at` is the 7-bit form).
+    `frame_at`: the frame number of a dependency descriptor, which is `picture_id` then."""
 
-    __slots__ = ("length", "offset", "picture_at", "picture_id", "sequence", "timestamp", "tl0", "tl0_at")
+    __slots__ = ("frame_at", "length", "offset", "picture_at", "picture_id", "sequence", "timestamp", "tl0", "tl0_at")
 
-    def __init__(self, offset: int, length: int, packet: Packet, payload_at: int) -> None:
+    def __init__(self, offset: int, length: int, packet: Packet, payload_at: int, frame_at: int) -> None:
         self.offset = offset
         self.length = length
         self.sequence = packet.sequence
@@ -112,6 +130,7 @@ class Segment:
         self.picture_id = packet.picture_id
         self.tl0_at = offset + payload_at + packet.tl0_at if packet.tl0_at else 0
         self.tl0 = packet.tl0
+        self.frame_at = offset + frame_at if frame_at and packet.dependency is not None else 0
 
 
 class Run:
@@ -185,7 +204,7 @@ def _run(group: list[tuple[Packet, bytes]], largest: int, shape: Shape, *, short
     for index, (packet, header) in enumerate(group):
         size = len(header) + len(packet.payload)
         padding = 0 if short_tail and index == len(group) - 1 else largest - size
-        segments.append(Segment(offset, size + padding, packet, len(header)))
+        segments.append(Segment(offset, size + padding, packet, len(header), shape.frame_at))
         if padding:
             header = bytes([header[0] | 0x20]) + header[1:]
             parts += (header, packet.payload, bytes(padding - 1) + bytes([padding]), tag)

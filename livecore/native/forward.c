@@ -38,6 +38,8 @@ static int seal(uint8_t *out, const lc_run *run, const lc_leg *leg, int (*protec
                 out[-segment->picture_at] = (segment->picture_id + leg->picture_offset) & 0x7F;
             if (segment->tl0_at)
                 out[segment->tl0_at] = (uint8_t)(segment->tl0 + leg->tl0_offset);
+            if (segment->frame_at)
+                put16(out + segment->frame_at, segment->picture_id + leg->picture_offset);
         }
         if (run->transport_at)
             put16(packet + run->transport_at, peer->transport_sequence++);

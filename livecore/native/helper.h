@@ -11,11 +11,12 @@ const char *lc_digest(void);
 int lc_fan_out(const int *fds, int count, const void *frame, size_t size, int *results);
 
 /* One packet of a run: where it begins, how long it is before protection, its widened numbers (their low bits).
-   picture_at, tl0_at: absolute in the run; 0: none; a negative picture_at is the 7-bit form. */
+   picture_at, tl0_at: absolute in the run; 0: none; a negative picture_at is the 7-bit form. frame_at: the same for a dependency
+   descriptor's frame number, which is picture_id then. */
 typedef struct {
     uint32_t offset, length, sequence, timestamp;
     int32_t picture_at;
-    uint32_t picture_id, tl0_at, tl0;
+    uint32_t picture_id, tl0_at, tl0, frame_at;
 } lc_segment;
 
 /* Packets that leave in one call. transport_at: where in a packet its transport-wide number stands; 0: nowhere. */

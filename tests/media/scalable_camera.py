@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bench.rtcpeer import CODECS, TWCC_ID
+from bench.rtcpeer import CODECS, DEPENDENCY_ID, TWCC_ID
 from livecore.media import rtcp
 from livecore.media.drops import Drop
 from livecore.media.extensions import Extension
@@ -128,14 +128,14 @@ class ScalableCamera:
     key_wanted: bool = True
     running: bool = True
     pictures: dict[int, tuple[int, bool]] = field(default_factory=dict)  # number → (temporal layer, key)
-    _number: int = 0
+    number: int = 0  # of the last picture
     _phase: int = 0
     _next: float = 0.0
     _next_report: float = 0.0
 
     def __post_init__(self) -> None:
         self.ssrc = self.peer.peer.ssrcs["video"]
-        self._dependencies = Dependencies(self.spatial, self.temporal, self.inter)
+        self.dependencies = Dependencies(self.spatial, self.temporal, self.inter)
         previous = self.peer.on_message
 
         def heard(message: rtcp.Message, now: float) -> None:
@@ -154,20 +154,20 @@ class ScalableCamera:
         self._phase = 0 if key else self._phase + 1
         pattern = PATTERN[self.temporal]
         temporal = pattern[self._phase % len(pattern)]
-        self._number += 1
-        self.pictures[self._number] = temporal, key
+        self.number += 1
+        self.pictures[self.number] = temporal, key
         for spatial in range(self.spatial):
             count = 1 << spatial
             for index in range(count):
-                body = struct.pack("!LBB", self._number, spatial, temporal) + bytes(700)
+                body = struct.pack("!LBB", self.number, spatial, temporal) + bytes(700)
                 begin, end = index == 0, index == count - 1
                 dependency = b""
                 if self.codec == "vp9":
                     payload = vp9(self.picture_id, spatial, temporal, key=key, begin=begin, end=end, layers=self.spatial, body=body)
                 elif self.codec == "av1":
                     payload = av1(key, begin, end, body)
-                    frame = self.spatial * self._number + spatial
-                    dependency = self._dependencies.descriptor(frame, spatial, temporal, key=key, begin=begin, end=end)
+                    frame = self.spatial * self.number + spatial
+                    dependency = self.dependencies.descriptor(frame, spatial, temporal, key=key, begin=begin, end=end)
                 else:
                     payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
                 marker = end and spatial == self.spatial - 1
@@ -194,6 +194,7 @@ class Got:
     picture: int  # the camera's number; 0: an empty packet
     spatial: int
     temporal: int
+    dependency: bytes | None = None
 
 
 class ScalableScreen:
@@ -216,8 +217,9 @@ class ScalableScreen:
 
     def _packet(self, packet: bytes, now: float) -> None:
         first, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", packet)
-        header = parse_header(packet, {TWCC_ID: Extension.TRANSPORT_SEQUENCE})
-        if not isinstance(header, Drop) and header.transport_sequence is not None:
+        header = parse_header(packet, {TWCC_ID: Extension.TRANSPORT_SEQUENCE, DEPENDENCY_ID: Extension.DEPENDENCY})
+        assert not isinstance(header, Drop)
+        if header.transport_sequence is not None:
             self._arrivals.add(header.transport_sequence, now)
         start = 12 + (4 + 4 * (packet[14] << 8 | packet[15]) if first & 0x10 else 0)
         payload = packet[start : len(packet) - (packet[-1] if first & 0x20 else 0)]
@@ -241,7 +243,7 @@ class ScalableScreen:
         picture, spatial, temporal = struct.unpack_from("!LBB", payload, at)
         at = 1 if self._codec == "vp9" else 2
         picture_id = (payload[at] & 0x7F) << 8 | payload[at + 1] if self._codec != "av1" else 0
-        self.got.setdefault(number, Got(number, now, timestamp, kind >= 128, picture_id, picture, spatial, temporal))
+        self.got.setdefault(number, Got(number, now, timestamp, kind >= 128, picture_id, picture, spatial, temporal, header.dependency))
 
     def _tell(self, now: float) -> None:
         if self._tells == "arrivals":

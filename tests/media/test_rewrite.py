@@ -48,6 +48,33 @@ def begin(numbering: Numbering[Stream], stream: Stream, first: Packet) -> tuple[
     return first.sequence + epoch.sequence_offset, first.timestamp + epoch.timestamp_offset
 
 
+def av1_packet(sequence: int, frame: int, timestamp: int, at: float) -> Packet:
+    made = Packet(sequence, timestamp, False, b"", at)
+    made.picture_id, made.dependency = frame, bytes([0xC0]) + frame.to_bytes(2, "big")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sent", "first", "expected"),
+    [
+        (100, 7, 104),  # four on: the newest picture is known by the first of its frames, and has four at most
+        (65_534, 40_000, 2),  # across the wrap
+        (65_530, 65_533, 65_534),
+        (0x7FFF, 0, 0x8003),  # sixteen bits, unlike picture ids
+    ],
+)
+def test_av1_frame_numbers_ascend_over_a_change_of_source(sent: int, first: int, expected: int) -> None:
+    numbering: Numbering[Stream] = Numbering(HZ, 0, 0)
+    low, high = Stream(closes_pictures=False), Stream(closes_pictures=False)
+    begin(numbering, low, av1_packet(10, sent, 0, 1.0))
+    epoch = numbering.begin(high, av1_packet(500, first, 90_000, 1.03))
+    assert first + epoch.picture_offset & 0xFFFF == expected
+    high.sends(av1_packet(500, first, 90_000, 1.03))
+    # Back again: on from there, and within one source the distances stay.
+    back = numbering.begin(low, av1_packet(11, sent + 1 & 0xFFFF, 3000, 1.06))
+    assert (sent + 1 + back.picture_offset) & 0xFFFF == (expected + 4) & 0xFFFF
+
+
 def test_first_packet_gets_the_numbers_that_were_chosen() -> None:
     numbering: Numbering[Stream] = Numbering(HZ, 77, 1234)
     assert begin(numbering, Stream(), packet(200_000, 999)) == ((1 << 16) + 77, 1234)

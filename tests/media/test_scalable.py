@@ -4,18 +4,17 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livecore.media import codecs
-from livecore.media.codecs import dependency
 from livecore.media.layers import Wish
 from livecore.media.packet import Packet, Place
 from livecore.media.scalable import Cut, Scalability
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
 from tests.media.netem import Conditions
-from tests.media.scalable_camera import HEIGHTS, Dependencies, ScalableCamera, ScalableScreen, bits
+from tests.media.scalable_camera import HEIGHTS, ScalableCamera, ScalableScreen
 from tests.media.virtual import VirtualPeer, VirtualPlane
 
 ALL = {(s, t) for s in range(3) for t in range(3)}
@@ -159,7 +158,7 @@ def test_vp9_publisher_that_comes_back_goes_on_where_its_pictures_ended(rid: str
     camera.peer.silent = True
     plane.run(5, screen.on_time)
     again = ScalableCamera(plane.publish(codec="vp9"), sequence=17, timestamp=4_000_000, picture_id=0x1234)
-    again._number = 1000
+    again.number = 1000
     half = play(plane, again, screen, 6)
     got = screen.since(0)
     first = next(one for one in got if one.picture > 1000)
@@ -230,114 +229,6 @@ def test_cut_closes_numbers_and_fills_what_comes_late_and_is_not_wanted() -> Non
     assert push(13, 1) == (12, b"")  # late, and of no use here: an empty packet in its place
     assert push(14, 0) == (13, b"x")
     assert cut.push(Packet(18, 0, False, b"", 0.0)).sequence == 16  # type: ignore[union-attr]  # padding takes a number
-
-
-# Chromium's structure of L1T3, first packet of a key frame: templates of T0, T1, T2.
-L1T3 = bits(
-    (1, 1), (1, 1), (0, 6), (7, 16), (1, 1), (0, 4), (0, 6), (2, 5),
-    (1, 2), (1, 2), (3, 2),  # three templates: T0, T1, T2
-    (2, 2), (2, 2), (2, 2),  # T0: all targets may be switched to
-    (0, 2), (3, 2), (1, 2),
-    (0, 2), (0, 2), (1, 2),
-    (0, 1), (1, 1), (1, 4), (0, 1), (1, 1), (0, 4), (0, 1),  # built on: nothing, two frames ago, one frame ago
-    (1, 2), (0, 0), (0, 0), (0, 0),  # one chain, which protects every target
-    (0, 4), (2, 4), (1, 4),
-    (1, 1), (639, 16), (359, 16),
-)  # fmt: skip
-
-
-def test_dependency_descriptor_tells_key_frames_layers_and_where_to_go_over() -> None:
-    packet = Packet(1, 0, False, b"opaque", 0.0)
-    structure = dependency.inspect(packet, L1T3, None)
-    assert structure is not None
-    assert packet.key
-    assert packet.place == Place(0, 0, True, True, 0b111)
-    assert structure.heights == (360,)
-    later = Packet(2, 0, False, b"opaque", 0.0)
-    assert dependency.inspect(later, bytes([0x80 | 2, 0, 8]), structure) is structure
-    assert later.place == Place(0, 2, True, False, 0)
-    assert not later.key
-    unknown = Packet(3, 0, False, b"opaque", 0.0)
-    dependency.inspect(unknown, bytes([0x80 | 40, 0, 9]), structure)
-    assert unknown.place is None
-
-
-@pytest.mark.parametrize(("spatial", "temporal", "inter"), [(1, 3, False), (2, 2, True), (3, 1, False), (3, 3, True), (3, 3, False)])
-def test_dependency_structure_is_read_as_it_was_written(spatial: int, temporal: int, inter: bool) -> None:
-    dependencies = Dependencies(spatial, temporal, inter, first=60)
-    packet = Packet(1, 0, False, b"opaque", 0.0)
-    structure = dependency.inspect(packet, dependencies.descriptor(1, 0, 0, key=True, begin=True, end=False), None)
-    assert structure is not None
-    assert packet.key
-    assert structure.heights == HEIGHTS[3 - spatial :]
-    for s, t, key in dependencies.layers():
-        later = Packet(2, 0, False, b"opaque", 0.0)
-        assert dependency.inspect(later, dependencies.descriptor(2, s, t, key=key, begin=True, end=True)[:3], structure) is structure
-        # From the lowest temporal layer every other may be followed; from a higher one, those above it.
-        up = (1 << temporal) - 1 if t == 0 else sum(1 << above for above in range(t + 1, temporal))
-        assert later.place == Place(s, t, s == 0, True, up)
-
-
-@pytest.mark.parametrize("temporal", [2, 3])
-def test_av1_layers_are_left_out_for_one_viewer(temporal: int) -> None:
-    plane, camera, viewer, screen = stage(8, "av1", spatial=1, temporal=temporal)
-    top = temporal - 1
-    for t in (top, 0, top, top - 1, 0, top):
-        wish(plane, viewer, f"S0T{t}" if t != top else None)
-        half = play(plane, camera, screen, 3)
-        assert screen.layers(half) == {(0, other) for other in range(t + 1)}
-    assert_decodable(camera, screen)
-
-
-@pytest.mark.parametrize("inter", [True, False])
-def test_av1_is_not_offered_by_spatial_layers(inter: bool) -> None:
-    """Browsers decode no spatial layer of AV1 without the dependency descriptor, which viewers are not given."""
-    plane, camera, viewer, screen = stage(8, "av1", spatial=2, temporal=2, inter=inter)
-    wish(plane, viewer, "S0T1")
-    half = play(plane, camera, screen, 3)
-    assert screen.layers(half) == {(s, t) for s in range(2) for t in range(2)}
-    assert_decodable(camera, screen)
-
-
-@settings(max_examples=8, deadline=None)
-@given(
-    st.sampled_from([(1, 3), (1, 2), (2, 3), (3, 2)]),
-    st.booleans(),
-    st.lists(st.tuples(st.integers(0, 11), st.integers(2, 6)), min_size=4, max_size=8),
-    st.sampled_from([0.0, 0.05]),
-)
-def test_whatever_is_wished_each_av1_frame_comes_after_those_it_is_built_on(
-    shape: tuple[int, int], inter: bool, wishes: list[tuple[int, int]], loss: float
-) -> None:
-    spatial, temporal = shape
-    plane, camera, viewer, screen = stage(
-        9, "av1", spatial=spatial, temporal=temporal, inter=inter, down=Conditions(loss=loss, delay_s=0.01)
-    )
-    points = [(spatial - 1, t) for t in range(0 if spatial == 1 else temporal - 2, temporal)]
-    for point, tenths in wishes:
-        s, t = points[point % len(points)]
-        wish(plane, viewer, f"S{s}T{t}" if (s, t) != points[-1] else None)
-        play(plane, camera, screen, tenths / 10)
-    play(plane, camera, screen, 0.6)
-    dependencies = Dependencies(spatial, temporal, inter)
-    got = [one for _, one in sorted(screen.got.items())]
-    assert [one.number for one in got] == list(range(got[0].number, got[0].number + len(got)))
-    frames: set[int] = set()
-    for _, group in groupby(got, key=lambda one: one.picture):
-        packets = list(group)
-        assert [one.marker for one in packets] == [False] * (len(packets) - 1) + [True]
-        for (s, t), parts in groupby(packets, key=lambda one: (one.spatial, one.temporal)):
-            first = next(parts)
-            frame, key = spatial * first.picture + s, camera.pictures[first.picture][1]
-            assert {frame - apart for apart in dependencies.differences(s, t, key=key)} <= frames, (first.picture, s, t)
-            frames.add(frame)
-
-
-@given(st.binary(max_size=80))
-def test_dependency_descriptor_of_any_bytes(data: bytes) -> None:
-    packet = Packet(1, 0, False, b"", 0.0)
-    structure = dependency.inspect(packet, data, None)
-    dependency.inspect(packet, data[:3], structure)
 
 
 @given(st.sampled_from(codecs.VIDEO), st.binary(max_size=60))

@@ -90,6 +90,20 @@ def packets(sizes: list[int], tl0: bool, start: int) -> list[Packet]:
     return made
 
 
+def described(sizes: list[int], start: int) -> list[Packet]:
+    """AV1 with dependency descriptors, some of them longer than 16 bytes, some packets without."""
+    made = []
+    for index, size in enumerate(sizes):
+        one = Packet(start + index, (1 << 32) - 2 + index, index % 3 == 2, bytes([index & 255]) * size, 0.0)
+        if index % 5 != 4:
+            one.picture_id = 65_500 + index & 0xFFFF
+            one.dependency = (
+                bytes([0xC1]) + one.picture_id.to_bytes(2, "big") + bytes([index & 255]) * (40 if index % 7 == 0 else index % 3)
+            )
+        made.append(one)
+    return made
+
+
 def perform(native: bool, wire: Wire, bursts: list[list[Run]], viewers: list[Viewer], epochs: list[Epoch[Layer]], shape: Shape) -> None:
     library = load()
     assert library is not None or not native
@@ -104,7 +118,7 @@ def perform(native: bool, wire: Wire, bursts: list[list[Run]], viewers: list[Vie
         sender.send(burst, legs, middle, len(legs), 0.0)
 
 
-OFFSETS = st.tuples(st.integers(-70_000, 70_000), st.integers(-(1 << 33), 1 << 33), st.integers(0, 0x7FFF), st.integers(0, 255))
+OFFSETS = st.tuples(st.integers(-70_000, 70_000), st.integers(-(1 << 33), 1 << 33), st.integers(0, 0xFFFF), st.integers(0, 255))
 NATIVE_TOO = pytest.mark.parametrize("native", [True, False] if compiler() else [False])
 
 
@@ -116,6 +130,7 @@ NATIVE_TOO = pytest.mark.parametrize("native", [True, False] if compiler() else 
     st.sampled_from([0, 3]),
     st.sampled_from([0, 1]),
     st.integers(0, 1 << 17),
+    st.sampled_from([0, 12]),
 )
 @settings(max_examples=80, deadline=None)
 def test_both_ways_make_the_same_bytes(
@@ -126,15 +141,18 @@ def test_both_ways_make_the_same_bytes(
     transport_sequence: int,
     profile: int,
     first_number: int,
+    descriptor_id: int,
 ) -> None:
     outcomes: list[tuple[Sent, list[tuple[int, int, int]]]] = []
     for native in (False, True) if compiler() else (False, False):
         wire = Wire()
         viewers = [Viewer(wire, number, profile, 2000 + number, first_number) for number in range(len(offsets))]
         tag_bytes = viewers[0].transport.tag_bytes
-        shape = Shape(ShapeKey(100, ((Extension.ORIENTATION, 5),), 1, "0", transport_sequence, pads, tag_bytes))
+        passed_on = ((Extension.ORIENTATION, 5), *(((Extension.DEPENDENCY, descriptor_id),) if descriptor_id else ()))
+        shape = Shape(ShapeKey(100, passed_on, 1, "0", transport_sequence, pads, tag_bytes))
         epochs = [Epoch(LAYER, 0, *each) for each in offsets]
-        perform(native, wire, cut(lay_out(packets(sizes, tl0, 65_500), shape)), viewers, epochs, shape)
+        sent = described(sizes, 65_500) if descriptor_id else packets(sizes, tl0, 65_500)
+        perform(native, wire, cut(lay_out(sent, shape)), viewers, epochs, shape)
         assert not wire.drops
         outcomes.append((sorted(wire.sent, key=lambda one: one[1]), [viewer.counted() for viewer in viewers]))
     assert outcomes[0] == outcomes[1]

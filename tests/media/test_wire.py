@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecore.media import codecs
-from livecore.media.drops import Counters
+from livecore.media.drops import Counters, Drop
 from livecore.media.extensions import Extension
 from livecore.media.packet import Packet, parse_header
 from livecore.media.rewrite import Epoch, rewrite_vp8
@@ -85,6 +85,49 @@ def test_viewer_decrypts_exactly_what_was_meant_for_it(
         assert data[header.start : header.end] == bytes(expected)
         if not pads:
             assert header.end == len(data)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 1100), st.sampled_from([None, 0, 2, 60])), min_size=1, max_size=40),
+    st.booleans(),
+    st.integers(0, 0xFFFF),
+)
+@settings(max_examples=40, deadline=None)
+def test_viewer_gets_each_dependency_descriptor_with_its_own_frame_number(
+    sizes: list[tuple[int, int | None]], counted: bool, offset: int
+) -> None:
+    """All packets of such a viewer have the two-byte form, which holds the long descriptors of key frames too."""
+    ours, theirs = keys()
+    protector, unprotector = Protector(ours, Counters()), Unprotector(theirs)
+    passed_on = ((Extension.ORIENTATION, 5), (Extension.DEPENDENCY, 12))
+    kind = Shape(ShapeKey(100, passed_on, 1, "0", 3 if counted else 0, True, protector.tag_bytes))
+    sent = []
+    for index, (size, rest) in enumerate(sizes):
+        one = Packet(index, 0, False, bytes([index]) * size, 0.0, ((Extension.ORIENTATION, b"\x01"),) if index % 2 else ())
+        if rest is not None:
+            one.picture_id = 65_530 + index & 0xFFFF
+            one.dependency = b"\xc2" + one.picture_id.to_bytes(2, "big") + bytes([index]) * rest
+        sent.append(one)
+    epoch = Epoch(Layer("", 90_000, True), 0, 0, 0, offset)
+    got: list[bytes] = []
+    for run in lay_out(sent, kind):
+        view = protector.run(run, 0xCAFE, epoch, len(got))
+        for at in range(0, len(view), run.segment_bytes):
+            opened = unprotector.rtp(bytes(view[at : at + run.segment_bytes]))
+            assert isinstance(opened, bytes)
+            got.append(opened)
+    ids = {1: Extension.MID, 5: Extension.ORIENTATION, 3: Extension.TRANSPORT_SEQUENCE, 12: Extension.DEPENDENCY}
+    for index, (data, packet) in enumerate(zip(got, sent, strict=True)):
+        header = parse_header(data, ids)
+        assert not isinstance(header, Drop)
+        assert data[12:14] == b"\x10\x00"
+        assert header.transport_sequence == (index if counted else None)
+        assert (header.mid, header.passed_on) == ("0", packet.passed_on)
+        assert data[header.start : header.end] == packet.payload
+        expected = packet.dependency
+        if expected is not None:
+            expected = expected[:1] + (packet.picture_id + offset & 0xFFFF).to_bytes(2, "big") + expected[3:]
+        assert header.dependency == expected
 
 
 def test_packets_that_differ_by_a_byte_leave_in_one_run() -> None:

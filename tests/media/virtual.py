@@ -177,9 +177,9 @@ class VirtualPlane:
         self.until(lambda: peer.connected and bool(self.router.ups()))
         return peer
 
-    def subscribe(self, up: Conditions = PERFECT, down: Conditions = PERFECT, *, rtx: bool = True) -> VirtualPeer:
+    def subscribe(self, up: Conditions = PERFECT, down: Conditions = PERFECT, *, rtx: bool = True, mixed: bool = True) -> VirtualPeer:
         peer = self.peer(up, down)
-        peer.accept(self.router.subscribe("live", "main", peer.peer.offer_to_watch(rtx=rtx), "bert", self.now))
+        peer.accept(self.router.subscribe("live", "main", peer.peer.offer_to_watch(rtx=rtx, mixed=mixed), "bert", self.now))
         self.until(lambda: peer.connected)
         return peer
 

@@ -16,9 +16,9 @@ from livecore.media.packet import Packet
 
 VIDEO = ("h264", "vp8", "vp9", "av1")
 AUDIO = ("opus",)
-# Codecs whose spatial layers can be left out for viewers that get no dependency descriptor: VP9's payload descriptor tells which layer
-# a decoder has. AV1's payload tells it too, but browsers do not look: without the descriptor they decode no stream of several sizes.
-SPATIAL = ("vp9",)
+# Codecs whose spatial layers can be left out: what is passed on tells a decoder which layers it has (VP9's payload descriptor, AV1's
+# dependency descriptor). AV1's payload tells it too, but browsers do not look: without the descriptor they decode no stream of several sizes.
+SPATIAL = ("vp9", "av1")
 
 _STARTS: dict[str, Callable[[bytes], bool]] = {
     "h264": h264.starts_key_frame,

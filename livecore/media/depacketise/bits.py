@@ -13,14 +13,14 @@ class BitReader:
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
-        self._left = len(data) * 8
+        self.left = len(data) * 8
 
     def bits(self, count: int) -> int:
         """The next `count` bits as an unsigned number."""
-        if count > self._left:
+        if count > self.left:
             raise Malformed("truncated")
-        self._left -= count
-        return (self._value >> self._left) & ((1 << count) - 1)
+        self.left -= count
+        return (self._value >> self.left) & ((1 << count) - 1)
 
     def unsigned_golomb(self) -> int:
         """ue(v) of H.264, 9.1. Raises Malformed("golomb") when longer than 32 bits."""
