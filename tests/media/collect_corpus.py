@@ -1,7 +1,11 @@
-"""Fills `corpus/` with what Chromium really sends: `python -m tests.media.collect_corpus`. The tests only read what is there."""
+"""Fills `corpus/` with what Chromium really sends: `python -m tests.media.collect_corpus`. The tests only read what is there.
+
+With names (`av1-L2T2 av1-L3T3_KEY`) only those are published.
+"""
 
 import asyncio
 import contextlib
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,8 @@ from playwright.async_api import async_playwright
 
 from livecore.media import publication, sessions
 from livecore.media.client import MediaPlane
+from livecore.media.drops import Drop
+from livecore.media.packet import parse_header
 from livecore.media.router import Router
 from livecore.media.settings import WorkerSettings
 from livecore.media.worker import Worker
@@ -26,12 +32,18 @@ PUBLISHED: list[dict[str, Any]] = [
     {"codec": "vp8", "simulcast": True, "width": 1280, "height": 720},
     {"codec": "vp9", "scalabilityMode": "L3T3_KEY", "width": 1280, "height": 720},
     {"codec": "av1", "scalabilityMode": "L1T3"},
+    {"codec": "av1", "scalabilityMode": "L2T2", "width": 640, "height": 360},
+    {"codec": "av1", "scalabilityMode": "L3T3_KEY", "width": 960, "height": 540},
 ]
+# First packets of frames with spatial layers of AV1: the key picture's three frames, and those after it.
+DESCRIBED = 10
 
 
 class Kept:
     def __init__(self) -> None:
         self.name = ""
+        self.spatial = False
+        self.described: set[bytes] = set()  # frame numbers: a probe is copies of what has been sent
         self._count: Counter[str] = Counter()
 
     def keep(self, kind: str, data: bytes, ending: str = "bin") -> None:
@@ -53,6 +65,23 @@ def listen(kept: Kept) -> None:
 
         setattr(owner, method, both)
 
+    on_rtp = publication.Publication.on_rtp
+
+    def described(self: Any, data: bytes, at: float) -> None:
+        header = parse_header(data, self._ids)
+        dependency = None if isinstance(header, Drop) else header.dependency
+        if (
+            kept.spatial
+            and dependency is not None
+            and dependency[0] & 0x80
+            and dependency[1:3] not in kept.described
+            and len(kept.described) < DESCRIBED
+        ):
+            kept.described.add(dependency[1:3])
+            (HERE / f"rtp-{kept.name}-d{len(kept.described)}.bin").write_bytes(data)
+        on_rtp(self, data, at)
+
+    publication.Publication.on_rtp = described  # type: ignore[method-assign]
     before(publication.Publication, "on_rtp", "rtp")
     before(publication.Publication, "on_rtcp", "rtcp-publisher")
     before(sessions.ViewerSession, "on_rtcp", "rtcp-viewer")
@@ -74,7 +103,10 @@ async def main() -> None:
     kept = Kept()
     listen(kept)
     for number, options in enumerate(PUBLISHED):
+        if len(sys.argv) > 1 and "-".join(str(options.get(key)) for key in ("codec", "scalabilityMode")) not in sys.argv[1:]:
+            continue
         kept.__init__()  # type: ignore[misc]
+        kept.spatial = options["codec"] == "av1" and options.get("scalabilityMode", "L1")[:2] != "L1"
         kept.name = "-".join(str(value) for value in options.values() if isinstance(value, str)) + (
             "-simulcast" * bool(options.get("simulcast"))
         )
@@ -98,7 +130,7 @@ async def main() -> None:
             await publisher.evaluate("([live, options]) => publish(live, options)", [f"live{number}", options])
             await asyncio.sleep(1)
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(viewer.evaluate(f"watch('live{number}')"), 5)
+                await asyncio.wait_for(viewer.evaluate(f"watch('live{number}', null, 0, {{ descriptor: {str(kept.spatial).lower()} }})"), 5)
             await asyncio.sleep(4)
             await browser.close()
         await plane.close()

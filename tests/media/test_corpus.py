@@ -76,6 +76,36 @@ def test_layers_of_real_streams_are_seen() -> None:
     assert not found["h264 layers"]
 
 
+@pytest.mark.parametrize(("mode", "heights"), [("L2T2", (180, 360)), ("L3T3_KEY", (135, 270, 540))])
+def test_dependency_descriptors_of_real_spatial_layers_are_read_written_and_masked(mode: str, heights: tuple[int, ...]) -> None:
+    """The first packet of each of the first ten frames."""
+    structure: dependency.Structure | None = None
+    seen: list[tuple[int, int, int]] = []
+    for number in range(1, 11):
+        path = next(f for f in FILES if f.name == f"rtp-av1-{mode}-d{number}.bin")
+        header = parse_header(path.read_bytes(), ids(path.name))  # type: ignore[arg-type]
+        assert not isinstance(header, Drop)
+        assert header.dependency is not None
+        descriptor = dependency.read(header.dependency, structure)
+        assert descriptor.begins
+        packet = Packet(number, 0, header.marker, b"", 0.0)
+        structure = dependency.inspect(packet, header.dependency, structure)
+        assert structure is not None
+        assert dependency.write(descriptor, structure) == header.dependency
+        assert packet.place is not None
+        assert packet.key is (number == 1)
+        seen.append((descriptor.frame, packet.place.spatial, packet.place.temporal))
+        masked = dependency.read(dependency.activated(header.dependency, structure, structure.mask(0, 9)), structure)
+        assert masked.active == (1 << sum(s == 0 for s, _ in structure.targets)) - 1
+        assert (masked.frame, masked.template_id, masked.structure) == (descriptor.frame, descriptor.template_id, descriptor.structure)
+    assert structure is not None
+    assert structure.heights == heights
+    assert structure.targets == tuple((s, t) for s in range(len(heights)) for t in range(len(structure.targets) // len(heights)))
+    assert [frame for frame, _, _ in seen] == list(range(seen[0][0], seen[0][0] + 10))
+    assert [spatial for _, spatial, _ in seen] == [number % len(heights) for number in range(10)]
+    assert {temporal for _, _, temporal in seen} > {0}
+
+
 @pytest.mark.parametrize("kind", sorted(BY_KIND))
 def test_damaged_copies_never_raise(kind: str) -> None:
     rng = random.Random(7)
