@@ -93,6 +93,7 @@ class Avatars:
 
     async def erase(self, account_id: str) -> None:
         await self._storage.delete_prefix(tables.AVATARS.format(account=account_id))
+        self._links.forget(account_id)
 
     async def set_disabled(self, conn: AsyncConnection, account_id: str, disabled: bool) -> None:
         """Part of the caller's transaction: a takedown of the picture, or its end."""

@@ -17,7 +17,7 @@ from livecore.library.plan import plan
 from livecore.library.tables import video
 from tests.conftest import StartServer
 from tests.library import media
-from tests.library.sending import begin, related, sent, tus
+from tests.library.sending import begin, related, send, sent, tus
 from tests.people import Person
 from tests.serving import Server
 from tests.waiting import until
@@ -195,7 +195,18 @@ async def test_a_turned_film_stands_upright(server: Server, anna: Person, tmp_pa
 
 async def test_a_person_can_watch_how_far_it_is(server: Server, anna: Person) -> None:
     socket = await anna.connect()
-    found = await sent(anna, media.avi(seconds=3.0, size="640x360"))
+    path = await send(anna, media.avi(seconds=3.0, size="640x360"))
+    shown: set[float] = set()
+
+    async def is_ready() -> bool:
+        video = (await anna.get(path)).json
+        shown.add(video["progress"])
+        return bool(video["status"] == "ready")
+
+    await until(is_ready, "the film to be ready", 60)
+    # In the resource for who asks, by Socket.IO for who listens.
+    assert 0.0 <= min(shown) < 1.0 == max(shown)
+    found = (await anna.get(path)).json
     await until(lambda: any(one["status"] == "ready" for one in socket.heard("video.progress")), "the end to be told")
     told = socket.heard("video.progress")
     assert {one["video"] for one in told} == {found["id"]}

@@ -177,6 +177,18 @@ async def test_a_checksum_that_does_not_hold_keeps_nothing(anna: Person, algorit
         assert (await tus(anna, "PATCH", path, b"x", Upload_Offset="5000", Upload_Checksum=malformed)).status == 400
 
 
+async def test_a_checksum_is_held_for_the_first_bytes_of_a_creation_too(anna: Person) -> None:
+    right = base64.b64encode(hashlib.sha1(FILM[:5000], usedforsecurity=False).digest()).decode()
+    said = {"Upload_Length": str(len(FILM)), "Upload_Metadata": metadata(purpose="video", empty="")}
+    made = await tus(anna, "POST", "/uploads", FILM[:5000], Upload_Checksum=f"sha1 {right}", **said)
+    assert (made.status, made.headers["Upload-Offset"]) == (201, "5000")
+    wrong = await tus(anna, "POST", "/uploads", FILM[:4999], Upload_Checksum=f"sha1 {right}", **said)
+    assert (wrong.status, wrong.type) == (460, "checksum")
+    assert (await tus(anna, "POST", "/uploads", FILM[:5000], Upload_Checksum="crc32 AAAA", **said)).status == 400
+    # Whatever is answered says which version is spoken.
+    assert {answer.headers["Tus-Resumable"] for answer in (made, wrong, await tus(anna, "HEAD", f"/uploads/{'0' * 32}"))} == {"1.0.0"}
+
+
 async def test_termination_forgets_bytes_and_record(server: Server, anna: Person) -> None:
     path = await begin(anna, len(FILM))
     await tus(anna, "PATCH", path, FILM[:1000], Upload_Offset="0")

@@ -57,6 +57,15 @@ def test_a_steady_token_stays_the_same_for_half_of_its_life_and_lives_at_least_a
     assert links(clock).read(links(clock).sign_steadily("/media/x", "anna", until_ms=clock.now_ms + 5)).expires_ms == clock.now_ms + 5
 
 
+def test_an_erased_account_leaves_no_token_in_memory() -> None:
+    made = links()
+    made.sign_steadily("/media/x", "anna")
+    made.sign_steadily("/media/y", "ben")
+    made.forget("anna")
+    assert "anna" not in repr(vars(made))
+    assert "ben" in repr(vars(made))
+
+
 def test_people_s_addresses_do_not_all_change_in_the_same_moment() -> None:
     assert len({links().steady_end_ms(f"person {number}") for number in range(100)}) > 90
 
