@@ -13,6 +13,7 @@ from livecore.accounts.passwords import Passwords
 from livecore.accounts.phone_index import PhoneNumbers
 from livecore.accounts.post import Post
 from livecore.accounts.preferences import Preferences
+from livecore.accounts.present_password import PresentPassword
 from livecore.accounts.principals import Principals
 from livecore.accounts.profiles import Profiles
 from livecore.accounts.records import Records
@@ -67,7 +68,8 @@ class AccountParts:
         self.devices = DeviceList(of.db, of.clock, of.settings, of.neighbours)
         self.principals.on_seen = self.devices.note_seen
         self.codes = Codes(of.keys, of.jobs, of.clock, of.settings)
-        self.two_factor = TwoFactor(of.db, of.keys, of.clock, self.records, self.passwords, of.limiter, self.activity)
+        present = PresentPassword(self.records, self.passwords, of.limiter)
+        self.two_factor = TwoFactor(of.db, of.keys, of.clock, present, of.limiter, self.activity)
         self.sessions = Sessions(
             of.db,
             of.clock,
@@ -98,14 +100,16 @@ class AccountParts:
         self.verification = Verification(
             of.db, of.keys, of.clock, self.records, self.codes, self.principals, of.jobs, of.limiter, self.activity, of.neighbours
         )
-        self.recovery = Recovery(of.db, self.records, self.passwords, self.codes, self.sessions, of.jobs, of.limiter, self.activity)
+        self.recovery = Recovery(
+            of.db, self.records, self.passwords, self.codes, self.sessions, of.jobs, of.limiter, present, self.activity
+        )
         self.accounts = Accounts(
             of.db,
             of.keys,
             of.clock,
             of.settings,
             self.records,
-            self.passwords,
+            present,
             self.principals,
             self.names,
             self.traits,

@@ -7,6 +7,7 @@ from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.accounts.codes import SEND_JOB, Codes, Outcome, refuse
 from livecore.accounts.passwords import Passwords
+from livecore.accounts.present_password import PresentPassword
 from livecore.accounts.records import Records
 from livecore.accounts.sessions import LETTER_JOB, Sessions
 from livecore.errors import FieldError
@@ -24,6 +25,7 @@ class Recovery:
         sessions: Sessions,
         jobs: Jobs,
         limiter: Limiter,
+        present: PresentPassword,
         activity: ActivityLog,
     ) -> None:
         self._db = db
@@ -33,14 +35,12 @@ class Recovery:
         self._sessions = sessions
         self._jobs = jobs
         self._limiter = limiter
+        self._present = present
         self._activity = activity
 
     async def change(self, me: Principal, present: str, wanted: str) -> None:
         """Ends the other sessions. Raises Forbidden (`wrong_password`)."""
-        await self._limiter.hit("password_per_account", me.account_id)
-        row = await self._records.row_by_login(me.username)
-        if not await self._passwords.verify(row.password_hash if row else None, present):
-            raise errors.Forbidden("That is not the present password.", type="wrong_password")
+        await self._present.check(me, present)
         hashed = await self._passwords.hash(wanted)
         await self._store(me.account_id, hashed)
         await self._sessions.end_all(me.account_id, "password_changed", but=me.session_id)

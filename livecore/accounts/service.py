@@ -15,8 +15,8 @@ from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
 from livecore.accounts.avatars import Avatars
 from livecore.accounts.name_index import NameIndex
-from livecore.accounts.passwords import Passwords
 from livecore.accounts.preferences import Preferences
+from livecore.accounts.present_password import PresentPassword
 from livecore.accounts.principals import Principals
 from livecore.accounts.records import Person, Records
 from livecore.accounts.sessions import LETTER_JOB, Sessions
@@ -42,7 +42,7 @@ class Accounts:
         clock: Clock,
         settings: Settings,
         records: Records,
-        passwords: Passwords,
+        present: PresentPassword,
         principals: Principals,
         names: NameIndex,
         traits: Traits,
@@ -59,7 +59,7 @@ class Accounts:
         self._clock = clock
         self._settings = settings
         self._records = records
-        self._passwords = passwords
+        self._present = present
         self._principals = principals
         self._names = names
         self._traits = traits
@@ -113,12 +113,12 @@ class Accounts:
     async def delete(self, me: Principal, *, password: str | None, immediately: bool) -> int:
         """Answers when the account will be erased, in Unix milliseconds; until then signing in keeps it.
 
-        Without the grace period the password is needed. Raises Forbidden (`wrong_password`).
+        A password that is given must be right; without the grace period it is needed. Raises Forbidden (`wrong_password`), TooMany.
         """
-        if immediately:
-            row = await self._records.row_by_login(me.username)
-            if password is None or not await self._passwords.verify(row.password_hash if row else None, password):
-                raise errors.Forbidden("The password is needed to delete at once.", type="wrong_password")
+        if password is not None:
+            await self._present.check(me, password)
+        elif immediately:
+            raise errors.Forbidden("The password is needed to delete at once.", type="wrong_password")
         due_ms = self._clock.at_ms() + (0 if immediately else self._settings.erasure_grace_s * 1000)
         columns = tables.account.c
         async with self._db.write() as conn:

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.accounts import tables
 from livecore.accounts.activity import ActivityLog
-from livecore.accounts.passwords import Passwords
-from livecore.accounts.records import Records, scope
+from livecore.accounts.present_password import PresentPassword
+from livecore.accounts.records import scope
 from livecore.accounts.totp import SECRET_BYTES, address, matching_step, secret_text
 from livecore.errors import FieldError
 from livecore.ports import Clock, Database, Keys, Limiter, Principal
@@ -45,14 +45,11 @@ class SecondFactorNeeded(errors.Unauthorised):
 
 
 class TwoFactor:
-    def __init__(
-        self, db: Database, keys: Keys, clock: Clock, records: Records, passwords: Passwords, limiter: Limiter, activity: ActivityLog
-    ) -> None:
+    def __init__(self, db: Database, keys: Keys, clock: Clock, present: PresentPassword, limiter: Limiter, activity: ActivityLog) -> None:
         self._db = db
         self._keys = keys
         self._clock = clock
-        self._records = records
-        self._passwords = passwords
+        self._present = present
         self._limiter = limiter
         self._activity = activity
         self._of = db.prepare(select(tables.account_two_factor).where(tables.account_two_factor.c.account_id == bindparam("account")))
@@ -76,7 +73,7 @@ class TwoFactor:
 
     async def enrol(self, me: Principal, password: str) -> Enrolment:
         """A new secret, not asked for before `confirm`. Raises Forbidden (`wrong_password`), Conflict when it is on."""
-        await self._check_password(me, password)
+        await self._present.check(me, password)
         if (await self.state(me.account_id))[0]:
             raise errors.Conflict("The second factor is on already; switch it off first.", type="two_factor_on")
         secret = secrets.token_bytes(SECRET_BYTES)
@@ -110,17 +107,11 @@ class TwoFactor:
         return codes
 
     async def switch_off(self, me: Principal, password: str) -> None:
-        await self._check_password(me, password)
+        await self._present.check(me, password)
         async with self._db.write() as conn:
             gone = await conn.execute(delete(tables.account_two_factor).where(tables.account_two_factor.c.account_id == me.account_id))
             if gone.rowcount:
                 await self._activity.add(conn, me.account_id, "two_factor_off")
-
-    async def _check_password(self, me: Principal, password: str) -> None:
-        await self._limiter.hit("password_per_account", me.account_id)
-        row = await self._records.row_by_login(me.username)
-        if not await self._passwords.verify(row.password_hash if row else None, password):
-            raise errors.Forbidden("That is not the present password.", type="wrong_password")
 
     def _hash(self, account_id: str, code: str) -> str:
         return self._keys.blind("recovery-code", f"{account_id}:{code}").hex()

@@ -56,7 +56,7 @@ class AccountPatch(Body):
 
 
 class Leave(Body):
-    """`immediately` skips the time to think again; it needs the password."""
+    """`immediately` skips the time to think again; it needs the password. A password that is given must be right."""
 
     password: GivenPassword | None = None
     immediately: bool = False
@@ -128,7 +128,8 @@ async def update(call: Call, body: AccountPatch) -> Reply:
 async def leave(call: Call, body: Leave) -> Reply:
     """Delete your account: every session ends now, and everything is erased when the grace period is over.
 
-    Signing in before then keeps the account. With `immediately` and the password there is no grace period.
+    Signing in before then keeps the account. With `immediately` and the password there is no grace period. Ask for the password before
+    you send this: one that is given is checked, and a wrong one deletes nothing (403 `wrong_password`).
     """
     due_ms = await call.app.accounts.delete(call.me, password=body.password, immediately=body.immediately)
     return Reply(Leaving(erase_at=due_ms), status=202)

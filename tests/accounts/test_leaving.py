@@ -3,6 +3,8 @@
 from sqlalchemy import select
 
 from livecore.accounts import tables
+from livecore.config import RATES
+from tests.conftest import StartServer
 from tests.serving import Server
 from tests.waiting import until
 
@@ -23,6 +25,22 @@ async def test_signing_in_again_keeps_the_account(server: Server) -> None:
     await anna.sign_in()
     assert (await ben.get("/api/v1/users/anna")).json["standing"] == "friends"
     assert len((await ben.get("/api/v1/friends")).json["items"]) == 1
+
+
+async def test_a_wrong_password_deletes_nothing_and_is_not_tried_for_ever(start_server: StartServer) -> None:
+    server = await start_server(rate_scale=1.0)
+    anna = await server.person("anna")
+    answers = []
+    for _ in range(RATES["password_per_account"].count + 1):
+        answers.append(await anna.delete("/api/v1/me", json={"password": "not this one"}))
+        if answers[-1].status == 429:
+            break
+    assert [answer.type for answer in answers[:-1]] == ["wrong_password"] * (len(answers) - 1)
+    assert (answers[0].status, answers[-1].status, "Retry-After" in answers[-1].headers) == (403, 429, True)
+    assert (await anna.get("/api/v1/me")).status == 200
+    server.clock.advance(1)
+    ben = await server.person("ben")
+    assert (await ben.delete("/api/v1/me", json={"password": ben.password})).status == 202
 
 
 async def test_leaving_at_once_needs_the_password(server: Server) -> None:

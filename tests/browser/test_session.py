@@ -31,3 +31,12 @@ async def test_who_leaves_the_page_while_its_token_is_renewed_stays_signed_in(pr
     await until(is_renewed, "the same exchange, answered this time")
     assert lost == [200]
     await expect(anna.page.get_by_text("Anna Example").first).to_be_visible()
+
+    # The account is not deleted by somebody who merely found the page open.
+    anna.forgive("403")
+    await anna.go("/me/data")
+    await anna.page.get_by_role("button", name="Delete my account").click()
+    await anna.page.get_by_role("textbox", name="Password").fill("not my password")
+    await anna.page.get_by_role("button", name="Delete the account").click()
+    await expect(anna.page.get_by_role("alert").get_by_text("That is not the present password.")).to_be_visible()
+    assert (await anna.person.get("/api/v1/me")).status == 200
