@@ -41,7 +41,6 @@ class App(Parts):
         Without `serving` no job is run and no media worker or recorder is spoken to: a command-line call beside a running server.
         """
         settings = self.settings
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
         await self._build()
         if serving:
             await self.jobs.start()

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -153,6 +154,7 @@ def config_command(flags: dict[str, Any]) -> None:
 def migrate_command(flags: dict[str, Any]) -> None:
     """Bring the database's schema up to date (serve does it too)."""
     from livecore import data
+    from livecore.platform.assembly import prepare_data_dir
     from livecore.platform.database import SqlDatabase, database_url
     from livecore.platform.migrations import migrate
 
@@ -161,7 +163,7 @@ def migrate_command(flags: dict[str, Any]) -> None:
     importlib.import_module("livecore.app")
 
     async def work() -> int:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare_data_dir(settings)
         database = SqlDatabase(database_url(settings.database_url, settings.data_dir))
         try:
             await migrate(database, data.metadata)
@@ -234,5 +236,10 @@ def version_command() -> None:
     sys.stdout.write(f"livecore {__version__}\n")
 
 
+# What is made is nobody else's; the group is who a front server that reads the objects may belong to (`platform/private_dir.py`).
+UMASK = 0o027
+
+
 def main() -> None:
+    os.umask(UMASK)
     cli()

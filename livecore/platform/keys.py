@@ -28,6 +28,7 @@ from livecore.platform.postgres import PostgresPool
 from livecore.platform.sqlite import SqliteFile
 from livecore.ports import KeyDestroyed
 
+KEYS_NAME = "keys.sqlite"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _VERSION = b"\x01"

@@ -26,6 +26,7 @@ from livecore import errors
 from livecore.ports import StoredObject
 
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
+OBJECTS_NAME = "objects"
 # One read from disk or from the network per turn of the loop: large enough to be cheap, small enough for a slow client.
 CHUNK_BYTES = 256 * 1024
 # S3 takes parts from 5 MiB; this many are in flight for one upload.
@@ -164,7 +165,7 @@ class LocalStorage(ObjectStorage):
         self._root = root.absolute()
         self._staging = self._root.with_name(self._root.name + ".staging")
         self._root.mkdir(parents=True, exist_ok=True)
-        self._staging.mkdir(parents=True, exist_ok=True)
+        self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clear_staging()
         super().__init__(LocalStore(prefix=self._root))
 
@@ -336,7 +337,7 @@ def _unavailable(exc: BaseException) -> errors.Unavailable:
 def make_storage(storage_url: str, data_dir: Path) -> ObjectStorage:
     """The store that `storage_url` names. Raises ConfigError for an address of no known kind."""
     if not storage_url:
-        return LocalStorage(data_dir / "objects")
+        return LocalStorage(data_dir / OBJECTS_NAME)
     parts = urlsplit(storage_url)
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
         return LocalStorage(Path(unquote(parts.path)))
