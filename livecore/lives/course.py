@@ -119,7 +119,7 @@ class Course:
             )
             kind = (await conn.execute(select(live_publication.c.kind).where(live_publication.c.id == publication_id))).scalar_one_or_none()
         if kind == "host":
-            await self._lives.end(live_id, "host_left")
+            await self._lives.end(live_id, rules.HOST_LEFT)
         elif changed.rowcount:
             await self._tell(live_id)
             await self._lives.departed(live_id)

@@ -11,6 +11,10 @@ State = Literal["waiting", "live", "ended"]
 WAITING_LIMIT_MS = 10 * 60 * 1000
 # The media plane tells of the end of a publication itself; only when it could not (it died too) does this margin pass.
 RESUME_MARGIN_MS = 5000
+# The reason of a live whose host's session ended without a word.
+HOST_LEFT = "host_left"
+# The word may come after the session's end: as long as a host who dropped could have come back.
+END_SAID_MS = 30_000
 # Segments of an ended live are gone after this, whatever the setting says.
 WATCHED_AFTER_END_MS = 6 * 3600 * 1000
 # Guests beside the host: what fits on a phone's screen, and what one worker's core carries for each viewer.

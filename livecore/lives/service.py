@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Update, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -224,22 +224,28 @@ class Lives:
         """End for everybody; ending twice changes nothing. `by` None = the platform itself."""
         if by is not None:
             await self._owned(by, live_id)
+        peak = await self._rooms.peak(live_id)
         async with self._db.write() as conn:
             done = await conn.execute(
                 update(live)
                 .where(live.c.id == live_id, live.c.state != "ended")
                 .values(state="ended", end_reason=reason, ended_ms=self._clock.at_ms(), version=live.c.version + 1)
             )
+            if by is not None and not done.rowcount:
+                await self._said_after_leaving(conn, live_id, reason)
+            await conn.execute(_raised(live_id, peak))
             row = await self._row(conn, live_id)
-            rooms_peak = await self._rooms.viewers(live_id)
-            if rooms_peak > row["peak_viewers"]:
-                await conn.execute(update(live).where(live.c.id == live_id).values(peak_viewers=rooms_peak))
         await self._standing.changed(live_id)
         if done.rowcount:
             await self._media.end_live(live_id)
             await self._rooms.end(live_id, {"live": live_id, "reason": reason})
             await self.departed(live_id)
         return row
+
+    async def _said_after_leaving(self, conn: AsyncConnection, live_id: str, reason: str) -> None:
+        """Who hangs up first and then says "end" has ended it on purpose: the word within the time to come back is the reason."""
+        left = (live.c.end_reason == rules.HOST_LEFT, live.c.ended_ms > self._clock.at_ms() - rules.END_SAID_MS)
+        await conn.execute(update(live).where(live.c.id == live_id, *left).values(end_reason=reason, version=live.c.version + 1))
 
     async def separate(self, one: str, other: str) -> None:
         """A block between two people: neither goes on watching the other's live, room included."""
@@ -303,6 +309,7 @@ class Lives:
         if await self._hidden(me.account_id, row):
             raise errors.NotFound("There is no such live.")
         row["viewers"] = await self._rooms.viewers(live_id) if row["state"] == "live" else 0
+        row["peak_viewers"] = max(row["peak_viewers"], await self._rooms.peak(live_id))
         return row
 
     async def check_share(self, me: Principal, content_id: str) -> None:
@@ -393,6 +400,10 @@ class Lives:
         is_muted = await self._restricted(live_id, account_id, "muted")
         return self._standing.keep(live_id, account_id, facts, is_muted, stamp)
 
+    async def peaked(self, live_id: str, viewers: int) -> None:
+        async with self._db.write() as conn:
+            await conn.execute(_raised(live_id, viewers))
+
     async def departed(self, live_id: str) -> None:
         for told in self.departures:
             await told(live_id)
@@ -428,3 +439,7 @@ class Lives:
             running = [row.id for row in await conn.execute(query)]
         for live_id in running:
             await self.end(live_id, "account_deleted")
+
+
+def _raised(live_id: str, viewers: int) -> Update:
+    return update(live).where(live.c.id == live_id, live.c.peak_viewers < viewers).values(peak_viewers=viewers)

@@ -48,6 +48,9 @@ class LiveGate(Protocol):
     async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
         """The publications there are now (`{id, account, kind}`), for the answer to a join."""
 
+    async def peaked(self, live_id: str, viewers: int) -> None:
+        """So many were in the room at once, over all processes; fewer than were known of change nothing."""
+
 
 class LiveModeration(Protocol):
     """Who keeps order in a live's room; kept by `lives`, asked by the chat edge."""

@@ -52,6 +52,9 @@ class LiveRooms(Protocol):
 
     async def viewers(self, live_id: str) -> int: ...
 
+    async def peak(self, live_id: str) -> int:
+        """The most at once that this process knows of; what other processes saw they give to `LiveGate.peaked`."""
+
     async def end(self, live_id: str, data: Mapping[str, Any]) -> None:
         """Tell the room `live:ended` and forget its lines."""
 

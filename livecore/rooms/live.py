@@ -68,6 +68,8 @@ class _Room:
     pinned: Mapping[str, Any] | None = None  # a line, with its account
     pinned_ms: int = 0  # when it was pinned or taken off; of two, the later one stands
     told: int | None = None  # the count that clients were last told
+    peak: int = 0  # the highest count that this process knew of
+    kept_peak: int = 0  # as it was last given to `LiveGate.peaked`
     due: asyncio.TimerHandle | None = None  # the next telling
     hidden: dict[str, tuple[frozenset[str], float]] = field(default_factory=dict)  # who sees no lines of whom, when asked
 
@@ -130,6 +132,7 @@ class LiveHub:
         room = self._rooms.get(live_id)
         if room is None:
             return
+        self._count(live_id, room)
         self._tell_soon(live_id, room)
         if not self._outlet.live_size(live_id) and not room.ring.seq and not room.others and not self._outlet.is_awaited(live_id):
             self._spawn(self._forget(live_id))
@@ -212,6 +215,10 @@ class LiveHub:
         room = self._rooms.get(live_id)
         return self._count(live_id, room) if room is not None else 0
 
+    async def peak(self, live_id: str) -> int:
+        room = self._rooms.get(live_id)
+        return room.peak if room is not None else 0
+
     async def end(self, live_id: str, data: Mapping[str, Any]) -> None:
         """Tell the room `live:ended` and forget its lines, in every process."""
         await self._room(live_id)
@@ -245,7 +252,14 @@ class LiveHub:
         if room is not None:
             if room.due is not None:
                 room.due.cancel()
+            await self._keep_peak(live_id, room)
             await room.end()
+
+    async def _keep_peak(self, live_id: str, room: _Room) -> None:
+        """At most as often as clients are told, and only while it rises."""
+        if room.peak > room.kept_peak and self.gate is not None:
+            room.kept_peak = room.peak
+            await self.gate.peaked(live_id, room.peak)
 
     def _on_delivery(self, live_id: str, delivery: Delivery) -> Awaitable[None] | None:
         room = self._rooms.get(live_id)
@@ -267,6 +281,7 @@ class LiveHub:
             if node != self._node:
                 here, pinned = data
                 room.others[node] = (int(here), self._clock.now())
+                self._count(live_id, room)
                 self._tell_soon(live_id, room)
                 # How a process whose room opened later learns what is pinned.
                 return self._pinned(live_id, room, *pinned)
@@ -322,7 +337,9 @@ class LiveHub:
     def _count(self, live_id: str, room: _Room) -> int:
         now = self._clock.now()
         room.others = {node: one for node, one in room.others.items() if now - one[1] < 3 * COUNT_EVERY_S}
-        return self._here(live_id, room) + sum(count for count, _ in room.others.values())
+        count = self._here(live_id, room) + sum(count for count, _ in room.others.values())
+        room.peak = max(room.peak, count)
+        return count
 
     def _here(self, live_id: str, room: _Room) -> int:
         return self._outlet.live_size(live_id, room.host_id)
@@ -337,6 +354,7 @@ class LiveHub:
         if count != room.told:
             room.told = count
             self._outlet.to_live(live_id, "live:viewers", {"live": live_id, "viewers": count})
+        self._spawn(self._keep_peak(live_id, room))
         reactions = room.ring.take_reactions()
         if reactions:
             self._outlet.to_live(live_id, "live:reactions", {"live": live_id, "reactions": reactions})

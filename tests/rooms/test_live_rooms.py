@@ -22,6 +22,7 @@ class OpenGate:
     def __init__(self, host_id: str) -> None:
         self.facts = LiveFacts(LIVE, host_id, "Evening", "live", 1)
         self.muted: set[str] = set()
+        self.peak = 0
 
     async def may_join(self, account_id: str, live_id: str) -> LiveFacts:
         if live_id != LIVE:
@@ -35,6 +36,9 @@ class OpenGate:
 
     async def joined(self, account_id: str, live_id: str) -> list[Mapping[str, Any]]:
         return [{"id": "p", "account": self.facts.host_id, "kind": "host"}]
+
+    async def peaked(self, live_id: str, viewers: int) -> None:
+        self.peak = max(self.peak, viewers)
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ async def test_lines_reach_the_room_in_order_and_the_last_are_read_back(scene: t
 
 
 async def test_viewers_and_reactions_are_counted_together(scene: tuple[Server, OpenGate, list[Listener]]) -> None:
-    server, _, (host, ben, carl) = scene
+    server, gate, (host, ben, carl) = scene
     await join(host)
     await join(ben)
     # The host watches nobody.
@@ -88,6 +92,7 @@ async def test_viewers_and_reactions_are_counted_together(scene: tuple[Server, O
     assert (await ben.call("live:leave", {"live": LIVE}))["ok"]
     await carl.close()
     await until(lambda: host.heard("live:viewers")[-1]["viewers"] == 0)
+    assert gate.peak == 2
     assert await server.app.rooms.lives.viewers(LIVE) == 0
 
 

@@ -294,3 +294,12 @@ async def test_a_live_is_one_room_on_both_processes(two: Callable[[], Coroutine[
     assert (await on(first, carl).put("/api/v1/blocks/ben")).status < 300
     await say_line(h, "to both")
     await until(lambda: lines(b)[-1] == "to both" == lines(c)[-1], "a line for both")
+    # The most at once is what both counted together, also when nobody is there any more; there were never more.
+    h2 = await on(first, ben).connect()
+    assert (await h2.call("live:join", {"live": live}))["ok"]
+    await until(lambda: h.heard("live:viewers")[-1]["viewers"] == 3, "one more viewer, on the other process")
+    for listener in (h2, b, c):
+        await listener.call("live:leave", {"live": live})
+    await until(lambda: h.heard("live:viewers")[-1]["viewers"] < 3, "viewers to leave")
+    ended = await on(second, host).post(f"/api/v1/lives/{live}/end")
+    assert (ended.json["peak_viewers"], ended.json["end_reason"]) == (3, "ended_by_host")
