@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from livecore.media.control import LayersWanted, PublicationUp
 from tests.media.relay import Relay
 from tests.media.whip_server import whip_server
 from tests.media.worker_process import MediaProcess, media_process
+from tests.turn import COTURN, TURN_SECRET, turn_server
 from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -353,9 +353,6 @@ async def test_end_to_end_encrypted_frames_pass_untouched(tmp_path: Path) -> Non
         assert blind is None or abs(blind["green"] - seen["green"]) > 20, (seen, blind)
 
 
-COTURN = shutil.which("turnserver")
-
-
 @pytest.mark.skipif(COTURN is None, reason="needs coturn: apt-get install coturn")
 async def test_browser_publishes_and_watches_through_coturn_with_our_credentials(tmp_path: Path) -> None:
     async with turn_server(tmp_path) as port, stage(tmp_path) as (media, browser, address):
@@ -380,32 +377,3 @@ async def test_browser_publishes_and_watches_through_coturn_with_our_credentials
             return bool((await stranger.evaluate("connection_()"))["gathered"] == 0)
 
         await until(failed, "no relay for a stranger")
-
-
-TURN_SECRET = "north of the border"
-
-
-@asynccontextmanager
-async def turn_server(directory: Path) -> AsyncIterator[int]:
-    """coturn on the loopback, as docs/operations.md sets it up."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    assert COTURN
-    process = await asyncio.create_subprocess_exec(
-        COTURN, "-n", "--use-auth-secret", f"--static-auth-secret={TURN_SECRET}", "--realm=livecore", "--listening-ip=127.0.0.1",
-        "--relay-ip=127.0.0.1", f"--listening-port={port}", "--no-tls", "--no-dtls", "--allow-loopback-peers", "--no-cli",
-        "--log-file=stdout", f"--pidfile={directory / 'turn.pid'}", f"--userdb={directory / 'turn.db'}",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-
-        def listens() -> bool:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-                return sock.connect_ex(("127.0.0.1", port)) == 0
-
-        await until(listens, "coturn")
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()

@@ -1,13 +1,16 @@
 """Layers: learned from rid, chosen for each viewer, switched at key frames without a seam."""
 
+import struct
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from bench.rtcpeer import MID_ID, RRID_ID
 from livecore.media import statistics
 from livecore.media.control import LayersWanted
 from livecore.media.layers import Wish
+from livecore.media.packet import HEADER
 from livecore.media.sessions import ViewerSession
 from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
@@ -266,3 +269,49 @@ def test_load_of_the_server_takes_the_best_layer_from_everybody() -> None:
         plane.router.pressure.on_load(0.2)
     watch(plane, cameras, screen, 1)
     assert layer(plane, viewer) == "h"
+
+
+def test_lost_packet_of_a_layer_comes_again_over_rtx_that_names_its_layer() -> None:
+    """RTX of a simulcast layer has an SSRC that no description tells: `repaired-rid` says what it belongs to."""
+    plane, cameras, _viewer, screen = stage(21)
+    watch(plane, cameras, screen, 1)
+    large = cameras[2]
+    send, kept = large.peer.send_rtp, []
+
+    def losing(payload_type: int, sequence: int, *rest: Any, **named: Any) -> None:
+        if named.get("rid") == "h" and not kept:
+            kept.append((sequence & 0xFFFF, rest))
+            return
+        send(payload_type, sequence, *rest, **named)
+
+    large.peer.send_rtp = losing  # type: ignore[method-assign]
+    watch(plane, cameras, screen, 0.04)
+    number, (timestamp, payload, _ssrc) = kept[0]
+    block = bytes([MID_ID << 4, 0x31, RRID_ID << 4, ord("h")])
+    header = HEADER.pack(0x90, 97, 700, timestamp & 0xFFFFFFFF, 4711) + struct.pack("!HH", 0xBEDE, len(block) // 4) + block
+    assert large.peer._protector
+    sealed = large.peer._protector.rtp(header + number.to_bytes(2, "big") + payload)
+    assert sealed
+    large.peer.send(sealed)
+    before = len(screen.shown)
+    watch(plane, cameras, screen, 1)
+    layers = next(iter(plane.router.published.values())).publication.tracks["video"].layers
+    assert layers["h"].receiver.recovered == 1
+    assert not layers["l"].receiver.recovered
+    assert len(screen.shown) - before >= 28
+    assert screen.longest_freeze_s() < 0.2
+
+
+def test_full_intra_request_of_a_viewer_is_a_key_frame_request_within_the_same_throttle() -> None:
+    plane, cameras, viewer, screen = stage(22)
+    watch(plane, cameras, screen, 1)
+    assert viewer.peer.answered
+    ssrc = viewer.peer.answered.ssrcs["video"]
+    before, small = cameras[2].key_frames, cameras[0].key_frames
+    for command in range(10):
+        body = struct.pack("!LLLB3x", 1, 0, ssrc, command)
+        viewer.send_rtcp(struct.pack("!BBH", 0x84, 206, len(body) // 4) + body)
+        watch(plane, cameras, screen, 0.02)
+    watch(plane, cameras, screen, 0.3)
+    assert 1 <= cameras[2].key_frames - before <= 2
+    assert cameras[0].key_frames == small, "the other layers are not asked"

@@ -1,5 +1,6 @@
 """The helper is built where a compiler is, left out with one line where none is, and never loaded from another version."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,23 @@ def test_what_is_no_helper_or_of_another_version_is_not_loaded(tmp_path: Path, m
         patched.setattr(build, "digest", lambda: "0" * 16)
         build.build(made)
     assert library.why_missing("auto", made) == "it was built from other sources"
+
+
+def test_make_builds_a_helper_that_is_not_there_whatever_was_made_before(tmp_path: Path) -> None:
+    """The file itself is what make looks at: a mark beside it said "built" where nothing was."""
+    root = Path(__file__).parents[2]
+    (tmp_path / "Makefile").write_bytes((root / "Makefile").read_bytes())
+    sources = tmp_path / "livecore" / "native"
+    sources.mkdir(parents=True)
+    for source in (*build.SOURCES, Path(build.__file__)):
+        (sources / source.name).write_bytes(source.read_bytes())
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+
+    def would_do() -> str:
+        return subprocess.run(["make", "-n", "livecore/native/helper.so"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "build.py" in would_do()
+    (sources / "helper.so").touch()
+    assert "build.py" not in would_do()
