@@ -9,6 +9,8 @@ GROWTH_PER_S, GROWTH_LEAST_PER_S = 1.08, 1.01
 # Loss again so soon means that the climb was too much: the next is slower, until there was none for twice that.
 TRIED_S = 30.0
 THROUGH = 0.95
+# What is sent shows no more than this of the path; the rest of the estimate is only hoped for.
+SHOWN = 1.5
 
 
 class LossEstimator:
@@ -16,6 +18,7 @@ class LossEstimator:
 
     def __init__(self) -> None:
         self.estimate_bps: int | None = None
+        self.rate_bps = 0.0  # what was sent between the last two reports
         self._growth = GROWTH_PER_S
         self._octets = 0
         self._at: float | None = None  # of the last report; None before the first
@@ -25,6 +28,11 @@ class LossEstimator:
         """Begin anew from this rate."""
         self.estimate_bps = bps
 
+    @property
+    def shown_bps(self) -> int | None:
+        """As much of the estimate as what is sent makes likely: layers are chosen by the whole, so that it is tried; bursts are not."""
+        return None if self.estimate_bps is None else min(self.estimate_bps, int(SHOWN * self.rate_bps) + FLOOR_BPS)
+
     def on_report(self, fraction_lost: float, octets: int, now: float) -> None:
         """`fraction_lost` since the report before; `octets`: all that was sent until now."""
         if self._at is None:
@@ -33,7 +41,7 @@ class LossEstimator:
         elapsed = now - self._at
         if elapsed < REPORT_S:
             return
-        rate_bps = (octets - self._octets) * 8 / elapsed
+        rate_bps = self.rate_bps = (octets - self._octets) * 8 / elapsed
         self._at, self._octets = now, octets
         if fraction_lost > LOSS_HIGH:
             if now - self._limited_at < TRIED_S:

@@ -160,10 +160,11 @@ class ViewerSession(Session):
                 self.transport.estimator.on_feedback(message, now)
                 self._estimate(self.transport.estimator.estimate_bps)
 
-    def _estimate(self, bps: int | None) -> None:
+    def _estimate(self, bps: int | None, shown_bps: int | None = None) -> None:
+        """`shown_bps`: what of it pictures are paced by, where that is less."""
         self.estimate_bps = bps
         pace = self.transport.pace
-        if pace is not None and pace.on_estimate(bps):
+        if pace is not None and pace.on_estimate(bps if shown_bps is None else shown_bps):
             for subscription in self.subscriptions:
                 subscription.regroup()
 
@@ -171,7 +172,7 @@ class ViewerSession(Session):
         """The viewer's loss of video: all there is to go by where it tells neither feedback nor an estimate of its own."""
         self.by_loss.on_report(fraction_lost, self.transport.bytes_sent, now)
         if not self._told_bps:
-            self._estimate(self.by_loss.estimate_bps)
+            self._estimate(self.by_loss.estimate_bps, self.by_loss.shown_bps)
 
     def on_tick(self, now: float, shed: int = 0) -> bool:
         """A few times a second, where there are layers to choose from: leave a dead one, fit the estimate.
