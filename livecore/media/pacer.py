@@ -34,8 +34,8 @@ SPREAD_LIMIT_S = 0.02
 APART_S = 0.5
 # Beyond this many turns' work waiting, the loop's other work waits instead (and then the kernel's receive buffer fills).
 TURNS_LIMIT = 10
-# What may wait in a lane, whatever its age: two seconds of a layer of which a picture comes in two drains. Then pictures are left out.
-JOBS_LIMIT = 128
+# What may wait in a lane, whatever its age: as many batches as the cache holds packets. Then pictures are left out.
+JOBS_LIMIT = 1024
 
 
 class Leg:

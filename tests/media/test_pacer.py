@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from livecore.media.pace import AT_ONCE_S, FLOOR_BPS, Pace
-from livecore.media.pacer import BURST_INTERVAL_S, BURST_PACKETS, PACED_PACKETS, SPREAD_LIMIT_S, TURNS_LIMIT, Leg, Legs, Pacer
+from livecore.media.pacer import BURST_INTERVAL_S, BURST_PACKETS, JOBS_LIMIT, PACED_PACKETS, SPREAD_LIMIT_S, TURNS_LIMIT, Leg, Legs, Pacer
 from livecore.media.packet import Packet
 from livecore.media.pressure import AgeLimit
 from livecore.media.rewrite import Epoch
@@ -271,3 +271,20 @@ def test_picture_that_fits_the_pace_leaves_whole() -> None:
     pace.spend(octets, 1.0)
     assert not pace.fits(1000, 1.0)
     assert pace.fits(octets, 1.0 + AT_ONCE_S)
+
+
+def test_lane_is_bounded_by_age_and_by_count() -> None:
+    pacer, _, layer, _ = stage(0)
+    legs = Legs([pacer.leg(cast(Any, Viewer("eye", narrow(1_000_000))), Epoch(layer, 0, 0, 0), SHAPE)])
+    pacer.add(legs[0].lane, batch(0, 100), SHAPE, legs, 1.0)
+    lane, limit = legs[0].lane, AgeLimit(1.0)
+    assert not limit.exceeded(lane, 0.4, 1.5)
+    assert limit.exceeded(lane, 0.6, 1.5), "it would be older than a second behind what waits"
+    assert not limit.take(), "a viewer's path is no load of the worker"
+    for number in range(JOBS_LIMIT - len(lane.jobs)):
+        assert not limit.exceeded(lane, 0.0, 1.0)
+        pacer.add(lane, batch(100 + number, 1), SHAPE, legs, 1.0)
+    assert limit.exceeded(lane, 0.0, 1.0)
+    assert limit.exceeded(None, 1.1, 1.0)
+    assert limit.take()
+    assert not limit.take()

@@ -3,6 +3,8 @@ import { offline, problemOf } from "../core/problem.js";
 
 // The server is ICE-lite and has one address: our own candidates are learned from our checks, so there is little to wait for.
 const GATHER_MS = 150;
+// A handshake over a slow phone's network takes three; the server waits for fifteen.
+const SETTLE_MS = 12_000;
 
 const gathered = (peer) =>
   new Promise((resolve) => {
@@ -70,12 +72,15 @@ export function leave(place, bearer) {
   fetch(place, { method: "DELETE", headers: bearer ? { Authorization: `Bearer ${bearer}` } : {}, keepalive: true }).catch(() => null);
 }
 
-/** Resolves true when connected, false when it failed or closed first. */
+/** Resolves true when connected; false when it failed, closed, or took longer than any way does that there is: a browser itself may wait for ever. */
 export const settled = (peer) =>
   new Promise((resolve) => {
+    const late = setTimeout(resolve, SETTLE_MS, false);
     const look = () => {
-      if (peer.connectionState === "connected") resolve(true);
-      if (["failed", "closed"].includes(peer.connectionState)) resolve(false);
+      const found = { connected: true, failed: false, closed: false }[peer.connectionState];
+      if (found === undefined) return;
+      clearTimeout(late);
+      resolve(found);
     };
     peer.addEventListener("connectionstatechange", look);
     look();

@@ -42,6 +42,7 @@ export class Publisher extends EventTarget {
     this.place = place;
     if (!(await settled(peer))) {
       peer.close();
+      this.life.signal.throwIfAborted();
       // Once more, through the server's relays, where it names some.
       if (servers.length && !this.servers.length) {
         this.servers = servers;
