@@ -31,6 +31,7 @@ class Hold(Model):
 
     id: str
     account: str | None
+    username: str | None
     reason: str | None
     asked_by: str | None
     asked_at: int
@@ -41,9 +42,11 @@ class Hold(Model):
 
 
 async def _model(call: Call, row: Row) -> Hold:
+    card = (await call.app.directory.cards(None, [row["account_id"]])).get(row["account_id"]) if row["account_id"] else None
     return Hold(
         id=row["id"],
         account=row["account_id"],
+        username=card.username if card else None,
         reason=await call.app.holds.reason_of(row),
         asked_by=row["asked_by"],
         asked_at=row["asked_ms"],

@@ -23,6 +23,10 @@ export const report = ({ target, reason, details, block }) => post("reports", { 
 export const claims = () => get("admin/claims");
 export const claimForStaff = (id) => get(`admin/claims/${id}`);
 export const decide = (id, decision) => post(`admin/claims/${id}/decision`, decision);
+export const holds = () => get("admin/holds");
+export const askHold = (fields) => post("admin/holds", fields);
+export const approveHold = (id) => post(`admin/holds/${id}/approve`, {});
+export const endHold = (id, reason) => post(`admin/holds/${id}/end`, { reason });
 export const reports = () => get("admin/reports");
 export const reportForStaff = (id) => get(`admin/reports/${id}`);
 export const decideReport = (id, decision) => post(`admin/reports/${id}/decision`, decision);

@@ -914,7 +914,7 @@ export const en = {
   },
 
   staff: {
-    tabs: { claims: "Claims", reports: "Reports" },
+    tabs: { claims: "Claims", reports: "Reports", holds: "Holds" },
     claim: "Claim",
     report: "Report",
     about: "About",
@@ -952,6 +952,25 @@ export const en = {
     reason: "Reason",
     reasonHint: "Goes into the audit log",
     done: "Decided. The owner has been told.",
+  },
+
+  holds: {
+    none: "No account is preserved.",
+    gone: "An account",
+    waits: "Waits for a second one",
+    inForce: "In force",
+    facts: (asked, ends, messages) => `Asked for ${asked}, until ${ends}. Messages kept: ${messages}.`,
+    agree: "Agree",
+    agreed: "The hold is in force.",
+    turnDown: "Turn it down",
+    end: "End the hold",
+    ended: "It has ended, and what it kept is gone.",
+    ask: "Ask for a hold",
+    askText: "While a hold is in force the account is not erased and its messages are kept, unseen by everybody. Another one of the staff must agree.",
+    asked: "Another one of the staff must agree now.",
+    username: "Whose account",
+    why: "Why",
+    days: "For how many days",
   },
 
   notices: {

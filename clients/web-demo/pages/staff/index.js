@@ -5,12 +5,13 @@ import { ago } from "../../core/times.js";
 import { empty } from "../../parts/empty.js";
 import { head } from "../../parts/head.js";
 import { rowBones } from "../../parts/skeleton.js";
+import { showHolds } from "./holds.js";
 
 // Who may see which queue; the server decides, this only saves a refusal.
-const QUEUES = { claims: ["legal", "admin"], reports: ["moderator", "admin"] };
+const QUEUES = { claims: ["legal", "admin"], reports: ["moderator", "admin"], holds: ["legal", "admin"] };
 const WAITING = ["open", "received", "countered"];
 
-/** The queues: claims that wait for a decision, and reports. */
+/** The queues: claims that wait for a decision, reports, and legal holds. */
 export default function staff({ params }) {
   const place = h("div", {}, rowBones(5));
   const tabs = h("nav", { class: "tabs", "aria-label": t.nav.staff });
@@ -23,6 +24,7 @@ export default function staff({ params }) {
     fill(tabs, allowed.map((name) => h("a", { href: `/staff/${name}`, "aria-current": name === section ? "page" : null }, t.staff.tabs[name])));
     tabs.hidden = allowed.length < 2;
     if (!section) return fill(place, empty("gavel", t.staff.noSectionTitle, t.staff.noSection));
+    if (section === "holds") return showHolds(place);
     const { items } = section === "claims" ? await trust.claims() : await trust.reports();
     if (!items.length) return fill(place, empty("check", t.staff.noneTitle, t.staff.noneText));
     fill(place, section === "claims" ? claims(items) : reports(items));
