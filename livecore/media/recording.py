@@ -10,7 +10,8 @@ from livecore.media.file_parts import FileParts, OpenPart, PartClosed
 from livecore.media.intake import Intake, Placed, Run, Track
 from livecore.media.mux import WriteFailed
 from livecore.media.reorder import Packet
-from livecore.media.segmenter import Segmenter, Segmenters
+from livecore.media.segmenter import Segmenter
+from livecore.media.segmenters import Segmenters
 
 # Reasons after which the same publication goes on at once, or under the next recorder: its viewers are not sent away.
 FOR_A_MOMENT = frozenset(("codec_changed", "shutdown"))

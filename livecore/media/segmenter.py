@@ -2,11 +2,12 @@
 
 A part ends after `part_s`, a segment at the first key frame after `segment_s` (one is asked for), or without one when it would
 outgrow the announced target. Sound has no holes: what is missing is filled with silence, since players stop at a hole. A new
-size, codec or publisher, a picture that comes or goes, and a long pause begin a new initialisation segment with a discontinuity.
+size, codec or publisher, a picture that comes to a sound, and a long pause begin a new initialisation segment with a discontinuity. While a
+camera is off its last key frame is shown on and on beside the sound: players stop where one of two tracks does.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +20,14 @@ from livecore.media.sample_entries import SEGMENTED_CODECS, sample_data, video_e
 PART_FILLED = 0.95
 # What is announced leaves room for one frame of 33 ms, and no part is below 85 % of it (RFC 8216bis, 4.4.3.7).
 PART_TARGET = 1.12
-# A camera that shows nothing for so long is off, and a live that brings nothing for so long paused.
+# A live that brings nothing for so long is paused.
 PAUSE_S = 4.0
+# A camera that shows nothing for so long is off: a shared screen on which nothing moves is still sent once a second.
+PICTURE_LATE_S = 2.0
+# So long a picture that stands still is shown by one sample: it is as large as a key frame.
+STILL_S = 1.0
+# An access unit delimiter (ITU-T H.264, 7.3.2.4), so that the same picture twice is not taken for two slices of one.
+_H264_DELIMITER = b"\0\0\0\x02\x09\x10"
 # Sound may be held back by its reordering; later than this it does not come.
 SOUND_LATE_S = 0.8
 # Rounding of two clocks: sounds this close follow one another.
@@ -90,7 +97,8 @@ class Segmenter:
         self.is_closed = False
         self._settings = settings
         # In video ticks, as they are compared for each picture.
-        self._part_filled = PART_FILLED * settings.part_s * VIDEO_CLOCK
+        self._part_ticks = round(settings.part_s * VIDEO_CLOCK)
+        self._part_filled = PART_FILLED * self._part_ticks
         self._segment_filled = PART_FILLED * settings.segment_s * VIDEO_CLOCK
         self._target = settings.target_s * VIDEO_CLOCK
         self._sink = sink
@@ -104,6 +112,8 @@ class Segmenter:
         self._began = continues  # whether anything was written before
         self._sequence = 0
         self._held: Sample | None = None  # the last picture, whose length the next one tells
+        self._key = b""  # the last key frame, for while the camera is off
+        self._still_due: int | None = None  # where it is shown next, in video ticks; None while pictures come
         self._video: list[Sample] = []
         self._audio: list[Sample] = []
         self._sound_end = 0  # in samples
@@ -178,7 +188,8 @@ class Segmenter:
             if not frame.is_key:
                 self.drops["before_key_frame"] += 1
                 return
-            self._interrupt()
+            if self._still_due is None:
+                self._interrupt()
         entry = self._entry
         if frame.is_key:
             try:
@@ -187,6 +198,8 @@ class Segmenter:
                 self.drops[getattr(refused, "reason", "truncated")] += 1
                 self._needs_key = True
                 return
+        if self._still_due is not None:
+            self._last_picture = ticks = self._end_still(ticks, is_same=entry == self._entry)
         if not self._is_open:
             self._begin(entry, ticks)
         elif self._held is not None:
@@ -194,6 +207,8 @@ class Segmenter:
             self._video.append(self._held)
             self._cut(ticks, frame.is_key, entry)
         self._held = Sample(ticks, 0, sample_data(track.codec, frame), frame.is_key)
+        if frame.is_key:
+            self._key = (_H264_DELIMITER if track.codec == "h264" else b"") + self._held.data
 
     def _cut(self, ticks: int, is_key: bool, entry: TrackEntry | None) -> None:
         """Decide at the start of a picture what ends here."""
@@ -225,8 +240,7 @@ class Segmenter:
         assert self._base_s is not None
         ticks = round((position_s - self._base_s) * AUDIO_CLOCK)
         if self._is_open and self._entry is not None and not has_picture:
-            # The camera is off: go on with sound alone.
-            self._interrupt()
+            self._begin_still(ticks * VIDEO_CLOCK // AUDIO_CLOCK)
         if not self._is_open:
             self._begin(None, max(0, ticks) * VIDEO_CLOCK // AUDIO_CLOCK)
         if ticks < self._sound_end - frame.samples // 2:
@@ -240,12 +254,14 @@ class Segmenter:
         self._append_sound(frame.data, frame.samples)
         if self._entry is None:
             self._cut_sound()
+        elif self._still_due is not None:
+            self._cut_still(self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK)
 
     def _picture_runs(self, position_s: float) -> bool:
         """Whether the picture has shown something lately, or may still come."""
         if self._entry is not None and self._base_s is not None and self._is_open:
             self._sound_since = None
-            return position_s - self._base_s - self._last_picture / VIDEO_CLOCK <= PAUSE_S
+            return position_s - self._base_s - self._last_picture / VIDEO_CLOCK <= PICTURE_LATE_S
         if self._is_open:
             return False
         if self._sound_since is None:
@@ -281,6 +297,51 @@ class Segmenter:
     def _channels(self) -> int:
         channels = self._sound.channels if self._sound is not None else 0
         return channels if channels in (1, 2) else 2
+
+    # -- a camera that is off
+
+    def _begin_still(self, ticks: int) -> None:
+        """The last picture is shown up to the first end of a part from here on, its key frame from there on."""
+        if self._still_due is not None or self._held is None:
+            return
+        parts = -(-(ticks - self._part_start) // self._part_ticks)
+        self._still_due = self._part_start + parts * self._part_ticks
+        self._held.duration = self._still_due - self._held.ticks
+        self._video.append(self._held)
+        self._held = None
+        self._needs_key = True
+
+    def _cut_still(self, ticks: int) -> None:
+        """End the parts that end before this place, each with the sound that lies in it."""
+        assert self._still_due is not None
+        while ticks - self._part_start >= self._part_ticks:
+            end = self._part_start + self._part_ticks
+            later = [sample for sample in self._audio if sample.ticks * VIDEO_CLOCK >= end * AUDIO_CLOCK]
+            del self._audio[len(self._audio) - len(later) :]
+            self._end_part(end)
+            self._audio = later
+            self._part_start = end
+            is_due, length = end >= self._still_due, end - self._segment_start
+            if (is_due and length >= self._segment_filled) or length + self._part_ticks > self._target:
+                self._sink.close_segment()
+                self._open_segment(end, is_discontinuity=False)
+            if not is_due:
+                continue
+            self._still_due = end + round(STILL_S * VIDEO_CLOCK)
+            self._video.append(Sample(end, self._still_due - end, self._key))
+
+    def _end_still(self, ticks: int, *, is_same: bool) -> int:
+        """The camera is on again: answers where its first picture lies, which begins a segment."""
+        self._cut_still(ticks)
+        ticks = max(ticks, self._part_start + 1)
+        self._still_due = None
+        self._needs_key = False
+        self._end_part(ticks)
+        self._sink.close_segment()
+        self._is_open = False
+        if is_same:
+            self._open_segment(ticks, is_discontinuity=False)
+        return ticks
 
     # -- parts and segments
 
@@ -322,7 +383,7 @@ class Segmenter:
 
     def _end_ticks(self) -> int:
         """Where what has come so far ends, at the picture's clock."""
-        if self._entry is None:
+        if self._entry is None or self._still_due is not None:
             return self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
         if self._held is not None:
             return self._held.ticks + LAST_FRAME_TICKS
@@ -337,34 +398,7 @@ class Segmenter:
                 self._video.append(self._held)
             self._end_part(end)
             self._sink.close_segment()
-        self._held = None
+        self._held = self._still_due = None
         self._video, self._audio = [], []
         self._is_open = False
         self._needs_key = True
-
-
-class Segmenters:
-    """The same frames into several streams, the first of which asks for key frames and counts what is dropped: with Opus, and with AAC."""
-
-    def __init__(self, segmenters: Sequence[Segmenter]) -> None:
-        self._all = segmenters
-        self.drops = segmenters[0].drops
-
-    def wants_key(self, now: float) -> bool:
-        return self._all[0].wants_key(now)
-
-    def take_tracks(self, picture: Track | None, sound: Track | None) -> None:
-        for one in self._all:
-            one.take_tracks(picture, sound)
-
-    def frames(self, placed: list[Placed]) -> None:
-        for one in self._all:
-            one.frames(placed)
-
-    def tick(self, now: float) -> None:
-        for one in self._all:
-            one.tick(now)
-
-    def close(self, *, is_final: bool = True) -> None:
-        for one in self._all:
-            one.close(is_final=is_final)

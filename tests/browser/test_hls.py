@@ -131,6 +131,44 @@ async def test_a_viewer_who_loses_much_falls_back_to_hls_in_each_codec_and_goes_
         await broadcast.end()
 
 
+@pytest.mark.parametrize("codec", ["h264", pytest.param("vp9", marks=pytest.mark.deep), pytest.param("av1", marks=pytest.mark.deep)])
+async def test_a_camera_that_goes_off_and_on_again_does_not_stop_a_player(program: StartProgram, visitor: NewVisitor, codec: str) -> None:
+    serving = await program(hls_segment_s=1)
+    host = await serving.person("anna")
+    ben = await visitor(serving, "ben", size=PHONE)
+    await ben.page.add_init_script(LOSSY)
+    await ben.arrive()
+    page = ben.page
+    broadcast = await Broadcast(host, codec=codec, record=False).start()
+
+    async def plays_on(seconds: float) -> None:
+        begun = (await page.evaluate(BEHIND))["now"]
+
+        async def has_passed() -> bool:
+            return bool((await page.evaluate(BEHIND))["now"] > begun + seconds)
+
+        await until(has_passed, f"{seconds} seconds to be played", 40)
+
+    try:
+        await ben.go(f"/watch/{broadcast.id}")
+        video = page.locator(".live-page video")
+        await expect(video).to_have_attribute("data-way", "webrtc")
+        await page.evaluate("window.lossy = true")
+        await expect(video).to_have_attribute("data-way", "hls", timeout=30_000)
+        await ben.video_advances(".live-page video")
+        await video.evaluate("(video) => { window.restarts = 0; video.addEventListener('emptied', () => window.restarts++); }")
+        broadcast.has_camera = False
+        await plays_on(9)
+        broadcast.has_camera = True
+        await plays_on(4)
+        await ben.video_advances(".live-page video")
+        now = await page.evaluate(BEHIND)
+        assert now["end"] - now["now"] < DELAY_LIMIT_S
+        assert await page.evaluate("window.restarts") == 0
+    finally:
+        await broadcast.end()
+
+
 @pytest.mark.deep
 async def test_a_network_that_carries_no_media_leads_to_hls_with_a_word_and_back_by_the_button(
     program: StartProgram, visitor: NewVisitor

@@ -31,6 +31,7 @@ class Broadcast:
         self.live: dict[str, Any] = {}
         self.peer = RtcPeer()
         self.level: int | None = None  # of the sound, as RFC 6464 has it: 0 is the loudest; None does not tell
+        self.has_camera = True  # False: sound alone, from the next two seconds on
         self.session = ""  # the WHIP resource
         self._task: asyncio.Task[None] | None = None
         self.sent = {"audio": 0, "video": 0}  # packets
@@ -86,7 +87,9 @@ class Broadcast:
         while True:
             offset_s = round_number * CODED_S
             packets: list[Sent] = [
-                *video_packets(self.codec, video, number=numbers["video"], timestamp=int(offset_s * 90000), at=offset_s),
+                *video_packets(
+                    self.codec, video if self.has_camera else [], number=numbers["video"], timestamp=int(offset_s * 90000), at=offset_s
+                ),
                 *audio_packets(audio, number=numbers["audio"], timestamp=int(offset_s * 48000), at=offset_s),
             ]
             for packet in sorted(packets, key=lambda p: p.at):

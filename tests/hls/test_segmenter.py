@@ -148,17 +148,44 @@ def test_a_microphone_that_never_speaks_does_not_hold_the_picture_back() -> None
     assert read.audio_s[-1] > 3.9
 
 
-def test_a_camera_that_is_off_leaves_sound_alone_and_comes_back_with_a_discontinuity() -> None:
-    first = [sent for sent in stream("h264") if sent.track == 1 or sent.at < 0.5]
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_camera_that_is_off_stands_still_beside_the_sound_and_goes_on_without_a_discontinuity(tmp_path: Path, codec: str) -> None:
+    first = [sent for sent in stream(codec) if sent.track == 1 or sent.at < 0.5]
     later = list(packetise.audio_packets(sounds(), number=300, timestamp=12345 + 240000, at=5.0))
     number = max(sent.number for sent in first if sent.track == 0) + 1
-    again = list(packetise.video_packets("h264", pictures("h264", 2.0), number=number, timestamp=0xFFFFF000 + 90000 * 8, at=8.0))
-    kept = Desk([picture_track("h264"), SOUND]).feed(sorted([*first, *later, *again], key=lambda sent: sent.at)).end(10.0)
-    assert [init.codecs.count(",") for init in kept.stream.inits.values()] == [1, 0, 1]
-    assert next(segment.is_discontinuity for segment in kept.segments if segment.init == 1)
-    assert kept.under(1).video_s == []
-    assert kept.under(1).largest_hole_in_sound_s() < 0.03
-    assert len(kept.under(2).video_s) == 60
+    again = list(packetise.video_packets(codec, pictures(codec, 2.0), number=number, timestamp=0xFFFFF000 + 90000 * 8, at=8.0))
+    desk = Desk([picture_track(codec), SOUND]).feed(sorted([*first, *later, *again], key=lambda sent: sent.at))
+    kept = desk.end(10.0)
+    assert len(kept.inits) == 1
+    assert not any(segment.is_discontinuity for segment in kept.segments)
+    read = kept.under(0)
+    assert read.largest_hole_in_sound_s() < 0.011
+    assert read.audio_s[-1] > 9.9
+    before, still, after = ([at for at in read.video_s if low <= at < high] for low, high in ((0, 0.5), (0.5, 7.999), (7.999, 11)))
+    assert len(before) == 15
+    assert len(after) == 60
+    # From two seconds on, once a second, with a picture for a player that joins there in each segment.
+    assert still[0] == pytest.approx(2.5, abs=0.3)
+    assert max(late - early for early, late in zip(still, [*still[1:], after[0]], strict=True)) < 1.1
+    assert all(segment.parts[0].is_independent for segment in kept.segments)
+    assert max(part.duration_s for segment in kept.segments for part in segment.parts) <= 0.224
+    assert max(segment.duration_s for segment in kept.segments) <= 4.0
+    # A key frame is asked for meanwhile.
+    assert len([at for at in desk.keys if 3 < at < 8]) >= 4
+    (tmp_path / "joined.mp4").write_bytes(kept.joined())
+    assert tools.complaints_of(tmp_path / "joined.mp4") == ""
+
+
+def test_a_camera_that_comes_back_in_another_size_begins_anew() -> None:
+    first = [sent for sent in stream("h264") if sent.track == 1 or sent.at < 0.5]
+    number = max(sent.number for sent in first if sent.track == 0) + 1
+    small = pictures("h264", 1.0, (160, 90))
+    again = list(packetise.video_packets("h264", small, number=number, timestamp=0xFFFFF000 + 90000 * 4, at=4.0))
+    kept = Desk([picture_track("h264"), SOUND]).feed(sorted([*first, *again], key=lambda sent: sent.at)).end(5.0)
+    assert [(init.width, init.height) for init in kept.stream.inits.values()] == [(320, 180), (160, 90)]
+    assert [segment.is_discontinuity for segment in kept.segments if segment.init == 1] == [True]
+    assert len(kept.under(1).video_s) == 30
+    assert kept.under(1).largest_hole_in_sound_s() < 0.011
 
 
 def test_sound_alone_is_carried() -> None:

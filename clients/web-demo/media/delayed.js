@@ -8,8 +8,7 @@ const AGAIN_MS = 1500;
 const LIVE_S = 6;
 // To catch up after a stall; who went back stays as far back.
 const CATCH_UP_RATE = 1.1;
-// A picture that stands still so long, while the newest is so far ahead, does not go on by itself: a camera that went off leaves sound
-// alone, which the browser's buffer for both does not take.
+// A player that stands still so long, while the newest is so far ahead, does not go on by itself: a hole that it found no way across.
 const STILL_MS = 4000;
 const AHEAD_S = 2;
 // The very first instant may be cut a little short.
