@@ -135,6 +135,15 @@ class Settings(BaseSettings):
     )
     erasure_grace_s: int = setting(14 * 86400, "s", "to think again; a person may shorten it to nothing", ge=0)
 
+    # -- trust
+    review_reporters: int = setting(
+        3,
+        "people",
+        "who reported somebody lately keep them from meeting strangers until staff look: fewer would hand that to any one",
+        ge=2,
+    )
+    review_window_s: int = setting(7 * 86400, "s", "how long a report counts towards that, should staff not come to it", ge=3600)
+
     # -- people
     friend_requests_open: int = setting(500, "requests", "that one person has waiting at a time: nobody knows more they could ask", ge=1)
     friend_link_s: int = setting(7 * 86400, "s", "a friend link's longest life: a printed code is read within a week", ge=60)

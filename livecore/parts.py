@@ -147,6 +147,8 @@ class Parts:
                 activity=self.activity,
                 blocker=self.blocks,
                 owners=takedowns,
+                states=self.accounts,
+                settings=self.settings,
                 url=lambda: self.url,
             )
         )

@@ -42,6 +42,18 @@ def contact_changed(what: str) -> Letter:
     )
 
 
+def suspended() -> Letter:
+    return Letter(
+        "Your account is suspended",
+        "Our moderators suspended your account, because something of it broke our terms. Signing in tells you until when.\n\n"
+        "If you think that this is wrong, write to support: you need no account for that.",
+    )
+
+
+def reinstated() -> Letter:
+    return Letter("Your account is open again", "Your account is not suspended any more. Under your notices you find what the reason was.")
+
+
 def deletion(days: int) -> Letter:
     return Letter(
         "Your account will be deleted",

@@ -79,6 +79,10 @@ class Post:
                 return letters.contact_changed("mail address")
             case "phone_changes":
                 return letters.contact_changed("phone number")
+            case "suspended":
+                return letters.suspended()
+            case "reinstated":
+                return letters.reinstated()
             case "deletion":
                 return letters.deletion(self._grace_days)
         raise ValueError(f"no such letter: {job.payload['letter']}")

@@ -68,6 +68,7 @@ class Login:
     username: str
     password_hash: str
     state: str
+    suspended_until_ms: int | None
 
 
 def scope(account_id: str) -> str:
@@ -82,7 +83,7 @@ class Records:
         self._shown: OrderedDict[str, Person] = OrderedDict()
         columns = tables.account.c
         self._by_ids = db.prepare(select(tables.account).where(among(db.dialect, columns.id, "ids")))
-        login = select(columns.id, columns.username, columns.password_hash, columns.state)
+        login = select(columns.id, columns.username, columns.password_hash, columns.state, columns.suspended_until_ms)
         self._logins = {
             column: db.prepare(login.where(columns[column] == bindparam("given"))) for column in ("email_index", "phone_index", "folded")
         }

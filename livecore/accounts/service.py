@@ -195,11 +195,31 @@ class Accounts:
         await conn.execute(update(tables.account).where(tables.account.c.id == account_id).values(changes))
         await self._principals.changed(account_id)
 
-    async def suspend(self, conn: AsyncConnection, account_id: str) -> None:
-        await self._set(conn, account_id, state="suspended")
+    async def suspend(self, conn: AsyncConnection, account_id: str, until_ms: int | None = None) -> None:
+        columns = tables.account.c
+        statement = update(tables.account).where(columns.id == account_id, columns.state == "active")
+        values = {"state": "suspended", "suspended_until_ms": until_ms, "version": columns.version + 1}
+        if not (await conn.execute(statement.values(values))).rowcount:
+            raise errors.Conflict("This account is suspended already, or leaving.", type="not_active")
+        await self._activity.add(conn, account_id, "suspended", {"until": until_ms})
+        await self._jobs.enqueue(conn, LETTER_JOB, {"account_id": account_id, "letter": "suspended"})
+        await self._principals.changed(account_id)
 
-    async def reinstate(self, conn: AsyncConnection, account_id: str) -> None:
-        await self._set(conn, account_id, state="active")
+    async def reinstate(self, conn: AsyncConnection, account_id: str, due_ms: int | None = None) -> bool:
+        columns = tables.account.c
+        statement = update(tables.account).where(columns.id == account_id, columns.state == "suspended")
+        if due_ms is not None:
+            statement = statement.where(columns.suspended_until_ms <= due_ms)
+        values = {"state": "active", "suspended_until_ms": None, "version": columns.version + 1}
+        if not (await conn.execute(statement.values(values))).rowcount:
+            return False
+        await self._activity.add(conn, account_id, "reinstated")
+        await self._jobs.enqueue(conn, LETTER_JOB, {"account_id": account_id, "letter": "reinstated"})
+        await self._principals.changed(account_id)
+        return True
+
+    async def id_of(self, username: str) -> str | None:
+        return await self._records.id_by_username(username)
 
     async def close(self, conn: AsyncConnection, account_id: str) -> None:
         await self._set(conn, account_id, state="closed")
@@ -217,10 +237,6 @@ class Accounts:
         query = select(columns.id).where(columns.state == "active", columns.id > after).order_by(columns.id).limit(limit)
         async with self._db.read() as conn:
             return (await conn.execute(query)).scalars().all()
-
-    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
-        person = await self._records.by_id(account_id)
-        return None if person is None else (person.email, person.phone)
 
     async def staff_view(self, username: str) -> Mapping[str, Any] | None:
         account_id = await self._records.id_by_username(username)

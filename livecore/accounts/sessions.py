@@ -102,7 +102,7 @@ class Sessions:
                     await self._activity.add(conn, row.id, "sign_in_failed", {"network": address_class})
             raise errors.Unauthorised("This name and password do not belong together.", type="wrong_login")
         if row.state == "suspended":
-            raise errors.Forbidden("This account is suspended.", type="suspended")
+            raise errors.Forbidden("This account is suspended.", type="suspended", until=row.suspended_until_ms)
         await self._two_factor.check(row.id, code)
         rehashed = await self._passwords.hash(password) if self._passwords.is_weaker(row.password_hash) else None
         async with self._db.write() as conn:

@@ -25,6 +25,7 @@ account = Table(
     Column("password_hash", String(200), nullable=False),
     Column("state", String(12), nullable=False),  # active | suspended | erasing | closed
     Column("erase_at_ms", BigInteger),  # set while state is erasing
+    Column("suspended_until_ms", BigInteger),  # NULL: not suspended, or without an end
     Column("declined", Boolean, nullable=False, default=False),
     Column("email_verified_ms", BigInteger),
     Column("phone_verified_ms", BigInteger),

@@ -76,13 +76,14 @@ class Meetings:
     async def enter(self, me: Principal, sid: str, mode: Mode, interests: Sequence[str] | None, languages: Sequence[str] | None) -> None:
         """Wait for somebody; a meeting that is on ends ("next"). What is not given is taken from the profile.
 
-        Raises Forbidden (`under_review`), Unavailable (`queue_full`).
+        Raises Forbidden (`meeting_closed`), Unavailable (`queue_full`).
         """
         account_id = me.account_id
         await self.end_of(account_id, "next")
         reviews = self._neighbours.reviews
         if reviews is not None and await reviews.under_review([account_id]):
-            raise errors.Forbidden("Meeting new people is not open to you while a report is looked at.", type="under_review")
+            # Why is not told: it would tell them that, and when, they were reported.
+            raise errors.Forbidden("Meeting new people is not open to you at the moment.", type="meeting_closed")
         own = (await self._traits.of([account_id]))[account_id]
         waiting = Waiting(
             account_id=account_id,
@@ -171,7 +172,9 @@ class Meetings:
             del self._held[seeker.account_id]
 
     async def _may_meet(self, one: str, other: str) -> bool:
-        if (await self._relations.between(one, other)).blocked:
+        standing = await self._relations.between(one, other)
+        # Friends have met.
+        if standing.blocked or standing.friends:
             return False
         if not await self._directory.is_active(one) or not await self._directory.is_active(other):
             return False

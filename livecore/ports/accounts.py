@@ -159,13 +159,15 @@ class AccountStates(Protocol):
     async def set_declined(self, conn: AsyncConnection, account_id: str, declined: bool) -> None:
         """Part of the caller's transaction; the next request and event see it (`Principal.declined`)."""
 
-    async def suspend(self, conn: AsyncConnection, account_id: str) -> None:
-        """Part of the caller's transaction; call `end_sessions` after it. Signing in answers 403 `suspended`."""
+    async def suspend(self, conn: AsyncConnection, account_id: str, until_ms: int | None = None) -> None:
+        """Part of the caller's transaction; call `end_sessions` after it. Signing in answers 403 `suspended` with `until`; a mail says so.
+        `until_ms` None: no end is known. Raises Conflict when the account is not active."""
 
-    async def reinstate(self, conn: AsyncConnection, account_id: str) -> None: ...
+    async def reinstate(self, conn: AsyncConnection, account_id: str, due_ms: int | None = None) -> bool:
+        """False when it is not suspended, or, with `due_ms`, when its time is not over by then."""
 
-    async def contact_of(self, account_id: str) -> tuple[str, str] | None:
-        """Mail address and phone, to write to the person; None when the account is gone."""
+    async def id_of(self, username: str) -> str | None:
+        """The account of this name in any state."""
 
     async def end_sessions(self, account_id: str, reason: str) -> None:
         """Every session is revoked and every socket cut within a second."""

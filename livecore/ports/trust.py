@@ -12,7 +12,7 @@ class Reviews(Protocol):
     """What reports mean for meeting people; kept by `trust`."""
 
     async def under_review(self, account_ids: Sequence[str]) -> frozenset[str]:
-        """Those of whom staff look at a report now."""
+        """Those who are kept from strangers until staff have looked at what was reported: several people's word, or a grave one."""
 
     async def reported_either_way(self, account_id: str) -> frozenset[str]:
         """Those whom the account reported, and those who reported it."""

@@ -14,6 +14,8 @@ from livecore.trust.reports import CaseView
 routes = Routes("admin")
 
 Reason = Annotated[Text, Field(min_length=1)]
+# A year is as good as for ever: then it is said without an end.
+Days = Annotated[int, Field(ge=1, le=366)]
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
@@ -61,8 +63,11 @@ class Case(Model):
 
 
 class CaseDecision(Body):
-    decision: Literal["dismiss", "warn", "remove"]
+    """`hold` keeps the case open, and the person from meeting strangers meanwhile; `days` belongs to `suspend` (null: until reinstated)."""
+
+    decision: Literal["dismiss", "warn", "remove", "hold", "suspend"]
     reason: Reason
+    days: Days | None = None
 
 
 class AuditQuery(Params):
@@ -117,6 +122,18 @@ class Purge(Body):
     """The account goes at once, without a grace period."""
 
     ground: Literal["underage"]
+    reason: Reason
+
+
+class Suspension(Body):
+    """`days` null: until somebody reinstates. `case`: the id of the claim or report that led to it."""
+
+    reason: Reason
+    days: Days | None = None
+    case: Annotated[str, Field(max_length=64)] | None = None
+
+
+class Reinstatement(Body):
     reason: Reason
 
 
@@ -183,8 +200,9 @@ async def read_report(call: Call) -> Reply:
 
 @routes.post("/api/v1/admin/reports/{id}/decision", auth="staff:moderator|admin", body=CaseDecision, ok=(200, CaseSummary), errors=(409,))
 async def decide_report(call: Call, body: CaseDecision) -> Reply:
-    """Dismiss, warn the person, or remove the content."""
-    return Reply(_summary(await call.app.reports.decide(call.me.account_id, call.path["id"], body.decision, body.reason)))
+    """Dismiss, warn the person, remove the content, or suspend the person; or hold, and decide later."""
+    days = body.days if body.decision == "suspend" else None
+    return Reply(_summary(await call.app.reports.decide(call.me.account_id, call.path["id"], body.decision, body.reason, days)))
 
 
 # -- the log
@@ -243,6 +261,31 @@ async def read_person(call: Call) -> Reply:
     async with call.app.db.write() as conn:
         await call.app.audit.record(conn, call.me.account_id, "account.read", subject=str(view["id"]), case=case)
     return Reply(StaffView(account=dict(view)))
+
+
+async def _anybody(call: Call) -> str:
+    account_id = await call.app.accounts.id_of(call.path["username"])
+    if account_id is None:
+        raise errors.NotFound("There is no such person.")
+    return account_id
+
+
+@routes.post("/api/v1/admin/users/{username}/suspend", auth="staff:moderator|admin", body=Suspension, ok=(204, None), errors=(404, 409))
+async def suspend(call: Call, body: Suspension) -> Reply:
+    """Put a person out: every session ends, signing in answers 403 `suspended` with `until`, nobody sees them. They are told by mail."""
+    if body.case is not None and not (is_id(body.case) and await call.app.trust.knows_case(body.case)):
+        raise errors.Invalid([errors.FieldError("case", "there is no such case")])
+    await call.app.trust.suspensions.suspend(call.me.account_id, await _anybody(call), body.reason, body.days, body.case)
+    return Reply(status=204)
+
+
+@routes.post(
+    "/api/v1/admin/users/{username}/reinstate", auth="staff:moderator|admin", body=Reinstatement, ok=(204, None), errors=(404, 409)
+)
+async def reinstate(call: Call, body: Reinstatement) -> Reply:
+    """Let a suspended person in again. They are told by mail."""
+    await call.app.trust.suspensions.reinstate(call.me.account_id, await _anybody(call), body.reason)
+    return Reply(status=204)
 
 
 @routes.post("/api/v1/admin/users/{username}/purge", auth="staff:legal|admin", body=Purge, ok=(202, Purged), errors=(409,))

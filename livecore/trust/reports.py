@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, union, update
+from sqlalchemy import case as sql_case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from livecore import errors
+from livecore.config import Settings
 from livecore.errors import FieldError, Invalid
 from livecore.ids import is_id, new_id
 from livecore.ports import Activity, Audit, Blocker, Clock, Database, Directory, KeyDestroyed, Keys, Notifier, TakedownTarget
+from livecore.trust.suspensions import Suspensions
 from livecore.trust.tables import report, report_case
 from livecore.trust.targets import Found, Takedowns
 
@@ -20,6 +23,8 @@ CONTENT_KINDS = ("video", "image", "live", "post", "comment", "profile_picture",
 PERSON_KINDS = ("user", "message", "group")
 KINDS = (*CONTENT_KINDS, *PERSON_KINDS)
 _BATCH = 500
+# One person's word is enough to keep somebody from strangers until it was looked at, `review_window_s` at most.
+GRAVE_REASONS = ("minor",)
 REASONS = ("spam", "harassment", "violence", "hate", "sexual", "minor", "self_harm", "fraud", "impersonation", "illegal", "other")
 
 
@@ -63,22 +68,26 @@ class Reports:
         db: Database,
         keys: Keys,
         clock: Clock,
+        settings: Settings,
         directory: Directory,
         audit: Audit,
         notifier: Notifier,
         activity: Activity,
         takedowns: Takedowns,
         blocker: Blocker,
+        suspensions: Suspensions,
     ) -> None:
         self._db = db
         self._keys = keys
         self._clock = clock
+        self._settings = settings
         self._directory = directory
         self._audit = audit
         self._notifier = notifier
         self._activity = activity
         self._takedowns = takedowns
         self._blocker = blocker
+        self._suspensions = suspensions
         # Told of a report once it is kept: the two are not left together.
         self.on_report: Callable[[str, str], Awaitable[None]] | None = None
 
@@ -199,16 +208,18 @@ class Reports:
             text, evidence = None, None
         return ReportView(row.id, row.reason, text, evidence, row.created_ms)
 
-    async def decide(self, actor: str, case_id: str, decision: str, reason: str) -> CaseView:
-        """`dismiss`, `warn` (a notice to the person) or `remove` (a takedown of the content). Raises Conflict, Invalid."""
+    async def decide(self, actor: str, case_id: str, decision: str, reason: str, days: int | None = None) -> CaseView:
+        """`dismiss`, `warn` (a notice to the person), `remove` (a takedown of the content) or `suspend` (the person; `days` None: until
+        reinstated). `hold` leaves the case open and the person from strangers until it is decided. Raises Conflict, Invalid."""
         case = await self._case(case_id)
         if decision == "remove" and case.target_kind not in CONTENT_KINDS:
             raise Invalid([FieldError("decision", f"a {case.target_kind} cannot be removed; warn the person")])
+        kept = {} if decision == "hold" else {"state": "closed", "open_key": None}
         async with self._db.write() as conn:
             changed = await conn.execute(
                 update(report_case)
                 .where(report_case.c.id == case_id, report_case.c.state == "open")
-                .values(state="closed", decision=decision, touched_ms=self._clock.at_ms(), open_key=None)
+                .values(decision=decision, touched_ms=self._clock.at_ms(), **kept)
             )
             if not changed.rowcount:
                 raise errors.Conflict("This case is closed.")
@@ -218,7 +229,11 @@ class Reports:
             elif decision == "warn":
                 data = {"case": case_id, "kind": case.target_kind, "reason": reason}
                 await self._notifier.notify(conn, case.subject_id, "warning", data, key=f"warning:{case_id}")
+            elif decision == "suspend":
+                await self._suspensions.impose(conn, actor, case.subject_id, reason, days, case_id)
             await self._audit.record(conn, actor, f"report.{decision}", subject=case.subject_id, case=case_id, details={"reason": reason})
+        if decision == "suspend":
+            await self._suspensions.end_sessions(case.subject_id)
         return await self._case(case_id)
 
     async def _case(self, case_id: str) -> CaseView:
@@ -234,12 +249,24 @@ class Reports:
 
     # -- what reports mean for meeting people (ports.Reviews)
     async def under_review(self, account_ids: Sequence[str]) -> frozenset[str]:
+        """By the decision of staff, by several people's reports, or by a grave one; one person alone puts nobody out."""
         found: set[str] = set()
+        since_ms = self._clock.at_ms() - self._settings.review_window_s * 1000
         async with self._db.read() as conn:
             for start in range(0, len(account_ids), _BATCH):
                 part = account_ids[start : start + _BATCH]
-                query = select(report_case.c.subject_id).where(report_case.c.subject_id.in_(part), report_case.c.state == "open")
-                found |= set((await conn.execute(query)).scalars())
+                mine = (report_case.c.subject_id.in_(part), report_case.c.state == "open")
+                held = select(report_case.c.subject_id).where(*mine, report_case.c.decision == "hold")
+                grave = func.sum(sql_case((report.c.reason.in_(GRAVE_REASONS), 1), else_=0))
+                many = func.count(report.c.reporter_id.distinct()) >= self._settings.review_reporters
+                lately = (
+                    select(report_case.c.subject_id)
+                    .join(report, report.c.case_id == report_case.c.id)
+                    .where(*mine, report.c.created_ms > since_ms)
+                    .group_by(report_case.c.subject_id)
+                    .having(or_(many, grave > 0))
+                )
+                found |= set((await conn.execute(union(held, lately))).scalars())
         return frozenset(found)
 
     async def reported_either_way(self, account_id: str) -> frozenset[str]:

@@ -134,6 +134,11 @@ async def test_04_who_is_reported_or_under_review_is_not_suggested(server: Serve
     assert report.status in (200, 201), report
     assert "ben" not in await suggested(anna)
     assert "anna" not in await suggested(ben)
+    # One person's word keeps the two apart, and nobody else from anybody; several people's does.
+    assert "ben" in await suggested(cara)
+    for name in ("dora", "emma"):
+        other = await server.person(name)
+        await other.post("/api/v1/reports", {"target": {"kind": "user", "username": "ben"}, "reason": "spam"})
     assert "ben" not in await suggested(cara)
     (case,) = (await boss.get("/api/v1/admin/reports")).json["items"]
     await boss.post(f"/api/v1/admin/reports/{case['id']}/decision", {"decision": "dismiss", "reason": "nothing in it"})
