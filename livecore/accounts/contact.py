@@ -6,6 +6,8 @@ import unicodedata
 import phonenumbers
 
 EMAIL_MAX_CHARS = 254
+# The shortest that anybody can be called by: three digits of a country, four of an island (Niue, Saint Helena).
+PHONE_MIN_DIGITS = 7
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\]\\\x00-\x1f\x7f]{1,64}")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -21,7 +23,13 @@ def check_email(value: str) -> str:
     except UnicodeError as exc:
         raise refused from exc
     labels = domain.split(".")
-    if not all(_LABEL.fullmatch(label) for label in labels) or len(local) + len(domain) + 1 > EMAIL_MAX_CHARS:
+    # A host of one label is the local network's, where no code reaches anybody; a last label of digits is an address (RFC 3696, 2).
+    if (
+        len(labels) < 2
+        or labels[-1].isdigit()
+        or not all(_LABEL.fullmatch(label) for label in labels)
+        or len(local) + len(domain) + 1 > EMAIL_MAX_CHARS
+    ):
         raise refused
     return f"{local}@{domain}"
 
@@ -44,6 +52,10 @@ def check_phone(value: str) -> str:
         number = phonenumbers.parse(value, None)
     except phonenumbers.NumberParseException as exc:
         raise refused from exc
-    if not phonenumbers.is_possible_number(number):
+    # Possible within an area alone is not enough: the code must find its way from anywhere.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise refused
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    kept = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    if len(kept) <= PHONE_MIN_DIGITS:
+        raise refused
+    return kept

@@ -45,7 +45,7 @@ CONTROLS: dict[str, Control] = {
         _audience("visibility_photo", "visibility", "Who sees my picture", "everyone"),
         _audience("visibility_status", "visibility", "Who sees my status message", "everyone"),
         # Not named there, so closer.
-        _audience("visibility_birthday", "visibility", "Who sees my birthday", "friends"),
+        _audience("visibility_birthday", "visibility", "Who sees my birthday", "nobody"),
         _audience("visibility_last_seen", "visibility", "Who sees when I was here", "friends"),
         _audience("visibility_friends", "visibility", "Who sees my list of friends", "friends"),
         _audience("who_can_message", "reach", "Who may write to me", "friends"),

@@ -38,6 +38,8 @@ def test_case_makes_no_other_address() -> None:
         'a"@b.org',
         "a@b@c.org",
         "a@.org",
+        "a@b",
+        "a@192.0.2.1",
     ],
 )
 def test_what_is_no_address_is_refused(given: str) -> None:
@@ -47,13 +49,18 @@ def test_what_is_no_address_is_refused(given: str) -> None:
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("+1 202 555-0100", "+12025550100"), ("+49 (0)151 23456789", "+4915123456789"), ("+4915112000001", "+4915112000001")],
+    [
+        ("+1 202 555-0100", "+12025550100"),
+        ("+49 (0)151 23456789", "+4915123456789"),
+        ("+4915112000001", "+4915112000001"),
+        ("+683 4002", "+6834002"),
+    ],
 )
 def test_a_number_is_kept_as_e164(given: str, kept: str) -> None:
     assert check_phone(given) == kept
 
 
-@pytest.mark.parametrize("given", ["", "0151 23456789", "+1", "+999123456789", "phone", "+1202555010000000", "+"])
+@pytest.mark.parametrize("given", ["", "0151 23456789", "+1", "+4912", "+999123456789", "phone", "+1202555010000000", "+"])
 def test_what_is_no_international_number_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="phone number"):
         check_phone(given)

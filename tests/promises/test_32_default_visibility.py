@@ -30,6 +30,11 @@ async def test_32_a_profile_is_shown_to_anyone_with_an_account(server: Server) -
     assert (profile["phone"], profile["name"], profile["status_message"]) == (anna.phone, "Anna Example", "at the lake")
     assert (await server.call("GET", profile["avatar"])).status == 200
     assert (profile["birthday"], profile["last_seen"]) == (None, None)
+    # The birth date was given to show one's age to the service alone (row 22): friends are not told the day either, until one says so.
+    await server.befriend(anna, ben)
+    assert (await ben.get("/api/v1/users/anna")).json["birthday"] is None
+    await anna.patch("/api/v1/me/settings", {"visibility_birthday": "friends"})
+    assert (await ben.get("/api/v1/users/anna")).json["birthday"] == "05-17"
 
 
 async def test_32_and_to_nobody_without(server: Server) -> None:
