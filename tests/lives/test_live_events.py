@@ -1,5 +1,7 @@
 """What the media plane notices reaches those whom it concerns, over Socket.IO; figures are the host's alone."""
 
+import os
+import signal
 import socket
 
 import pytest
@@ -117,6 +119,39 @@ async def test_figures_tell_the_host_of_publication_and_viewers(start_server: St
         assert {"lost", "fraction_lost", "jitter_ms", "recovered", "height", "watchers", "counts"} <= set(told["in"])  # type: ignore[call-overload]
         assert {"round_trip_ms", "level_dbov", "speaks", "drops", "transport_drops", "connected"} <= set(told["publication"])  # type: ignore[call-overload]
         assert (await ben.get(f"/api/v1/lives/{broadcast.id}/stats")).status == 403
+    finally:
+        peer.close()
+        await broadcast.end()
+
+
+async def test_pictures_left_out_for_their_age_are_in_the_hosts_figures_and_in_metrics(start_server: StartServer) -> None:
+    """The media worker gets no time for a while, as on a machine that others have for themselves; then it goes on with the present."""
+    server = await start_server(media=True, media_late_s=0.2)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna).start()
+    peer = await watch(ben, broadcast.id)
+    assert server.supervisor
+    worker = server.supervisor.child("media-0").pids[-1]
+    try:
+        await until(lambda: peer.received > 50, "pictures")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            await broadcast.send_more(70)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+        async def late() -> int:
+            (publication,) = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]["publications"].values()
+            return sum(int(s["drops"].get("late", 0)) for viewer in publication["viewers"] for s in viewer["subscriptions"])
+
+        async def counted() -> bool:
+            return 'reason="late"' in (await server.call("GET", "/metrics")).body.decode()
+
+        await until(late, "pictures that were left out")
+        received = peer.received
+        await until(lambda: peer.received > received + 100, "the present")
+        assert peer.drops == {}
+        await until(counted, "the metric")
     finally:
         peer.close()
         await broadcast.end()

@@ -7,6 +7,7 @@ import struct
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,47 @@ def test_worker_that_stood_still_leaves_out_what_is_old_and_goes_on_with_a_key_f
     assert next(one for one in told if one["kind"] == "video")["drops"]["late"] > 0
     assert plane.router.totals()[Drop.LATE] > 0
     assert plane.router.age_limit.take()
+
+
+@pytest.mark.parametrize(("late_s", "worst_s"), [(0.5, 1.2), (30.0, None)])
+def test_worker_with_more_to_send_than_it_has_time_for_stays_near_the_present(late_s: float, worst_s: float | None) -> None:
+    """Each packet to a viewer takes 0.9 ms: a quarter more than there is time for. Without a limit the queue grows for as long as that lasts."""
+    plane = VirtualPlane(seed=45, late_s=late_s, backlog_limit=20)
+    camera = Camera(plane.publish(up=Conditions(delay_s=0.001)))
+    peers = [plane.subscribe() for _ in range(10)]
+    plane.run(1.0, camera.on_time)
+    born: dict[int, float] = {}
+    sender: Any = plane.router.pacer._sender
+    send = sender.send
+
+    def slow(burst: Any, legs: Any, begin: int, end: int, now: float) -> None:
+        send(burst, legs, begin, end, now)
+        for _ in range(sum(run.count for run in burst) * (end - begin)):
+            plane.now += 0.0009
+            each(plane.now)
+
+    def each(now: float) -> None:
+        before = camera.timestamp
+        camera.on_time(now)
+        if camera.timestamp != before:
+            born[before & 0xFFFFFFFF] = now
+
+    sender.send = slow
+    plane.run(8.0, each)
+    sender.send = send
+    epoch = subscription(plane, peers[0]).forwarder.numbering.epochs[-1]
+    sent = [(at, timestamp - epoch.timestamp_offset & 0xFFFFFFFF) for at, _, timestamp, _ in video(peers[0])]
+    ages = [at - born[timestamp] for at, timestamp in sent if timestamp in born]
+    if worst_s is None:
+        assert max(ages) > 1.5
+        return
+    assert max(ages) < worst_s
+    assert len(ages) > 8 * 90 / 3, "and most pictures are shown"
+    for peer in peers:
+        assert_whole(video(peer), camera.packets)
+        assert peer.peer.answered
+        heard = [packet for _, packet in peer.packets if ssrc_of(packet) == peer.peer.answered.ssrcs["audio"]]
+        assert len(heard) > 0.9 * (camera._sound_sequence - 100) - 60
 
 
 def test_picture_that_has_begun_is_completed_however_old_its_rest_is() -> None:
