@@ -157,6 +157,8 @@ class Scalability:
         top_spatial = max(s for s, _ in octets)
         top_temporal = max(t for _, t in octets)
         self._top = top_spatial, top_temporal
+        if top_spatial < len(self.heights):  # an encoder short of bandwidth leaves out its largest size
+            self._source.height = self.heights[top_spatial]
         # Every rate of the smallest picture; of the largest, half the rate at least: a large picture that stutters is no gain.
         points = {(0, t) for t in range(top_temporal + 1)} if self._spatial or not top_spatial else set()
         if not self._shifted:  # else some pictures would lose their largest frame, others not

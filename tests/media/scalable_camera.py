@@ -111,6 +111,17 @@ class Dependencies:
         out = bytes([begin << 7 | end << 6 | template]) + (frame & 0xFFFF).to_bytes(2, "big")
         return out + self.structure() if key and begin and spatial == 0 else out
 
+    def active(self, descriptor: bytes, mask: int) -> bytes:
+        """With a mask of active decode targets, in a descriptor that has none and customises nothing."""
+        count = self.spatial * self.temporal
+        if len(descriptor) == 3:
+            return descriptor + bits((0b01000, 5), (mask, count))
+        size = 8 * (len(descriptor) - 3)
+        coded = int.from_bytes(descriptor[3:], "big") & (1 << size - 5) - 1
+        while not coded & 1:  # up to the last height, which is odd in bits: 179, 359 or 719
+            coded, size = coded >> 1, size - 1
+        return descriptor[:3] + bits((0b11000, 5), (coded, size - 5), (mask, count))
+
 
 @dataclass
 class ScalableCamera:
@@ -129,12 +140,16 @@ class ScalableCamera:
     running: bool = True
     pictures: dict[int, tuple[int, bool]] = field(default_factory=dict)  # number → (temporal layer, key)
     number: int = 0  # of the last picture
+    rid: str = ""
+    ssrc: int = 0  # 0: the peer's
+    size: int = 700  # bytes of a packet
+    sends: int = 3  # no more spatial layers than these, as an encoder short of bandwidth does
     _phase: int = 0
     _next: float = 0.0
     _next_report: float = 0.0
 
     def __post_init__(self) -> None:
-        self.ssrc = self.peer.peer.ssrcs["video"]
+        self.ssrc = self.ssrc or self.peer.peer.ssrcs["video"]
         self.dependencies = Dependencies(self.spatial, self.temporal, self.inter)
         previous = self.peer.on_message
 
@@ -156,10 +171,11 @@ class ScalableCamera:
         temporal = pattern[self._phase % len(pattern)]
         self.number += 1
         self.pictures[self.number] = temporal, key
-        for spatial in range(self.spatial):
+        layers = min(self.spatial, self.sends)
+        for spatial in range(layers):
             count = 1 << spatial
             for index in range(count):
-                body = struct.pack("!LBB", self.number, spatial, temporal) + bytes(700)
+                body = struct.pack("!LBB", self.number, spatial, temporal) + bytes(self.size)
                 begin, end = index == 0, index == count - 1
                 dependency = b""
                 if self.codec == "vp9":
@@ -168,11 +184,15 @@ class ScalableCamera:
                     payload = av1(key, begin, end, body)
                     frame = self.spatial * self.number + spatial
                     dependency = self.dependencies.descriptor(frame, spatial, temporal, key=key, begin=begin, end=end)
+                    if layers < self.spatial and begin and spatial == 0:
+                        dependency = self.dependencies.active(dependency, (1 << layers * self.temporal) - 1)
                 else:
                     payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
-                marker = end and spatial == self.spatial - 1
+                marker = end and spatial == layers - 1
                 kind = CODECS[self.codec][0]
-                self.peer.send_rtp(kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, dependency=dependency)
+                self.peer.send_rtp(
+                    kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, rid=self.rid, dependency=dependency
+                )
                 self.sequence += 1
         self.timestamp += 3000
         self.picture_id = self.picture_id + 1 & 0x7FFF

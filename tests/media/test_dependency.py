@@ -145,6 +145,76 @@ def test_publisher_that_comes_back_goes_on_with_frame_numbers_that_ascend_across
     assert not viewer.closed
 
 
+def test_simulcast_of_av1_switches_with_frame_numbers_that_ascend_also_under_loss() -> None:
+    """Each stream has two spatial layers of its own, and numbers from elsewhere."""
+    plane = VirtualPlane(seed=11)
+    source = plane.publish(codec="av1", rids=["l", "h"])
+    low = ScalableCamera(source, "av1", spatial=2, temporal=2, rid="l", ssrc=11, sequence=100, timestamp=5, number=3000, size=400)
+    high = ScalableCamera(source, "av1", spatial=2, temporal=3, rid="h", ssrc=12, sequence=65_000, timestamp=1 << 31, number=20_000)
+
+    def play_both(seconds: float, screen: ScalableScreen | None = None) -> None:
+        def each(now: float) -> None:
+            low.on_time(now)
+            high.on_time(now)
+            if screen is not None:
+                screen.on_time(now)
+
+        plane.run(seconds, each)
+
+    play_both(2.5)
+    viewer = plane.subscribe(down=Conditions(loss=0.03, delay_s=0.01))
+    screen = ScalableScreen(viewer, "av1")
+    for rid, of_high in (("l", False), ("h", True), ("l/S0T1", False), ("h/S0T2", True), ("l", False), ("h", True)):
+        wish(plane, viewer, rid)
+        play_both(2, screen)
+        assert {one.picture > 20_000 for one in screen.since(plane.now - 0.5)} == {of_high}, rid
+    viewer.down.conditions = Conditions(delay_s=0.01)
+    play_both(0.6, screen)
+    assert viewer.down.lost > 10
+    got = since_key(screen)
+    assert [one.number for one in got] == list(range(got[0].number, got[0].number + len(got)))
+    # Each stretch by its own structure; the receiver goes on with one count of frames.
+    stretches = [list(stretch) for _, stretch in groupby(got, key=lambda one: one.picture > 20_000)]
+    assert len(stretches) >= 5
+    for stretch in stretches:
+        camera = high if stretch[0].picture > 20_000 else low
+        assert camera.pictures[stretch[0].picture][1], "a key frame"
+        assert decode(stretch, camera.dependencies)
+    frames = [number for number, _ in groupby(int.from_bytes((one.dependency or b"")[1:3], "big") for one in got)]
+    assert all(0 < (b - a) % 65536 <= 16 for a, b in pairwise(frames)), "a lower layer leaves numbers out, and no more"
+    steps = [(b.timestamp - a.timestamp) % (1 << 32) for a, b in pairwise(got)]
+    assert max(steps) < 2 * 90_000
+
+
+def test_publisher_that_leaves_out_its_largest_size_says_so_to_viewers() -> None:
+    """An encoder short of bandwidth: without a key frame, by the mask of active decode targets. Each picture still ends with a marker."""
+    plane, camera, _, screen = stage(13, "av1", spatial=3, temporal=2)
+    middle = ScalableScreen(plane.subscribe(), "av1")
+    wish(plane, middle.peer, max_height=400)
+
+    def play_both(seconds: float) -> float:
+        plane.run(seconds, lambda now: [one.on_time(now) for one in (camera, screen, middle)])
+        return plane.now - 0.5
+
+    play_both(3)
+    camera.sends = 1
+    late = play_both(2.5)
+    assert screen.layers(late) == middle.layers(late) == {(0, 0), (0, 1)}
+    camera.sends = 3
+    camera.key_wanted = True
+    late = play_both(2.5)
+    assert screen.layers(late) == {(s, t) for s in range(3) for t in range(2)}
+    for one, mask in ((screen, 0b111111), (middle, 0b001111)):
+        got = since_key(one)
+        assert [last.number for last in got] == list(range(got[0].number, got[0].number + len(got)))
+        masks = [active for active, _ in groupby(active for *_, active in decode(got, camera.dependencies))]
+        assert masks[masks.index(mask) :][:2] == [mask, 0b000011]
+        assert masks[-1] == mask
+        for _, packets in groupby(got, key=lambda packet: packet.picture):
+            ends = [packet.marker for packet in packets]
+            assert ends == [False] * (len(ends) - 1) + [True]
+
+
 def test_masks_keep_to_what_the_publisher_sends() -> None:
     structure = dependency.read(Dependencies(2, 2).descriptor(1, 0, 0, key=True, begin=True, end=True), None).structure
     assert structure is not None

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from bench.rtcpeer import DEPENDENCY_ID, MID_ID, TWCC_ID, RtcPeer
+from bench.rtcpeer import DEPENDENCY_ID, MID_ID, RID_ID, TWCC_ID, RtcPeer
 from livecore.media import rtcp, stun
 from livecore.media.control import Answer, WorkerEvent
 from livecore.media.demux import Demultiplexer
@@ -112,13 +112,15 @@ class VirtualPeer:
         dependency: bytes = b"",
     ) -> None:
         assert self._protector
-        assert not (rid and dependency)
-        block = bytes([MID_ID << 4, 0x31, 10 << 4 | len(rid) - 1]) + rid.encode() if rid else b""
+        block = bytes([MID_ID << 4, 0x31, RID_ID << 4 | len(rid) - 1]) + rid.encode() if rid and not dependency else b""
         if transport_sequence is not None:
             block += bytes([TWCC_ID << 4 | 1]) + (transport_sequence & 0xFFFF).to_bytes(2, "big")
         profile = 0xBEDE
         if dependency:  # longer than the one-byte form holds
+            assert transport_sequence is None
             block, profile = bytes([DEPENDENCY_ID, len(dependency)]) + dependency, 0x1000
+            if rid:
+                block += bytes([MID_ID, 1, 0x31, RID_ID, len(rid)]) + rid.encode()
         block += bytes(-len(block) % 4)
         header = HEADER.pack(0x90 if block else 0x80, payload_type | marker << 7, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
         if block:
