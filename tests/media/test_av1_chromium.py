@@ -53,7 +53,31 @@ async def test_spatial_layers_of_av1_go_down_and_up_without_a_freeze(
             await until(shows, f"{wide} pixels", patience_s=45)
             await playing(viewer, (await decoded(viewer))["frames"] + 15, 45)
         assert (await decoded(viewer))["freezes"] <= 1, "a busy machine's encoder may stand still for once"
+        assert (await decoded(viewer))["plis"] <= 1, "nothing was missed"
         result = await plain.evaluate("watch('live')")
         assert "dependency-descriptor" not in result["answer"]
         await playing(plain, 15, 45)
         assert (await decoded(plain))["width"] == min(sizes.values())
+
+
+@pytest.mark.deep
+async def test_spatial_av1_goes_on_under_loss_and_when_its_publisher_comes_back(tmp_path: Path) -> None:
+    """What is sent again carries the descriptor too, and another connection's frame numbers go on where the first ended."""
+    async with stage(tmp_path) as (media, browser, address):
+        publisher, viewer = await page(browser, address), await page(browser, address)
+        options: dict[str, Any] = {"codec": "av1", "scalabilityMode": "L2T2", "width": 640, "height": 360}
+        assert await on_air(media, publisher, "live", **options) == "av1"
+        result = await viewer.evaluate("watch('live', 0.05, 0, { descriptor: true })")
+        assert "dependency-descriptor" in result["answer"]
+        before = (await playing(viewer, 15, 45))["video"]["frames"]
+        encoded = (await publisher.evaluate("stats()"))["layers"][""]["frames"]
+        video = (await playing(viewer, before + 150, 60))["video"]
+        encoded = (await publisher.evaluate("stats()"))["layers"][""]["frames"] - encoded
+        assert video["resent"] > 3
+        assert video["frames"] - before > 0.85 * encoded / 2, "each picture is encoded in two sizes"
+        await publisher.evaluate("close_()")
+        await publisher.reload()
+        assert await on_air(media, publisher, "live", **options) == "av1"
+        stats = await playing(viewer, video["frames"] + 60, 60)
+        assert stats["state"] == "connected"
+        assert stats["video"]["width"] == 640
