@@ -418,6 +418,7 @@ class Parts:
             )
         )
         self.shares, self.posts, self.choices, self.search = feed.shares, feed.posts, feed.choices, feed.search
+        self.neighbours.muted = feed.choices
         self.feed, self.post_feed = feed.feed, feed.post_feed
         self.comments, self.likes, self.talk = talk.comments, talk.likes, talk.rows
         talk.kinds |= {"video": self.videos, "post": self.posts}

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from livecore import errors
@@ -28,6 +28,13 @@ class Unwanted:
     items: frozenset[str] = frozenset()
     muted: frozenset[str] = frozenset()
     owners: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Hidden:
+    choice: Choice
+    item_id: str
+    at_ms: int
 
 
 class Choices:
@@ -88,6 +95,10 @@ class Choices:
             raise errors.Conflict("That is yourself.", type="self")
         await self.add(me, "mute", other, other)
 
+    async def muted_by(self, me: str) -> frozenset[str]:
+        """Keeps `ports.Muted`."""
+        return (await self.of(me)).muted
+
     async def muted(self, me: str, after: str, limit: int) -> list[str]:
         """Accounts that are muted, by id from above `after`."""
         columns = feed_choice.c
@@ -95,6 +106,18 @@ class Choices:
         async with self._db.read() as conn:
             query = select(columns.target_id).where(*mine).order_by(columns.target_id).limit(limit)
             return list((await conn.execute(query)).scalars())
+
+    async def hidden(self, me: str, below: tuple[int, str] | None, limit: int) -> list[Hidden]:
+        """Items left out, the latest choice first, below a choice's place (time, item id); one that is both hidden and not of interest
+        stands here twice."""
+        columns = feed_choice.c
+        mine = (columns.account_id == me, columns.choice.in_(("hide", "not_interested")))
+        query = select(columns.choice, columns.target_id, columns.created_ms).where(*mine)
+        if below is not None:
+            query = query.where(tuple_(columns.created_ms, columns.target_id) < below)
+        async with self._db.read() as conn:
+            rows = await conn.execute(query.order_by(columns.created_ms.desc(), columns.target_id.desc()).limit(limit))
+            return [Hidden(row.choice, row.target_id, row.created_ms) for row in rows]
 
     async def unmute(self, me: str, username: str) -> None:
         other = await self._directory.by_username(username)

@@ -87,9 +87,12 @@ class Feed:
             return await self._by_time(asked, limit, walk)
         return await self._by_rank(asked, limit, walk)
 
-    async def seen_now(self, viewer: Principal, wanted: Sequence[tuple[str, str]]) -> FeedPage:
-        """Those of the items (kind, id) that the viewer may see now, in this order; hidden ones too: they were asked for."""
+    async def seen_now(self, viewer: Principal, wanted: Sequence[tuple[str, str]], *, also_muted: bool = False) -> FeedPage:
+        """Those of the items (kind, id) that the viewer may see now, in this order; hidden ones too: they were asked for. `also_muted`:
+        those of people whom the viewer muted as well."""
         asked = dataclasses.replace(await self._ask(viewer.account_id, "discover"), unwanted=Unwanted())
+        if also_muted:
+            asked = dataclasses.replace(asked, hidden=await self._relations.blocked_either_way(viewer.account_id))
         shown, cards = await self._seen_by(asked, await self._entries(wanted))
         return FeedPage(shown, cards, None)
 

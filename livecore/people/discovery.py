@@ -140,13 +140,16 @@ class Discovery:
         return found[:limit], len(found)
 
     async def _unfit(self, me: str) -> set[str]:
-        """Those with whom a friendship exists or was asked for, answered or not, and those of whom one reported the other."""
+        """Those with whom a friendship exists or was asked for, answered or not, those who are muted, and those of whom one reported
+        the other."""
         friendship, request = tables.friendship.c, tables.friend_request.c
         async with self._db.read() as conn:
             settled = set((await conn.execute(select(friendship.friend_id).where(friendship.account_id == me))).scalars())
             mine = or_(request.sender_id == me, request.receiver_id == me)
             for row in await conn.execute(select(request.sender_id, request.receiver_id).where(mine)):
                 settled |= {row.sender_id, row.receiver_id}
+        if self._neighbours.muted is not None:
+            settled |= await self._neighbours.muted.muted_by(me)
         if self._neighbours.reviews is not None:
             settled |= await self._neighbours.reviews.reported_either_way(me)
         return settled - {me}

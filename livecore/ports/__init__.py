@@ -88,6 +88,7 @@ from livecore.ports.people import (
     MeetingPlace,
     Relation,
     Relations,
+    Muted,
     SharedAudience,
 )
 from livecore.ports.rooms import LiveRooms, MessageMedia, Signals, Undelivered, Waker
@@ -147,6 +148,7 @@ __all__ = [
     "MeetingPlace",
     "MessageMedia",
     "MissedNotices",
+    "Muted",
     "NamedDevice",
     "Neighbours",
     "Notifier",

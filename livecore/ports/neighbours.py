@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from livecore.ports.accounts import DeviceWatcher, PhoneWatcher
     from livecore.ports.lives import PrivateLives
-    from livecore.ports.people import Introductions, SharedAudience
+    from livecore.ports.people import Introductions, Muted, SharedAudience
     from livecore.ports.rooms import Signals
     from livecore.ports.trust import Erasures, Notifier, PolicyVersions, Reviews
 
@@ -26,6 +26,7 @@ class Neighbours:
     erasures: Erasures | None = None
     reviews: Reviews | None = None
     audience: SharedAudience | None = None
+    muted: Muted | None = None
     introductions: Introductions | None = None
     private_lives: PrivateLives | None = None
     device_watchers: list[DeviceWatcher] = field(default_factory=list)

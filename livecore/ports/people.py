@@ -24,6 +24,13 @@ class SharedAudience(Protocol):
         """Others who watched the same videos lately, and how many of them; those with most first."""
 
 
+class Muted(Protocol):
+    """Kept by `feed`."""
+
+    async def muted_by(self, account_id: str) -> frozenset[str]:
+        """Accounts of whom this person wants to see nothing in what the platform chooses for them."""
+
+
 class Introductions(Protocol):
     """Kept by `rooms`."""
 

@@ -30,7 +30,8 @@ async def test_a_post_is_written_seen_left_out_and_found(program: StartProgram, 
     await sheet.get_by_role("button", name="Post", exact=True).click()
     await expect(anna.page.get_by_text("Your post is out.")).to_be_visible()
     await expect(anna.page.locator(".post-slide").get_by_alt_text("A lake at dawn")).to_be_visible()
-    assert (await anna.person.post("/api/v1/posts", {"text": "Who is in for a swim?", "visibility": "friends"})).status == 201
+    swim = await anna.person.post("/api/v1/posts", {"text": "Who is in for a swim?", "visibility": "friends"})
+    assert swim.status == 201
 
     await ben.go("/")
     first = ben.page.locator(".post-slide", has_text="a swim")
@@ -56,6 +57,7 @@ async def test_a_post_is_written_seen_left_out_and_found(program: StartProgram, 
     await expect(first).to_be_hidden()
     await ben.page.get_by_role("button", name="Undo").click()
     await expect(first).to_be_visible()
+    assert (await ben.person.put(f"/api/v1/feed/hidden/{swim.json['id']}")).status == 204
     await first.get_by_role("button", name="More").click()
     await ben.page.get_by_role("dialog").get_by_role("button", name="Leave anna").click()
     await expect(ben.page.get_by_text("You have seen it all")).to_be_visible()
@@ -64,6 +66,12 @@ async def test_a_post_is_written_seen_left_out_and_found(program: StartProgram, 
 
     # Who is left out is not found either, until that is taken back.
     await ben.go("/people?show=blocks")
+    await expect(ben.page.get_by_role("button", name="Take back")).to_have_count(2)
+    await ben.accessible()
+    await ben.fits()
+    await ben.picture("left-out", also=DESKTOP)
+    await ben.page.locator(".row-item", has_text="for a swim?").get_by_role("button", name="Take back").click()
+    await expect(ben.page.get_by_role("button", name="Take back")).to_have_count(1)
     await ben.page.locator(".row-item", has_text="anna").get_by_role("button", name="Take back").click()
     await expect(ben.page.get_by_role("button", name="Take back")).to_have_count(0)
     await ben.go("/discover")

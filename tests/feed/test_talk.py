@@ -112,6 +112,10 @@ async def test_what_was_hidden_or_muted_is_not_shown_until_it_is_taken_back(serv
         for _ in range(2):
             assert (await ben.put(f"/api/v1/feed/{what}")).status == 204
         assert await muted() == (["anna"] if what == "muted/anna" else [])
+        left_out = (await ben.get("/api/v1/feed/hidden")).json["items"]
+        assert [(one["choice"], one["item"]["id"]) for one in left_out] == (
+            [] if what == "muted/anna" else [("hide" if what.startswith("hidden") else "not_interested", what.rpartition("/")[2])]
+        )
         gone = set(posts) if what.startswith("muted") else {what.rpartition("/")[2]}
         for scope in ("home", "discover"):
             assert await shown(scope) == set(posts) - gone
@@ -119,6 +123,16 @@ async def test_what_was_hidden_or_muted_is_not_shown_until_it_is_taken_back(serv
             assert (await ben.delete(f"/api/v1/feed/{what}")).status == 204
         assert await shown("home") == set(posts)
     assert await muted() == []
+    # Each page goes on where the last ended; what may not be seen any more is not shown here either.
+    for post in posts:
+        await ben.put(f"/api/v1/feed/hidden/{post}")
+    first = (await ben.get("/api/v1/feed/hidden?limit=2")).json
+    rest = (await ben.get(f"/api/v1/feed/hidden?limit=2&cursor={first['next_cursor']}")).json
+    assert [one["item"]["id"] for one in (*first["items"], *rest["items"])] == posts[::-1]
+    assert rest["next_cursor"] is None
+    assert (await ben.get("/api/v1/feed/hidden?cursor=made-up")).status == 422
+    await anna.delete(f"/api/v1/posts/{posts[1]}")
+    assert [one["item"]["id"] for one in (await ben.get("/api/v1/feed/hidden")).json["items"]] == [posts[2], posts[0]]
     assert (await ben.put("/api/v1/feed/muted/ben")).status == 409
     assert (await ben.put(f"/api/v1/feed/hidden/{'0' * 32}")).status == 404
     await anna.put("/api/v1/blocks/ben")

@@ -17,5 +17,8 @@ export const takeBack = (how, what) => remove(`feed/${how}/${what}`);
 /** Whom one left out of the feed. */
 export const muted = () => get("feed/muted", { query: { limit: 50 } });
 
+/** Items that one left out of the feed, and by which choice. */
+export const hidden = (cursor = null) => get("feed/hidden", { query: { limit: 20, cursor } });
+
 /** People, tags, posts and videos by words; `kind` is one of these, or "all". */
 export const search = (q, { kind = "all", cursor = null, ...options } = {}) => get("search", { query: { q, kind, cursor }, ...options });

@@ -444,6 +444,8 @@ export const en = {
     unfollow: "Unfollow",
     muted: "Left out of your feed",
     unmute: "Take back",
+    hidden: "Hidden from your feed",
+    choices: { hide: "Hidden", not_interested: "Not interested" },
     noFollowsTitle: "You follow nobody",
     noFollowsText: "What people share whom you follow comes to your feed. They need not be asked.",
     find: "Find people",

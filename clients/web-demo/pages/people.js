@@ -4,11 +4,24 @@ import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { ago } from "../core/times.js";
 import { on } from "../realtime/link.js";
+import { nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { friendLink } from "../parts/friend-link.js";
 import { head, iconButton } from "../parts/head.js";
 import { act, personRow } from "../parts/person.js";
 import { rowBones } from "../parts/skeleton.js";
+
+const WAYS = { hide: "hidden", not_interested: "not-interested" };
+
+function hiddenRow({ choice, item }, done) {
+  const text = item.title || item.text || t.feed.untitled;
+  return h(
+    "div",
+    { class: "row-item" },
+    h("div", { class: "body" }, h("a", { class: "title clip", href: `/${item.kind === "live" ? "watch" : item.kind}/${item.id}` }, text), h("div", { class: "soft small clip" }, `${nameOf(item.owner)} · ${t.people.choices[choice]}`)),
+    act(t.people.unmute, async () => (await posts.takeBack(WAYS[choice], item.id), done())),
+  );
+}
 
 export default function friends({ query, life }) {
   const place = h("div", {}, rowBones(6));
@@ -48,13 +61,20 @@ export default function friends({ query, life }) {
   }
 
   async function drawBlocks() {
-    const [{ items }, muted] = await Promise.all([people.blocks(), posts.muted()]);
+    const [{ items }, muted, hidden] = await Promise.all([people.blocks(), posts.muted(), posts.hidden()]);
     const blocked = items.length
       ? rows(items, (one) => personRow(one, { actions: act(t.people.unblock, async () => (await people.unblock(one.username), open("blocks"))) }))
       : empty("block", t.people.noBlocksTitle, t.people.noBlocksText);
-    if (!muted.items.length) return blocked;
+    const section = (title, body) => h("section", {}, h("div", { class: "section-head" }, h("h2", {}, title)), body);
     const leftOut = rows(muted.items, (one) => personRow(one, { actions: act(t.people.unmute, async () => (await posts.takeBack("muted", one.username), open("blocks"))) }));
-    return [blocked, h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.people.muted)), leftOut)];
+    return [blocked, muted.items.length > 0 && section(t.people.muted, leftOut), hidden.items.length > 0 && section(t.people.hidden, hiddenItems(hidden))];
+  }
+
+  /** Each with its first words and whose it is, and a way to have it back; the next page comes by a button. */
+  function hiddenItems({ items, next_cursor: cursor }) {
+    const list = rows(items, (one) => hiddenRow(one, () => open("blocks")));
+    const more = cursor && act(t.more, async () => more.replaceWith(...[hiddenItems(await posts.hidden(cursor))].flat()));
+    return [list, more].filter(Boolean);
   }
 
   async function open(name) {
