@@ -86,9 +86,9 @@ from livecore.ports.people import (
     FollowGraph,
     Introductions,
     MeetingPlace,
+    Muted,
     Relation,
     Relations,
-    Muted,
     SharedAudience,
 )
 from livecore.ports.rooms import LiveRooms, MessageMedia, Signals, Undelivered, Waker
