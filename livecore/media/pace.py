@@ -11,6 +11,10 @@ FLOOR_BPS = 500_000
 AT_ONCE_S = 0.02
 # How far what is spread runs ahead of the pace: longer than the timers' grid, so that none of the rate is lost between them.
 AHEAD_S = 0.005
+# What leaves in one call of what is spread: some 10 ms at the pace, in full packets; in powers of two, so that many viewers share a layout.
+CALL_S = 0.01
+CALL_PACKETS = (4, 8, 16)
+PACKET_BYTES = 1200
 
 
 class Pace:
@@ -32,6 +36,12 @@ class Pace:
         before = self.rate_bps
         self.rate_bps = 0 if estimate_bps is None else max(FLOOR_BPS, int(self._factor * estimate_bps))
         return bool(before) != bool(self.rate_bps)
+
+    @property
+    def call_packets(self) -> int:
+        """How many packets leave in one call when they are spread."""
+        within = self.rate_bps * CALL_S / 8 / PACKET_BYTES
+        return max((packets for packets in CALL_PACKETS if packets <= within), default=CALL_PACKETS[0])
 
     def fits(self, octets: int, now: float) -> bool:
         """Whether so much may leave at once."""

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 # Some 38 KB each 2 ms: 150 Mb/s while a burst lasts, and a hundred packets of a key frame leave within 8 ms.
 BURST_PACKETS = SEGMENTS_LIMIT
 BURST_INTERVAL_S = 0.002
-# Of a viewer who is paced: 8 ms of a 5 Mb/s pace.
-PACED_PACKETS = 4
 # However large a batch is: a picture must not wait for the one before it.
 SPREAD_LIMIT_S = 0.02
 # A viewer whose pictures do not fit its pace soon has another that does not: going to and fro costs everybody a new grouping.
-APART_S = 0.5
+APART_S = 0.1
 # Beyond this many turns' work waiting, the loop's other work waits instead (and then the kernel's receive buffer fills).
 TURNS_LIMIT = 10
 # What may wait in a lane, whatever its age: as many batches as the cache holds packets. Then pictures are left out.
@@ -179,8 +177,8 @@ class Pacer:
         leg.epoch.source.audience = None
 
     def _queue(self, lane: Lane, batch: Batch, shape: Shape, legs: Legs, now: float) -> None:
-        paced = lane.pace is not None and lane.pace.rate_bps
-        lane.jobs.append(_Job(batch.bursts(shape, PACED_PACKETS) if paced else batch.bursts(shape), legs, now))
+        limit = lane.pace.call_packets if lane.pace is not None and lane.pace.rate_bps else BURST_PACKETS
+        lane.jobs.append(_Job(batch.bursts(shape, limit), legs, now))
         self.waiting += batch.count * len(legs)
         self._enter(lane)
 

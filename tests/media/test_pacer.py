@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from livecore.media.pace import AT_ONCE_S, FLOOR_BPS, Pace
-from livecore.media.pacer import BURST_INTERVAL_S, BURST_PACKETS, JOBS_LIMIT, PACED_PACKETS, SPREAD_LIMIT_S, TURNS_LIMIT, Leg, Legs, Pacer
+from livecore.media.pacer import BURST_INTERVAL_S, BURST_PACKETS, JOBS_LIMIT, SPREAD_LIMIT_S, TURNS_LIMIT, Leg, Legs, Pacer
 from livecore.media.packet import Packet
 from livecore.media.pressure import AgeLimit
 from livecore.media.rewrite import Epoch
@@ -183,6 +183,11 @@ def test_pace_is_a_multiple_of_the_estimate_with_a_floor_and_none_without() -> N
     assert pace.rate_bps == 5_000_000
     assert not pace.on_estimate(10_000)
     assert pace.rate_bps == FLOOR_BPS
+    assert pace.call_packets == 4
+    pace.on_estimate(4_000_000)
+    assert pace.call_packets == 8
+    pace.on_estimate(100_000_000)
+    assert pace.call_packets == 16
     assert pace.on_estimate(None)
     assert pace.due_at() == float("-inf")
 
@@ -208,9 +213,9 @@ def test_viewer_on_a_narrow_path_is_paced_and_the_others_are_still_one_call() ->
     assert 0.13 < times[-1] - 2.0 < 0.17
     first = [number for who, number, _ in sender.sent if who == "narrow"]
     assert first == sorted(first)
-    # Half a second later it is back among the others.
-    pacer.add(legs[40].lane, batch(110, 5), SHAPE, Legs([legs[40]]), 2.6)
-    leave(pacer, 2.6)
+    # A tenth of a second later it is back among the others.
+    pacer.add(legs[40].lane, batch(110, 5), SHAPE, Legs([legs[40]]), 2.3)
+    leave(pacer, 2.3)
     assert legs[40].lane is legs[0].lane
 
 
@@ -261,7 +266,7 @@ def test_viewer_set_apart_gets_first_what_it_is_owed_with_the_others() -> None:
     legs = Legs(legs)
     pacer.add(legs[0].lane, batch(500, 40), SHAPE, legs, 1.0)
     leave(pacer, 1.0)
-    assert sender.of("eye") == [0, BURST_PACKETS, *range(500, 540, PACED_PACKETS)]
+    assert sender.of("eye") == [0, BURST_PACKETS, *range(500, 540, 4)]
 
 
 def test_picture_that_fits_the_pace_leaves_whole() -> None:
