@@ -114,7 +114,9 @@ def extend(run: list[Any], number: int, timestamp: int, marker: bool, payload: b
         if not run[6] or passed != run[6] * count:
             return False
         # Of the least delayed one, as seen from the first.
-        run[5] = min(run[5], at - passed / sound_hz)
+        least = at - passed / sound_hz
+        if least < run[5]:
+            run[5] = least
     elif passed or run[3]:
         return False
     payloads.append(payload)
