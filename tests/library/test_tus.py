@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -187,6 +188,28 @@ async def test_a_checksum_is_held_for_the_first_bytes_of_a_creation_too(anna: Pe
     assert (await tus(anna, "POST", "/uploads", FILM[:5000], Upload_Checksum="crc32 AAAA", **said)).status == 400
     # Whatever is answered says which version is spoken.
     assert {answer.headers["Tus-Resumable"] for answer in (made, wrong, await tus(anna, "HEAD", f"/uploads/{'0' * 32}"))} == {"1.0.0"}
+
+
+async def test_a_range_is_on_the_disk_before_it_is_acknowledged(anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, flush, flushed = await begin(anna, len(FILM)), os.fdatasync, list[int]()
+
+    def noted(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_size)
+        flush(descriptor)
+
+    def broken(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    assert (await tus(anna, "PATCH", path, FILM[:5000], Upload_Offset="0")).status == 204
+    assert flushed == [5000]
+    # What could not be flushed is not acknowledged, then or later.
+    monkeypatch.setattr(os, "fdatasync", broken)
+    assert (await tus(anna, "PATCH", path, FILM[5000:9000], Upload_Offset="5000")).status == 503
+    assert await offset(anna, path) == 5000
+    monkeypatch.setattr(os, "fdatasync", noted)
+    answer = await tus(anna, "PATCH", path, FILM[5000:], Upload_Offset="5000")
+    assert (await settled(anna, related(answer)))["sha256"] == hashlib.sha256(FILM).hexdigest()
 
 
 async def test_termination_forgets_bytes_and_record(server: Server, anna: Person) -> None:
