@@ -44,6 +44,7 @@ class App(Parts):
         await self._build()
         if serving:
             await self.jobs.start()
+            await self.platform.idempotency.start()
             self._stack.push_async_callback(self.jobs.close)
             await self.retention.start()
             self.meetings.start()

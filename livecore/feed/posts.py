@@ -16,6 +16,7 @@ from livecore.mentions import Mentions
 from livecore.ports import Audience, Clock, Database, Directory, Discussion, Principal, Relations, ShareGate, TakedownTarget, Talk
 from livecore.wording import tags_of
 
+# A post is read at a glance, not a page.
 TEXT_LIMIT = 2000
 # Posts erased in one transaction: others write in between.
 ERASE_BATCH = 500

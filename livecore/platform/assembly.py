@@ -9,6 +9,7 @@ from livecore.config import Settings
 from livecore.platform.bus import MemoryBus, make_bus
 from livecore.platform.bus_redis import RedisBus
 from livecore.platform.database import SQLITE_NAME, SqlDatabase, database_url
+from livecore.platform.idempotency import IdempotencyUses
 from livecore.platform.jobs import SqlJobs
 from livecore.platform.keys import KEYS_NAME, SqlKeys
 from livecore.platform.limits import RateLimiter
@@ -29,6 +30,7 @@ class Platform:
     bus: MemoryBus | RedisBus
     storage: ObjectStorage
     jobs: SqlJobs
+    idempotency: IdempotencyUses
     limiter: RateLimiter
     mailer: Mailer
     sms: SmsSender
@@ -57,12 +59,14 @@ async def start_platform(settings: Settings, clock: Clock, metrics: Metrics, sch
     stack.push_async_callback(bus.close)
     limiter = RateLimiter(settings, keys, metrics)
     stack.push_async_callback(limiter.close)
+    jobs = SqlJobs(db, clock, metrics, round(settings.job_lease_s * 1000))
     return Platform(
         db=db,
         keys=keys,
         bus=bus,
         storage=make_storage(settings.storage_url, settings.data_dir),
-        jobs=SqlJobs(db, clock, metrics, round(settings.job_lease_s * 1000)),
+        jobs=jobs,
+        idempotency=IdempotencyUses(db, clock, jobs),
         limiter=limiter,
         mailer=make_mailer(settings),
         sms=make_sms_sender(settings),

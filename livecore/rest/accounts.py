@@ -129,7 +129,7 @@ class Reset(Body):
 
 
 async def account_model(app: "App", account_id: str) -> tuple[Account, str]:
-    """One's own account and its version for the ETag."""
+    """One's own account and its ETag: its version, and whose it is, since all read theirs at one address."""
     person = await app.accounts.person(account_id)
     pending = await app.verification.pending(account_id)
     traits = (await app.account_parts.traits.of([account_id]))[account_id]
@@ -156,7 +156,7 @@ async def account_model(app: "App", account_id: str) -> tuple[Account, str]:
         policy_declined=person.declined,
         created_at=person.created_ms,
     )
-    return model, str(person.version)
+    return model, f"{person.version}-{account_id}"
 
 
 @routes.post("/api/v1/accounts", auth="none", body=AccountNew, ok=(201, SignedIn), errors=(409,), rate="sign_up_per_address")

@@ -25,9 +25,9 @@ published OpenAPI its truth.
 - `rate`: a rule of `config.RATES`, counted per account ("…_per_account") or per address ("…_per_address"). Without one: reads count against
   "read_per_account", changes against "write_per_account", anonymous calls against "anonymous_per_address".
 - `Reply(model)`, `Reply(None, status=204)`, or any `aiohttp.web.StreamResponse` for files.
-- `etag`: `Reply(model, etag=version)` sets a strong `ETag` and answers `If-None-Match` with 304; `call.if_match(version)` raises 412 when it is stale.
+- `etag`: `Reply(model, etag=version)` sets a strong `ETag` and answers `If-None-Match` with 304 (without one, a `GET`'s is the sum of its bytes); `call.if_match(version)` raises 412 when it is stale.
 - `Idempotency-Key`: on a route with `idempotent=True` the first answer's resource is found again: the handler receives `call.idempotency_key`
-  (hashed with the account) and passes it to its service.
+  (hashed with the account) and passes it to its service. The same key with another body or path is refused (422 `idempotency_key_reused`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

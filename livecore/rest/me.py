@@ -1,7 +1,9 @@
 """One's own account: profile, picture, settings, activity, leaving."""
 
+import hashlib
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from livecore.accounts.avatars import MEDIA_TYPES
@@ -118,7 +120,7 @@ async def update(call: Call, body: AccountPatch) -> Reply:
     """Change your account; others see it at their next read. `If-Match` with the ETag of `GET /me` guards against lost changes."""
     _, version = await account_model(call.app, call.me.account_id)
     call.if_match(version)
-    guarded = int(version) if call.request.headers.get("If-Match", "*").strip() != "*" else None
+    guarded = int(version.partition("-")[0]) if call.request.headers.get("If-Match", "*").strip() != "*" else None
     await call.app.accounts.update(call.me.account_id, body.model_dump(exclude_unset=True), guarded)
     account, version = await account_model(call.app, call.me.account_id)
     return Reply(account, etag=version)
@@ -154,7 +156,8 @@ async def delete_avatar(call: Call) -> Reply:
 async def _settings(call: Call) -> Reply:
     changed = (await call.app.preferences.many([call.me.account_id]))[call.me.account_id]
     values = {key: changed.get(key, control.default) for key, control in CONTROLS.items()}
-    return Reply(SettingsView(json_schema=SETTINGS_SCHEMA, values=values))
+    view = SettingsView(json_schema=SETTINGS_SCHEMA, values=values)
+    return Reply(view, etag=hashlib.blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest())
 
 
 @routes.get("/api/v1/me/settings", ok=(200, SettingsView))
@@ -163,9 +166,11 @@ async def settings(call: Call) -> Reply:
     return await _settings(call)
 
 
-@routes.patch("/api/v1/me/settings", body=SettingsPatch, ok=(200, SettingsView))
+@routes.patch("/api/v1/me/settings", body=SettingsPatch, ok=(200, SettingsView), errors=(412,))
 async def change_settings(call: Call, body: Any) -> Reply:
-    """Change some of your settings; what is left out stays. Takes effect at once."""
+    """Change some of your settings; what is left out stays. Takes effect at once. `If-Match` with the ETag of the read guards against lost changes."""
+    if (before := (await _settings(call)).etag) is not None:
+        call.if_match(before)
     await call.app.preferences.change(call.me.account_id, body.model_dump(exclude_unset=True))
     return await _settings(call)
 

@@ -7,7 +7,7 @@ import orjson
 from pydantic import Field, model_validator
 
 from livecore import cursors, errors
-from livecore.feed.posts import NewPost
+from livecore.feed.posts import TEXT_LIMIT, NewPost
 from livecore.feed.service import FeedPage
 from livecore.ports import Audience, FeedEntry
 from livecore.rest.api import Body, Call, Page, Params, Reply, Routes
@@ -20,7 +20,7 @@ Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class PostNew(Body):
-    text: str = Field(default="", max_length=2000)
+    text: str = Field(default="", max_length=TEXT_LIMIT)
     visibility: Audience = "everyone"
     images: list[Id] = Field(default_factory=list, max_length=10, description="Pictures uploaded before with the purpose `image`.")
     video: Id | None = None
@@ -34,7 +34,7 @@ class PostNew(Body):
 
 
 class PostChange(Body):
-    text: str | None = Field(default=None, max_length=2000)
+    text: str | None = Field(default=None, max_length=TEXT_LIMIT)
     visibility: Audience | None = None
     who_can_comment: Audience | None = Field(default=None, description="Null: as the author's setting says.")
 

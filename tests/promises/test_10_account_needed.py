@@ -31,8 +31,6 @@ PUBLIC_BELOW = (
     ("get", "/api/v1/claims"),
     # A client that cannot sign in may say why; nothing of whose it is is kept.
     ("post", "/api/v1/diagnostics/"),
-    ("post", "/api/v1/support/tickets"),
-    ("get", "/api/v1/support/tickets"),
 )
 # A media session is changed with the token of that session, not of an account: a wrong one is refused as any wrong link is.
 CAPABILITIES = "/media/"
@@ -82,4 +80,7 @@ async def test_10_public_routes_are_those_that_say_so(server: Server) -> None:
     for method, path, operation in published:
         if is_public(method, path):
             assert operation["security"] in ([], [{"bearer": []}, {}]), (method, path)
-    assert {("post", "/api/v1/accounts"), ("post", "/api/v1/sessions")} <= {(method, path) for method, path, _ in published}
+    # What is opened here is there: a line for a route that is gone would open the next of that name unseen.
+    there = {(method, path) for method, path, _ in published}
+    assert PUBLIC - there == set()
+    assert [one for one in PUBLIC_BELOW if not any(method == one[0] and path.startswith(one[1]) for method, path in there)] == []
