@@ -1,14 +1,20 @@
 """A viewer behind a narrow link with a short queue: pictures are spread so that it takes them."""
 
+import asyncio
 import struct
+from pathlib import Path
 
 import pytest
 
 from livecore.media import rtcp
 from livecore.media.sessions import ViewerSession
+from tests.media import payloads
 from tests.media.actors import Camera, Screen
 from tests.media.netem import Conditions
+from tests.media.scripted import LIVE, Sender, publisher, show, ssrc, viewer
 from tests.media.virtual import VirtualPeer, VirtualPlane
+from tests.media.worker_process import media_process
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -98,3 +104,34 @@ def test_first_picture_of_a_newcomer_is_not_slowed() -> None:
         plane.step()
         each(plane.now)
         assert plane.now < connected + 0.15
+
+
+async def test_real_worker_spreads_a_key_frame_for_a_viewer_that_tells_its_limit_and_sound_overtakes_it(tmp_path: Path) -> None:
+    async with media_process(tmp_path) as media:
+        source, _ = await publisher(media)
+        watcher, _ = await viewer(media)
+        sender = Sender(source)
+        await show(sender, watcher)
+        assert watcher.peer.answered
+        watcher.peer.send_rtcp(rtcp.build_remb(1, 1_000_000, [watcher.peer.answered.ssrcs["video"]]))
+
+        async def pace() -> int | None:
+            told: int | None = (await media.plane.stats(LIVE))["publications"]["main"]["viewers"][0]["pace_bps"]
+            return told
+
+        assert await until(pace, "a pace") == 2_500_000
+        arrivals: list[tuple[str, float]] = []
+        kinds = {number: kind for kind, number in watcher.peer.answered.ssrcs.items()}
+        watcher.peer.on_rtp = lambda packet, at: arrivals.append((kinds.get(ssrc(packet), "resent"), at))
+        for index in range(100):
+            payload = payloads.vp8(sender.picture_id, key=True, start=index == 0, size=1100)
+            source.send_rtp("video", sender.sequence, sender.timestamp, payload, marker=index == 99)
+            sender.sequence += 1
+            if index % 20 == 19:
+                await asyncio.sleep(0)
+        sender.sound()
+        await until(lambda: sum(kind == "video" for kind, _ in arrivals) >= 100, "the whole key frame")
+        when = [at for kind, at in arrivals if kind == "video"]
+        # 110 KB at 2.5 Mb/s are 350 ms; unpaced it takes eight.
+        assert when[-1] - when[0] > 0.25
+        assert [kind for kind, _ in arrivals].index("audio") < len(arrivals) - 50
