@@ -209,3 +209,37 @@ async def test_too_many_who_wait_are_sent_away_for_a_second(start_server: StartS
         assert refused.headers["Retry-After"] == "1"
     finally:
         await broadcast.end()
+
+
+@pytest.mark.parametrize("window_s", [3600, pytest.param(30, marks=pytest.mark.deep)])
+async def test_a_delta_update_stands_for_the_whole_playlist_and_a_window_is_as_long_as_its_setting(
+    start_server: StartServer, window_s: int
+) -> None:
+    server = await start_server(media=True, hls_segment_s=1, hls_window_s=window_s)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    broadcast = await Broadcast(anna, codec="h264", record=False).start()
+    try:
+        player = await opened(ben, broadcast)
+
+        async def with_delta() -> tuple[Playlist, Playlist] | None:
+            delta, whole = await player.playlist(_HLS_skip="YES"), await player.playlist()
+            is_one_moment = delta.first == whole.first and max(delta.segments, default=0) == max(whole.segments, default=0)
+            return (whole, delta) if is_one_moment and delta.skipped and (window_s > 60 or whole.first) else None
+
+        # What is older than six target durations of two seconds is left out.
+        found = await until(with_delta, "a playlist that is long enough", 60)
+        assert found is not None
+        whole, delta = found
+        assert "CAN-SKIP-UNTIL=12.0" in whole.text
+        assert not whole.skipped
+        assert min(delta.segments) == whole.first + delta.skipped
+        assert {msn: uri for msn, uri in whole.segments.items() if msn in delta.segments} == delta.segments
+        lengths_s = [float(length) for length in re.findall(r"#EXTINF:([0-9.]+)", whole.text)]
+        assert sum(lengths_s) < window_s + 2
+        assert sum(lengths_s[delta.skipped :]) >= 11
+        if whole.first:
+            # The oldest that is listed is there; what left the window is no longer in it.
+            assert sum(lengths_s) > window_s - 1
+            assert (await player.get(whole.segments[whole.first])).status == 200
+    finally:
+        await broadcast.end()
