@@ -41,6 +41,7 @@ class ProfileView:
     last_seen_ms: int | None
     can_message: bool
     can_request: bool
+    shows_friends: bool
     relation: Relation
     is_me: bool
 
@@ -163,6 +164,7 @@ class Profiles:
             last_seen_ms=person.seen_ms if await sees("visibility_last_seen") else None,
             can_message=not is_me and await sees("who_can_message"),
             can_request=not is_me and not relation.friends and await sees("who_can_request"),
+            shows_friends=is_me or await sees("visibility_friends"),
             relation=relation,
             is_me=is_me,
         )

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from livecore import cores
 from livecore.config import Settings
 from livecore.library.children import Killed, NotShowable, run
+
+log = structlog.get_logger("library")
 
 # The child's own CPU limit is 20 s; on a busy machine that takes longer.
 TIMEOUT_S = 60.0
@@ -38,7 +42,9 @@ class ChildCopier:
             try:
                 async with self._one, asyncio.timeout(TIMEOUT_S + size / SLOWEST_BYTES_PER_S):
                     found = await run("remux", source, Path(directory), nice=min(NICE, self._settings.transcode_nice), **order)
-            except (TimeoutError, NotShowable, Killed):
+            except (TimeoutError, NotShowable, Killed) as exc:
+                # The file goes as it is, or not at all; who asked says which. Here stays why.
+                log.info("a message's media could not be copied", failure=type(exc).__name__, container=container, bytes=size)
                 return None
             (Path(directory) / target.name).replace(target)
         return found

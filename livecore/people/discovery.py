@@ -27,6 +27,30 @@ class Suggestion:
     watched: int = 0
 
 
+@dataclass(frozen=True)
+class _Reasons:
+    """By account id: who is there for which reason, and how much there is of it."""
+
+    contacts: dict[str, None]
+    mutual: dict[str, int]
+    interests: dict[str, int]
+    watched: dict[str, int]
+    nearby: dict[str, int]
+
+    def suggest(self, card: PersonCard, common: tuple[str, ...], *, is_telling: bool) -> Suggestion | None:
+        """With the first reason that may be told of somebody who is found by name; None when there is none but being new."""
+        other = card.id
+        if other in self.mutual:
+            return Suggestion(card, "mutual_friends", mutual=self.mutual[other])
+        if other in self.interests and common:
+            return Suggestion(card, "common_interests", interests=common)
+        if other in self.watched:
+            return Suggestion(card, "watched_together", watched=self.watched[other])
+        if other in self.nearby and is_telling:
+            return Suggestion(card, "nearby")
+        return None
+
+
 class Discovery:
     def __init__(
         self, db: Database, relations: RelationStore, directory: Directory, index: PeopleIndex, traits: Traits, neighbours: Neighbours
@@ -40,21 +64,16 @@ class Discovery:
 
     async def people(self, me: str, limit: int) -> list[Suggestion]:
         """The first reason that holds is the one that is told, in the order of `Reason`; within it, those with most in common first."""
-        contacts, mutual = await self._contacts(me), await self._mutual(me)
-        interests, watched, nearby = await self._alike(me)
+        reasons = _Reasons(await self._contacts(me), await self._mutual(me), *await self._alike(me))
         newest = await self._index.newest(CANDIDATES_LIMIT)
-        unfit = await self._unfit(me)
-        ordered = dict.fromkeys([*contacts, *mutual, *interests, *watched, *nearby, *newest])
-        wanted = [other for other in ordered if other != me and other not in unfit]
-        if self._neighbours.reviews is not None:
-            reviewed = await self._neighbours.reviews.under_review(wanted)
-            wanted = [other for other in wanted if other not in reviewed]
+        wanted = await self._fit(me, [*reasons.contacts, *reasons.mutual, *reasons.interests, *reasons.watched, *reasons.nearby, *newest])
         # Who is found by their number is found by whoever has it; all others by name and in suggestions.
-        by_phone = await self._index.discoverable(me, [other for other in wanted if other in contacts], "discoverable_by_phone")
+        by_phone = await self._index.discoverable(me, [other for other in wanted if other in reasons.contacts], "discoverable_by_phone")
         by_name = await self._index.discoverable(me, wanted)
         # Interests and region stand beside the status message: a reason must not tell what a profile would not.
-        telling = await self._index.discoverable(me, [o for o in wanted if o in interests or o in nearby], "visibility_status")
-        common = await self._common(me, [other for other in telling if other in interests])
+        alike = [other for other in wanted if other in reasons.interests or other in reasons.nearby]
+        telling = await self._index.discoverable(me, alike, "visibility_status")
+        common = await self._common(me, [other for other in telling if other in reasons.interests])
         found: list[Suggestion] = []
         later: list[Suggestion] = []
         for other in wanted:
@@ -62,22 +81,26 @@ class Discovery:
                 break
             if other in by_phone:
                 found.append(Suggestion(by_phone[other], "contact"))
-            elif other not in by_name:
-                continue
-            elif other in mutual:
-                found.append(Suggestion(by_name[other], "mutual_friends", mutual=mutual[other]))
-            elif other in interests and common.get(other):
-                found.append(Suggestion(by_name[other], "common_interests", interests=common[other]))
-            elif other in watched:
-                found.append(Suggestion(by_name[other], "watched_together", watched=watched[other]))
-            elif other in nearby and other in telling:
-                found.append(Suggestion(by_name[other], "nearby"))
-            elif other in newest:
-                # A reason that may not be told moves nobody to the front.
-                later.append(Suggestion(by_name[other], "new_here"))
+            elif other in by_name:
+                card = by_name[other]
+                suggestion = reasons.suggest(card, common.get(other, ()), is_telling=other in telling)
+                if suggestion is not None:
+                    found.append(suggestion)
+                elif other in newest:
+                    # A reason that may not be told moves nobody to the front.
+                    later.append(Suggestion(card, "new_here"))
         place = {other: at for at, other in enumerate(newest)}
         later.sort(key=lambda one: place[one.card.id])
         return (found + later)[:limit]
+
+    async def _fit(self, me: str, candidates: Iterable[str]) -> list[str]:
+        """Each once, in their order, without those who may not be suggested to `me` whatever the reason."""
+        unfit = await self._unfit(me)
+        wanted = [other for other in dict.fromkeys(candidates) if other != me and other not in unfit]
+        if self._neighbours.reviews is None:
+            return wanted
+        reviewed = await self._neighbours.reviews.under_review(wanted)
+        return [other for other in wanted if other not in reviewed]
 
     async def _alike(self, me: str) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
         """By interests, by what was watched, by region; nothing of it for who limits the use of their data."""

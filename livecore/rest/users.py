@@ -39,6 +39,7 @@ class Profile(Model):
     followers: int
     can_message: bool
     can_request: bool
+    shows_friends: bool
 
 
 class SearchParams(Params):
@@ -90,6 +91,7 @@ async def profile(call: Call) -> Reply:
             "followers": await call.app.follows.count_followers(view.id),
             "can_message": view.can_message,
             "can_request": view.can_request,
+            "shows_friends": view.shows_friends,
         }
     )
     return Reply(model)

@@ -207,12 +207,13 @@ async def trickle(call: Call) -> web.Response:
 
 @routes.delete("/media/{session}", auth="none", ok=(200, None), errors=(401, 403, 404, 410), rate="anonymous_per_address")
 async def leave(call: Call) -> web.Response:
-    """End the session."""
+    """End the session. One that is over already, by the end of its live above all, is over: 200 too."""
     session_id = await _session(call)
     try:
         await call.app.media.close_session(session_id, "left")
     except MediaError as exc:
-        raise _problem(exc) from exc
+        if not isinstance(exc, NoSuchSession):
+            raise _problem(exc) from exc
     return web.Response(status=200)
 
 

@@ -200,7 +200,8 @@ def test_what_is_nobodys_stays_readable(text: str) -> None:
 def test_values_that_are_not_texts() -> None:
     assert scrub({"n": 1795492371337, "ok": True, "none": None, "rate": 0.5}) == {"n": 1795492371337, "ok": True, "none": None, "rate": 0.5}
     assert scrub(b"secret bytes") == "[12 bytes]"
-    assert scrub(Path("/x/anna@example.org")) == "[mail]" or "anna" not in scrub(Path("/x/anna@example.org"))
+    # What is no text is scrubbed as the text that a log would make of it.
+    assert scrub(Path("/x/anna@example.org")) == "[mail]"
     endless: list[Any] = []
     endless.append(endless)
     assert "[scrubbed]" in str(scrub(endless))

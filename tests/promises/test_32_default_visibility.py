@@ -106,7 +106,10 @@ async def seen(viewer: Person, owner: Person, setting: str) -> dict[str, bool]:
     field = PROFILE[setting]
     profile = await viewer.get(f"/api/v1/users/{owner.username}")
     if setting == "visibility_friends":
-        return {"friends": (await viewer.get(f"/api/v1/users/{owner.username}/friends")).status == 200}
+        is_shown = (await viewer.get(f"/api/v1/users/{owner.username}/friends")).status == 200
+        # The profile says so beforehand, so that a page need not ask for what is refused.
+        assert profile.status == 404 or profile.json["shows_friends"] is is_shown
+        return {"friends": is_shown}
     surfaces = {"profile": profile.status == 200 and profile.json[field] is not None}
     if setting == "visibility_status" and profile.status == 200:
         surfaces["interests"] = profile.json["interests"] == ["chess"]

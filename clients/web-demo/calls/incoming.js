@@ -2,7 +2,7 @@
 import { calls } from "../api/index.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { signedIn } from "../core/session.js";
+import { account, signedIn } from "../core/session.js";
 import { t } from "../core/text.js";
 import { toast } from "../core/toast.js";
 import { on } from "../realtime/link.js";
@@ -51,7 +51,9 @@ export function startCalls() {
   on("call:ended", close);
   // What rang before this page was open.
   on("link", async (state) => {
-    if (state !== "on" || !signedIn()) return;
+    // Nobody rings before phone and mail are confirmed.
+    const me = account();
+    if (state !== "on" || !signedIn() || me?.phone_verified === false || me?.email_verified === false) return;
     const { items } = await calls.ringing().catch(() => ({ items: [] }));
     for (const one of items) show({ call: one.id, from: one.peer, video: one.video, until: one.began_at + 45_000 });
   });

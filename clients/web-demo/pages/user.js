@@ -58,7 +58,7 @@ export default function user({ params, life }) {
       const mutual = await people.mutual(person.username).catch(() => ({ items: [], total: 0 }));
       if (mutual.total && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.mutual(mutual.total))), h("ul", { class: "rows" }, mutual.items.map((one) => h("li", {}, personRow(one))))));
     }
-    const theirs = await people.friendsOf(person.username).catch(() => ({ items: [] }));
+    const theirs = person.shows_friends ? await people.friendsOf(person.username).catch(() => ({ items: [] })) : { items: [] };
     if (theirs.items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.people.tabs.friends)), h("ul", { class: "rows" }, theirs.items.map((one) => h("li", {}, personRow(one))))));
     const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
     if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map((one) => tile(one)))));

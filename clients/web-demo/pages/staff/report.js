@@ -33,14 +33,15 @@ export default function staffReport({ params }) {
             form(
               {
                 submit: t.staff.decide,
-                act: async ({ decision, reason }) => {
-                  await trust.decideReport(one.id, { decision, reason });
+                act: async ({ decision, reason, days }) => {
+                  await trust.decideReport(one.id, { decision, reason, ...(decision === "suspend" && days && { days: Number(days) }) });
                   toast(t.staff.done);
                   await open();
                 },
               },
               select("decision", t.staff.decision, Object.entries(t.staff.reportDecisions)),
               field("reason", t.staff.reason, { control: "textarea", maxlength: 2000, hint: t.staff.reasonHint }),
+              field("days", t.staff.days, { type: "number", min: 1, max: 366, required: false, hint: t.staff.daysHint }),
             ),
           )
         : h("section", { class: "card pad stack" }, h("h2", {}, t.staff.decided), h("p", {}, t.staff.reportDecisions[one.decision] ?? "")),
