@@ -10,9 +10,11 @@ T = TypeVar("T")
 
 # Locked in the order of their ids, so that two processes never wait for each other in a ring.
 _HEADS = "SELECT id, seq, version, scope, epoch FROM conversation WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE"
+# By its key for each: joined, PostgreSQL reads the whole of a table that grows faster than its statistics are made.
 _KNOWN = """
-SELECT s.account_id, s.client_key, s.conversation_id, s.message_id, s.seq, s.sent_ms
-FROM unnest($1::text[], $2::text[]) u(a, c) JOIN sent s ON s.account_id = u.a AND s.client_key = u.c
+SELECT s.* FROM unnest($1::text[], $2::text[]) u(a, c) CROSS JOIN LATERAL (
+  SELECT account_id, client_key, conversation_id, message_id, seq, sent_ms FROM sent WHERE account_id = u.a AND client_key = u.c LIMIT 1
+) s
 """
 _INSERT = """
 WITH m AS (

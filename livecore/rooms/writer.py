@@ -119,6 +119,8 @@ class Writer:
             if self._line:
                 waiting = [self._line.popleft() for _ in range(min(len(self._line), BATCH_LIMIT))]
                 await self._write(waiting)
+                # Who was answered may have more to say: together with what waits already, not in turns with it.
+                await asyncio.sleep(0)
             if self._emptied and self._retire_due is None:
                 self._retire_due = loop.time() + RETIRE_AFTER_S
             if self._retire_due is not None and loop.time() >= self._retire_due:
