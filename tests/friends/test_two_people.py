@@ -1,6 +1,8 @@
-"""Friendship and blocks between two people: whatever each does in whatever order, every surface shows what follows, to each, at once."""
+"""Friendship and blocks between two people: whatever each does in whatever order, every surface shows what follows, to each, at once:
+pages and lists, comments on posts and videos, presence, messages and calls."""
 
 import asyncio
+import itertools
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from livecore.config import Settings
 from livecore.people.friendship import NONE, Act, Effect, Pair, step, turned
 from tests.clocks import ShiftedClock
+from tests.library.recorded import keep
 from tests.lives.test_discovery import on_air
-from tests.people import Person
+from tests.people import Listener, Person
+from tests.rooms.talk import direct
 from tests.serving import Answer, Server
+from tests.waiting import until
 
 T = TypeVar("T")
 WHO = st.sampled_from(["anna", "ben"])
@@ -32,12 +37,16 @@ class World:
         self.lives: dict[str, str] = {}
         self.links: dict[str, str] = {}
         self.posts: dict[str, str] = {}
-        self.run(self._start())
+        self.videos: dict[str, str] = {}
+        self.sockets: dict[str, Listener] = {}
+        self.conversation = ""
+        self.numbers = itertools.count()
+        self.run(self._start(directory))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    async def _start(self) -> None:
+    async def _start(self, directory: Path) -> None:
         await self.server.start()
         for name in ("anna", "ben"):
             self.people[name] = await self.server.person(name)
@@ -47,6 +56,10 @@ class World:
             self.lives[name] = await on_air(self.server, person, f"live of {name}")
             self.posts[name] = (await person.post("/api/v1/posts", {"text": f"a post of {name}"})).json["id"]
             self.links[name] = (await person.post("/api/v1/friend-links", {})).json["token"]
+            self.videos[name] = await keep(self.server, person, directory, title=f"video of {name}")
+            self.sockets[name] = await person.connect()
+        await self.server.befriend(self.people["anna"], self.people["ben"])
+        self.conversation = await direct(self.people["anna"], self.people["ben"])
 
     async def reset(self) -> None:
         for name, other in (("anna", "ben"), ("ben", "anna")):
@@ -57,8 +70,13 @@ class World:
             await person.post("/api/v1/friend-links/accept", {"token": self.links[other]})
             await person.delete(f"/api/v1/friends/{other}")
 
+    async def _stop(self) -> None:
+        for listener in self.sockets.values():
+            await listener.close()
+        await self.server.stop()
+
     def close(self) -> None:
-        self.run(self.server.stop())
+        self.run(self._stop())
         self.loop.close()
 
 
@@ -93,6 +111,7 @@ class TwoPeople(RuleBasedStateMachine):
         self.world.run(self.world.reset())
         self.pair: Pair = NONE
         self.blocks: set[str] = set()
+        self.silent: set[str] = set()  # calls that may ring nowhere
 
     # -- the model
 
@@ -204,12 +223,40 @@ class TwoPeople(RuleBasedStateMachine):
             assert holds(answer, other) == expected, (name, surface, self.blocks, pair)
         live = await person.get(f"/api/v1/lives/{self.world.lives[other]}")
         assert live.status == (404 if apart else 200)
-        for path in (f"/api/v1/posts/{self.world.posts[other]}", f"/api/v1/posts/{self.world.posts[other]}/comments"):
-            assert (await person.get(path)).status == (404 if apart else 200), path
+        for what in (f"posts/{self.world.posts[other]}", f"videos/{self.world.videos[other]}"):
+            for path in (f"/api/v1/{what}", f"/api/v1/{what}/comments"):
+                assert (await person.get(path)).status == (404 if apart else 200), path
+            said = await person.post(f"/api/v1/{what}/comments", {"text": "hello"})
+            assert said.status == (404 if apart else 201), said
+            if not apart:
+                assert (await person.delete(f"/api/v1/{what}/comments/{said.json['id']}")).status == 204
+        await self._check_sockets(name, close=pair.friends and not apart)
         link = await person.post("/api/v1/friend-links/open", {"token": self.world.links[other]})
         assert link.status == (404 if apart else 200)
         mutual = await person.get(f"/api/v1/users/{other}/mutual-friends")
         assert mutual.status == (404 if other in self.blocks else 200)
+
+
+    async def _check_sockets(self, name: str, *, close: bool) -> None:
+        """Friends who are not apart see each other come, hear each other and can be rung; nobody else."""
+        mine, theirs = self.world.sockets[name], self.world.sockets[other_of(name)]
+        here = (await mine.call("presence:subscribe", {"users": [other_of(name)]}))["data"]["users"]
+        assert [one["user"] for one in here if one["status"] != "offline"] == ([other_of(name)] if close else [])
+        body = f"{'open' if close else 'kept'} {next(self.world.numbers)} of {name}"
+        await mine.call("message:send", {"conversation": self.world.conversation, "client_id": body, "body": body})
+        if close:
+            await until(lambda: body in [one["body"] for one in theirs.heard("message:new")], "a friend's message")
+        assert not [one for one in theirs.heard("message:new") if one["body"].startswith("kept") and one["sender"] == name]
+        # Whom the other blocks is not told: it rings for them, and nowhere else.
+        rung = await mine.call("call:start", {"user": other_of(name)})
+        assert rung["ok"] == (close or (other_of(name) in self.blocks and name not in self.blocks)), rung
+        if rung["ok"]:
+            call = rung["data"]["call"]
+            if close:
+                await until(lambda: call in [one["call"] for one in theirs.heard("call:ringing")], "the ringing")
+            assert (await mine.call("call:end", {"call": call}))["ok"]
+            self.silent |= set() if close else {call}
+        assert not self.silent & {one["call"] for one in theirs.heard("call:ringing")}
 
 
 def check(world: World, examples: int, steps: int) -> None:
@@ -233,4 +280,4 @@ def test_whatever_two_people_do_every_surface_shows_it_to_each_at_once(world: Wo
 
 @pytest.mark.deep
 def test_whatever_two_people_do_for_long(world: World) -> None:
-    check(world, 100, 30)
+    check(world, 30, 25)
