@@ -236,7 +236,6 @@ class TwoPeople(RuleBasedStateMachine):
         mutual = await person.get(f"/api/v1/users/{other}/mutual-friends")
         assert mutual.status == (404 if other in self.blocks else 200)
 
-
     async def _check_sockets(self, name: str, *, close: bool) -> None:
         """Friends who are not apart see each other come, hear each other and can be rung; nobody else."""
         mine, theirs = self.world.sockets[name], self.world.sockets[other_of(name)]
