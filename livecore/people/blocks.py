@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from livecore import errors
 from livecore.people import tables
 from livecore.people.relations import RelationStore
+from livecore.people.somebody import somebody
 from livecore.ports import Activity, Clock, Database, Directory
 
 
@@ -43,18 +44,14 @@ class Blocks:
 
     async def block_username(self, me: str, username: str) -> None:
         """Whoever exists can be blocked, also somebody who blocks `me`. Raises NotFound, Conflict for oneself."""
-        other = await self._directory.by_username(username)
-        if other is None:
-            raise errors.NotFound("There is nobody of that name.")
+        other = await somebody(self._directory, username)
         if other == me:
             raise errors.Conflict("That is yourself.", type="self")
         await self.block(me, other)
 
     async def unblock(self, me: str, username: str) -> None:
         """Idempotent for anybody who exists."""
-        other = await self._directory.by_username(username)
-        if other is None:
-            raise errors.NotFound("There is nobody of that name.")
+        other = await somebody(self._directory, username)
         block = tables.block.c
         async with self._db.write() as conn:
             done = await conn.execute(delete(tables.block).where(block.blocker_id == me, block.blocked_id == other))

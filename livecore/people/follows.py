@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from livecore import errors
 from livecore.people import tables
 from livecore.people.relations import RelationStore
+from livecore.people.somebody import somebody
 from livecore.ports import Activity, Clock, Database, Directory
 
 
@@ -23,9 +24,7 @@ class Follows:
 
     async def follow(self, me: str, username: str) -> None:
         """Idempotent. Raises NotFound (nobody, or blocked either way), Conflict for oneself."""
-        other = await self._directory.by_username(username)
-        if other is None:
-            raise errors.NotFound("There is nobody of that name.")
+        other = await somebody(self._directory, username)
         if other == me:
             raise errors.Conflict("That is yourself.", type="self")
         if (await self._relations.between(me, other)).blocked:
@@ -42,9 +41,7 @@ class Follows:
             await self._relations.changed(me)
 
     async def unfollow(self, me: str, username: str) -> None:
-        other = await self._directory.by_username(username)
-        if other is None:
-            raise errors.NotFound("There is nobody of that name.")
+        other = await somebody(self._directory, username)
         follow = tables.follow.c
         async with self._db.write() as conn:
             done = await conn.execute(delete(tables.follow).where(follow.follower_id == me, follow.followed_id == other))

@@ -9,7 +9,9 @@ from tests.serving import Server
 async def test_09_the_notice_comes_with_an_upload_and_with_the_first_message(server: Server) -> None:
     anna, ben = await friends(server, "anna", "ben")
     text = (await anna.get("/api/v1/policies/notices/sharing")).json["text"]
-    assert "save" in text or "copy" in text
+    # In the policy's own words, and with what switches and deletions do not reach.
+    assert "can always save it or copy it outside the app" in text
+    assert all(word in text for word in ("download that is switched off", "deletion", "block"))
     for _ in range(2):
         answer = await tus(anna, "POST", "/uploads", Upload_Length="1000", Upload_Metadata=metadata(purpose="video"))
         assert answer.json["sharing_notice"] == text
