@@ -333,14 +333,21 @@ class Segmenter:
     def _end_still(self, ticks: int, *, is_same: bool) -> int:
         """The camera is on again: answers where its first picture lies, which begins a segment."""
         self._cut_still(ticks)
-        ticks = max(ticks, self._part_start + 1)
         self._still_due = None
         self._needs_key = False
-        self._end_part(ticks)
-        self._sink.close_segment()
-        self._is_open = False
-        if is_same:
-            self._open_segment(ticks, is_discontinuity=False)
+        # A part that short helps nobody, and players stop at one of an instant: the picture takes the place of the still.
+        is_short = is_same and ticks - self._part_start < self._part_ticks // 4
+        if is_short:
+            ticks = self._part_start
+            self._video = [sample for sample in self._video if sample.ticks < ticks]
+        else:
+            ticks = max(ticks, self._part_start + 1)
+            self._end_part(ticks)
+        if not is_short or self._segment_start < ticks:
+            self._sink.close_segment()
+            self._is_open = False
+            if is_same:
+                self._open_segment(ticks, is_discontinuity=False)
         return ticks
 
     # -- parts and segments
