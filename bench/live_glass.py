@@ -43,6 +43,8 @@ COLUMNS: list[Column] = [
     ("answered.p50_ms", "request to answer p50 ms", 1),
     ("first.p50_ms", "request to first picture p50 ms", 1),
     ("first.p99_ms", "p99 ms", 1),
+    ("freezes", "freezes", 0),
+    ("full_rate_ms", "publisher's estimate at 2.5 Mb/s after ms", 0),
 ]
 PLOT: dict[str, Any] = {
     "label": "server",
@@ -74,6 +76,7 @@ async def run(options: LiveOptions, screen: Screen) -> Report:
 async def _measure(options: LiveOptions, there: live.Live, browser: Browser, address: str, screen: Screen) -> dict[str, Any]:
     publisher, viewer = await page(browser, address), await page(browser, address)
     await publisher.evaluate("([url, token]) => publish(url, token)", [there.whip, there.publish_token])
+    full_rate_ms = await publisher.evaluate("fullRate()")
     answered, first, glass = Latencies(), Latencies(), Latencies()
     with screen.stage(f"{JOINS} joins", JOINS) as advance:
         for number in range(JOINS):
@@ -96,6 +99,8 @@ async def _measure(options: LiveOptions, there: live.Live, browser: Browser, add
         "answered": answered.summary(),
         "first": first.summary(),
         "unreadable": seen["unreadable"],
+        "freezes": seen["freezes"],
+        "full_rate_ms": full_rate_ms,
     }
 
 

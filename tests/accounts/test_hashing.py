@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of 
 
 
 @pytest.fixture
-async def passwords() -> AsyncIterator[Passwords]:
+async def passwords(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Passwords]:
+    # Beside all the other tests a child of the idle class waits for a core: that alone makes no second one.
+    monkeypatch.setattr(hashing, "PATIENCE_S", 60.0)
     made = Passwords(Settings(argon2_parallel=1))
     yield made
     await made.close()
