@@ -139,7 +139,7 @@ class ViewerSession(Session):
                     if subscription is not None and block.ssrc == subscription.ssrc:
                         subscription.on_report(block, now)
                         if subscription.track.kind == "video":
-                            self._on_loss(subscription.fraction_lost, now)
+                            self._on_loss(subscription, now)
             elif isinstance(message, rtcp.Nack):
                 subscription = self._by_ssrc.get(message.ssrc)
                 if subscription is None:
@@ -168,9 +168,9 @@ class ViewerSession(Session):
             for subscription in self.subscriptions:
                 subscription.regroup()
 
-    def _on_loss(self, fraction_lost: float, now: float) -> None:
+    def _on_loss(self, subscription: Subscription, now: float) -> None:
         """The viewer's loss of video: all there is to go by where it tells neither feedback nor an estimate of its own."""
-        self.by_loss.on_report(fraction_lost, self.transport.bytes_sent, now)
+        self.by_loss.on_report(subscription.fraction_lost, subscription.reported_packets, self.transport.bytes_sent, now)
         if not self._told_bps:
             self._estimate(self.by_loss.estimate_bps, self.by_loss.shown_bps)
 

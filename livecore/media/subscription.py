@@ -37,6 +37,7 @@ class Subscription:
         self.starvation = Starvation()
         self.meter = Meter()
         self.fraction_lost = 0.0  # as the viewer last reported it
+        self.reported_packets = self._packets_at_report = 0  # how many that was said of
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None  # None before the viewer has echoed a sender report
         # Without the dependency descriptor, decoders show no AV1 of several spatial layers: this viewer is sent the lowest.
@@ -146,6 +147,7 @@ class Subscription:
     def on_report(self, block: rtcp.ReportBlock, now: float) -> None:
         """What the viewer says of our stream."""
         self.fraction_lost = block.fraction_lost / 256
+        self.reported_packets, self._packets_at_report = self.packets - self._packets_at_report, self.packets
         self.jitter_s = block.jitter / self.track.codec.clock_hz
         if self._report_sent is not None and block.last_sr == self._report_sent[0]:
             self.round_trip_s = max(0.0, now - self._report_sent[1] - block.delay / 65536)

@@ -1,5 +1,7 @@
 """Small decisions of the plane: who speaks, what is watched, when to send less, what a loss says."""
 
+import random
+
 import pytest
 
 from livecore.media import rtcp, statistics
@@ -179,18 +181,36 @@ def test_loss_brings_the_estimate_below_what_gets_through_and_quiet_lets_it_clim
     octets = 0
     for second in range(3):
         octets += 150_000
-        by_loss.on_report(0.0, octets, float(second))
+        by_loss.on_report(0.0, 140, octets, float(second))
     assert by_loss.estimate_bps is None, "nothing has limited it"
     octets += 150_000
-    by_loss.on_report(0.4, octets, 3.0)
+    by_loss.on_report(0.4, 140, octets, 3.0)
     limited = by_loss.estimate_bps
     assert limited == pytest.approx(1_200_000 * 0.6 * 0.95)
-    by_loss.on_report(0.05, octets + 80_000, 4.0)
+    by_loss.on_report(0.05, 70, octets + 80_000, 4.0)
     assert by_loss.estimate_bps == limited, "neither high nor low"
     for second in range(5, 15):
         octets += 80_000
-        by_loss.on_report(0.0, octets, float(second))
+        by_loss.on_report(0.0, 140, octets, float(second))
     assert by_loss.estimate_bps > 1.9 * limited
+
+
+def test_a_few_packets_lost_of_a_few_limit_nothing_and_most_of_them_do() -> None:
+    """Thirty packets a second, one in twenty lost by chance: in ten hours of it nothing is held back. Half of them lost is seen at once."""
+    chance, by_loss = random.Random(5), LossEstimator()
+    octets = 0
+    for second in range(36_000):
+        lost = sum(chance.random() < 0.05 for _ in range(30))
+        octets += 25_000
+        by_loss.on_report(lost / 30, 30, octets, float(second))
+        assert by_loss.estimate_bps is None, f"{lost} of 30 lost after {second} s"
+    by_loss.on_report(0.5, 30, octets + 25_000, 36_000.0)
+    assert by_loss.estimate_bps is not None
+    # Where nothing is sent any more, nothing is lost either, and it climbs.
+    limited = by_loss.estimate_bps
+    for second in range(36_001, 36_020):
+        by_loss.on_report(0.0, 0, octets + 25_000, float(second))
+    assert by_loss.estimate_bps > 1.5 * limited
 
 
 def test_statistics_tell_bitrate_round_trip_and_level_of_both_sides() -> None:
