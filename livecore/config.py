@@ -157,6 +157,9 @@ class Settings(BaseSettings):
         4 << 30, "bytes", "of an account's attachments that wait to be fetched, when one more comes by tus", ge=1024
     )
     attachment_limit_bytes: int = setting(16 << 20, "bytes", "of an attachment in one request: half a minute of a phone's video", ge=1024)
+    heads_check_s: float = setting(
+        5.0, "s", "a bell that was lost with its process is made good after this; one indexed question, whoever is connected", gt=0, le=60
+    )
     group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
     socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)
     room_join_window_ms: int = setting(
@@ -329,6 +332,7 @@ RATES: dict[str, Rate] = {
     "call_per_account": Rate(120, 3600, "people rung up by a script"),
     "call_per_pair": Rate(20, 3600, "one person rung again and again"),
     "live_line_per_account": Rate(60, 60, "a live's chat drowned"),
+    "live_reaction_per_account": Rate(600, 60, "counts driven up by a script; ten taps a second are a thumb"),
     "live_start_per_account": Rate(30, 3600, "notification spam"),
     "join_per_account": Rate(240, 60, "media sessions opened to exhaust a worker"),
     "upload_per_account": Rate(200, 86400, "storage filled"),

@@ -12,6 +12,7 @@ from livecore.rooms.erasure import ConversationEraser
 from livecore.rooms.expiry import Expiry
 from livecore.rooms.fanout import Hub, Outlet
 from livecore.rooms.group_pictures import GroupPictures
+from livecore.rooms.heads import Heads
 from livecore.rooms.introductions import Introductions
 from livecore.rooms.invites import Invites
 from livecore.rooms.items import Item
@@ -29,7 +30,7 @@ from livecore.rooms.writer import Writer
 
 
 class Rooms:
-    """`messages`, `conversations`, `listing`, `invites`, `own_marks`, `group_pictures`, `attachments`, `contents`, `sharing`, `mailboxes`, `lives`, `hub`, `expiry`."""
+    """`messages`, `conversations`, `listing`, `invites`, `own_marks`, `group_pictures`, `attachments`, `contents`, `sharing`, `mailboxes`, `lives`, `hub`, `heads`, `expiry`."""
 
     def __init__(
         self,
@@ -58,9 +59,12 @@ class Rooms:
         self.undelivered = UndeliveredMessages(db, clock, self.snapshots)
         self.on_commit: Callable[[Iterable[str]], None] | None = None  # told in which conversations something was said; None: nobody asks
         self.expiry = Expiry(db, clock, lambda: self.writer, self._expire_attachments, checkpoint, settings.message_ttl_s)
-        self.writer = Writer(store, keys, clock, self._on_items, self.expiry.on_deleted)
+        self.writer = Writer(
+            store, keys, clock, self._on_items, self.expiry.on_deleted, self._on_known, lambda drafts: self.heads.doubt(drafts)
+        )
         self.mailboxes = Mailboxes(db, keys, clock, directory, self.writer, settings.message_ttl_s, shared=shared)
         self.hub = Hub(db, bus, self.mailboxes, self.snapshots, outlet, shared=shared)
+        self.heads = Heads(db, clock, settings.heads_check_s, self.hub.moved, self._on_found)
         self.listing = Listing(db, relations, directory, self.snapshots)
         self.conversations = Conversations(db, keys, clock, settings, relations, directory, self.snapshots, self.hub, outlet, self.writer)
         self.invites = Invites(db, keys, clock, settings, relations, directory, self.snapshots, self.conversations)
@@ -97,11 +101,20 @@ class Rooms:
         if self.on_commit is not None:
             self.on_commit(item.conversation_id for item in items if item.kind == "message")
 
+    def _on_known(self, conversation_id: str, seq: int) -> None:
+        self.hub.ring(conversation_id, seq)
+
+    def _on_found(self, conversation_id: str, first: int) -> None:
+        self.hub.ring(conversation_id, first, is_new=True)
+        if self.on_commit is not None:
+            self.on_commit([conversation_id])
+
     async def start(self) -> None:
         self._jobs.handle(expiry.JOB, self.expiry.run)
         self._jobs.handle(expiry.TIMERS_JOB, self.expiry.run_timers)
         self.writer.start()
         await self.hub.start()
+        self.heads.start()
         await self.lives.start()
         await self.expiry.recover()
         await self._jobs.every(expiry.JOB, self.expiry.every_s)
@@ -109,6 +122,7 @@ class Rooms:
 
     async def close(self) -> None:
         await self.lives.close()
+        await self.heads.close()
         await self.hub.close()
         await self.writer.close()
         await self.expiry.close()

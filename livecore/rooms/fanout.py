@@ -117,9 +117,9 @@ class Hub:
         if self._shared:
             self._listening.left(account_id)
 
-    def _entered(self, conversation_id: str, seq: int) -> None:
+    def _entered(self, conversation_id: str, seq: int | None) -> None:
         # What is remembered from an earlier time may be behind: who comes now asks for that with `sync`.
-        if seq:
+        if seq is not None:
             self._move(conversation_id, max(seq, self._heads.get(conversation_id, 0)))
 
     def knows(self, account_id: str, username: str) -> None:
@@ -140,6 +140,19 @@ class Hub:
                 bell = bell_of(self._node, item, name, event.payload() if event is not None else b"")
                 self._channels.publish(item.conversation_id, bell.pack())
             self._take(item, event)
+
+    def moved(self, conversation_id: str, seq: int) -> None:
+        """The store is at `seq` or beyond: give what was not given here. Of what nobody here was ever given, `sync` is asked."""
+        if seq > self._heads.get(conversation_id, seq):
+            self._catch_up(conversation_id, seq)
+
+    def ring(self, conversation_id: str, seq: int, *, is_new: bool = False) -> None:
+        """The same in every process. `is_new`: nobody was given `seq`, so it is given also where no head is remembered."""
+        if is_new and conversation_id not in self._heads:
+            self._move(conversation_id, seq - 1)
+        self.moved(conversation_id, seq)
+        if self._shared:
+            self._channels.publish(conversation_id, Bell(self._node, conversation_id, seq, seq, version=0).pack())
 
     async def changed(self, conversation_id: str, *, came: Sequence[str] = (), went: str | None = None) -> None:
         """Members, roles or title changed: forget what is known of it, in every process. `came`, `went`: readers."""

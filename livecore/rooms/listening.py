@@ -26,9 +26,10 @@ class _Here:
 
 
 class Listening:
-    """`on_entered(conversation, seq)`: the channel is held from now on; numbers up to `seq` are for who asks with `sync`."""
+    """`on_entered(conversation, seq)`: the channel is held from now on; numbers up to `seq` are for who asks with `sync`.
+    None: the caller says later from where on."""
 
-    def __init__(self, db: Database, channels: Channels, on_entered: Callable[[str, int], None]) -> None:
+    def __init__(self, db: Database, channels: Channels, on_entered: Callable[[str, int | None], None]) -> None:
         self._db = db
         self._channels = channels
         self._on_entered = on_entered
@@ -77,7 +78,7 @@ class Listening:
         is_new = conversation_id not in self._readers
         present = [account_id for account_id in accounts if account_id in self._here]
         for account_id in present:
-            await self._enter(self._here.get(account_id), {conversation_id: 0})
+            await self._enter(self._here.get(account_id), {conversation_id: None})
         return present if is_new else []
 
     def parted(self, conversation_id: str, account_id: str) -> None:
@@ -90,11 +91,11 @@ class Listening:
         accounts, found = list(self._here), dict[str, list[str]]()
         for start in range(0, len(accounts), AGAIN_CHUNK):
             for account_id, conversations in (await self._ask(accounts[start : start + AGAIN_CHUNK])).items():
-                for one in await self._enter(self._here.get(account_id), dict.fromkeys(conversations, 0)):
+                for one in await self._enter(self._here.get(account_id), dict.fromkeys(conversations)):
                     found.setdefault(one, []).append(account_id)
         return found
 
-    async def _enter(self, here: _Here | None, conversations: Mapping[str, int]) -> list[str]:
+    async def _enter(self, here: _Here | None, conversations: Mapping[str, int | None]) -> list[str]:
         """Answers those that nobody here read before."""
         if here is None:
             return []  # went meanwhile

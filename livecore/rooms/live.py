@@ -5,6 +5,7 @@ summed by each, and age out, so that a process that dies takes its viewers with 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,13 +16,15 @@ import structlog
 from livecore import errors
 from livecore.ids import new_id
 from livecore.ports import Bus, Clock, Delivery, Limiter, LiveFacts, LiveGate, LiveModeration, Principal, Relations
-from livecore.rooms.ring import Line, Ring
+from livecore.rooms.ring import REACTIONS_LIMIT, Line, Ring
 
 log = structlog.get_logger("rooms")
 
 TOPIC = "rooms.live."
 # At most twice a second: the promise to clients.
 TELL_EVERY_S = 0.5
+# Taps of this process are passed on to the others at most this often: half a turn of telling.
+GATHER_S = 0.25
 # Another process's count is told anew this often and forgotten after three times that.
 COUNT_EVERY_S = 5.0
 # Whom a speaker's lines are kept from is asked anew after this, should the bell of a block be lost.
@@ -71,6 +74,8 @@ class _Room:
     peak: int = 0  # the highest count that this process knew of
     kept_peak: int = 0  # as it was last given to `LiveGate.peaked`
     due: asyncio.TimerHandle | None = None  # the next telling
+    tapped: Counter[str] = field(default_factory=Counter)  # reactions of this process that others were not yet told of
+    taps_due: asyncio.TimerHandle | None = None
     hidden: dict[str, tuple[frozenset[str], float]] = field(default_factory=dict)  # who sees no lines of whom, when asked
 
 
@@ -153,10 +158,22 @@ class LiveHub:
         return {"id": line_id, "sent_at": sent_at}
 
     async def react(self, principal: Principal, live_id: str, emoji: str) -> None:
-        await self._limiter.hit("live_line_per_account", principal.account_id)
+        """Taps are gathered here: however many there are, other processes get one message of them in each turn of telling."""
+        await self._limiter.hit("live_reaction_per_account", principal.account_id)
         await self._gate().may_join(principal.account_id, live_id)
-        await self._room(live_id)
-        await self._bus.publish(TOPIC + live_id, orjson.dumps(["reaction", self._node, emoji]))
+        room = await self._room(live_id)
+        room.ring.react(emoji)
+        if self._shared:
+            if emoji in room.tapped or len(room.tapped) < REACTIONS_LIMIT:
+                room.tapped[emoji] += 1
+            if room.taps_due is None:
+                room.taps_due = asyncio.get_running_loop().call_later(GATHER_S, self._pass_taps, live_id, room)
+        self._tell_soon(live_id, room)
+
+    def _pass_taps(self, live_id: str, room: _Room) -> None:
+        room.taps_due = None
+        taps, room.tapped = room.tapped, Counter()
+        self._spawn(self._bus.publish(TOPIC + live_id, orjson.dumps(["reactions", self._node, taps])))
 
     async def pin(self, principal: Principal, live_id: str, line_id: str | None) -> None:
         """Keep a line in sight of all, or (None) no longer. For host and moderators; one that is not remembered any more is NotFound."""
@@ -252,6 +269,8 @@ class LiveHub:
         if room is not None:
             if room.due is not None:
                 room.due.cancel()
+            if room.taps_due is not None:
+                room.taps_due.cancel()
             await self._keep_peak(live_id, room)
             await room.end()
 
@@ -274,9 +293,11 @@ class LiveHub:
                 # Awaited by the bus, so that lines leave in their order.
                 return self._ask_and_give(live_id, room, line_id, account_id, said)
             self._give(live_id, room, room.ring.add(line_id, account_id, said), kept[0])
-        elif what == "reaction":
-            room.ring.react(data)
-            self._tell_soon(live_id, room)
+        elif what == "reactions":
+            if node != self._node:
+                for emoji, count in data.items():
+                    room.ring.react(emoji, count)
+                self._tell_soon(live_id, room)
         elif what == "count":
             if node != self._node:
                 here, pinned = data

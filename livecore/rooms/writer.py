@@ -46,7 +46,10 @@ def context_of(conversation_id: str, message_id: str) -> str:
 
 
 class Writer:
-    """`on_items` gets each batch's new items in their order, in the commit's own task; `on_deleted` is told that bodies went."""
+    """`on_items` gets each batch's new items in their order, in the commit's own task; `on_deleted` is told that bodies went.
+
+    `on_known(conversation, seq)`: sent before and asked for again; `on_doubt`: drafts of which it is not known whether they were committed.
+    """
 
     def __init__(
         self,
@@ -55,12 +58,16 @@ class Writer:
         clock: Clock,
         on_items: Callable[[list[Item]], None],
         on_deleted: Callable[[], Awaitable[None]],
+        on_known: Callable[[str, int], None] | None = None,
+        on_doubt: Callable[[list[Draft]], None] | None = None,
     ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._on_items = on_items
         self._on_deleted = on_deleted
+        self._on_known = on_known
+        self._on_doubt = on_doubt
         self._line: deque[Waiting] = deque()
         self._bell = asyncio.Event()
         self._scopes = Scopes()
@@ -197,6 +204,9 @@ class Writer:
             elif outcome is None:
                 _refuse(one, errors.NotFound("There is no such conversation."))
             else:
+                if outcome.id != one.what.id and self._on_known is not None:
+                    # Perhaps nobody was told of it: the first answer was lost, or the process that gave it.
+                    self._on_known(outcome.conversation_id, outcome.seq)
                 _answer(one, outcome)
         return again
 
@@ -208,6 +218,9 @@ class Writer:
                 if one.what.scope:
                     self._emptied[one.what.scope] = one.what.conversation_id
             _refuse(one, problem)
+        drafts = [one.what for one in waiting if isinstance(one.what, Draft)]
+        if drafts and self._on_doubt is not None:
+            self._on_doubt(drafts)
 
     async def _retire(self) -> None:
         self._retire_due = None

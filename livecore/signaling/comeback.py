@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A connection that is resumed. `lives`: those that it may still be in. `hidden`: whom a block hides from it."""
+    """A connection that is resumed. `lives`: those that it may still be in. `hidden`: whom a block hides from it in lives; `blocked`: whom it blocks."""
 
     away: Away
     after: int
     lives: list[str]
     hidden: frozenset[str]
+    blocked: frozenset[str]
 
 
 class Comeback:
@@ -46,11 +47,13 @@ class Comeback:
         link.recoverable(away.pid)
         try:
             lives = [live_id for live_id in away.lives if await self._may_be_in(principal, live_id)]
-            hidden = await self._services.relations.blocked_either_way(principal.account_id)
+            relations, me = self._services.relations, principal.account_id
+            hidden = await relations.blocked_either_way(me)
+            blocked = frozenset([other for other in hidden if (await relations.between(me, other)).i_block])
         except BaseException:
             self._recovery.put_back(away)
             raise
-        self._found[link.sid] = _Found(away, after, lives, hidden)
+        self._found[link.sid] = _Found(away, after, lives, hidden, blocked)
 
     async def _may_be_in(self, principal: Principal, live_id: str) -> bool:
         """As the live's rules are now: it may have ended, or its host may have put somebody out."""
@@ -77,7 +80,7 @@ class Comeback:
             return ()
         for live_id in found.lives:
             registry.flush_live(live_id)
-        for encoded in self._recovery.missed(found.after, connection.principal, found.lives, found.hidden):
+        for encoded in self._recovery.missed(found.after, connection.principal, found.lives, found.hidden, found.blocked):
             connection.link.send(encoded)
         registry.add(connection)
         for live_id in found.lives:

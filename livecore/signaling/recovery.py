@@ -176,8 +176,14 @@ class Recovery:
             return None
         return int(number)
 
-    def missed(self, after: int, principal: Principal, lives: Sequence[str], hidden: frozenset[str]) -> list[Encoded]:
-        """What it was to get after that number, in order. `hidden`: authors whom a block hides from it now."""
+    def missed(
+        self, after: int, principal: Principal, lives: Sequence[str], hidden: frozenset[str], blocked: frozenset[str]
+    ) -> list[Encoded]:
+        """What it was to get after that number, in order, by the rules of the commit as they are now.
+
+        `hidden`: whom a block, whoever set it, hides in lives; `blocked`: whom it blocks itself, of whom it gets no messages. Who is
+        blocked goes on getting the blocker's: what was kept from an account at the commit was never noted for it.
+        """
         account_id, device_id = principal.account_id, principal.device_id
         return [
             entry.encoded
@@ -185,5 +191,5 @@ class Recovery:
             if entry.number > after
             and entry.encoded is not None
             and entry.is_for(account_id, device_id, lives)
-            and (entry.author is None or entry.author not in hidden)
+            and (entry.author is None or entry.author not in (blocked if entry.live_id is None else hidden))
         ]

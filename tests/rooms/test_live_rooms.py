@@ -96,6 +96,19 @@ async def test_viewers_and_reactions_are_counted_together(scene: tuple[Server, O
     assert await server.app.rooms.lives.viewers(LIVE) == 0
 
 
+async def test_who_sends_many_hearts_may_still_speak(start_server: StartServer) -> None:
+    server = await start_server(rate_scale=1.0)
+    host, ben = await server.person("host"), await server.person("ben")
+    server.app.rooms.lives.gate = OpenGate(host.id)
+    h, b = await host.connect(), await ben.connect()
+    await join(h)
+    await join(b)
+    for _ in range(70):
+        assert (await b.call("live:react", {"live": LIVE, "emoji": "❤️"}))["ok"]
+    await say(b, "hello")
+    await until(lambda: sum(told["reactions"].get("❤️", 0) for told in h.heard("live:reactions")) == 70)
+
+
 async def test_the_muted_and_the_hasty_are_refused(scene: tuple[Server, OpenGate, list[Listener]]) -> None:
     server, gate, (host, ben, _) = scene
     await join(host)

@@ -90,6 +90,47 @@ async def test_a_bell_that_is_away_costs_time_and_no_message(two: Callable[[], C
     await hears(b, "one", "two", "three", "four")
 
 
+async def test_a_bell_that_dies_with_its_process_is_made_good(
+    postgres_url: str, keys_url: str, own_redis: RedisServer, start_server: StartServer
+) -> None:
+    """Nothing follows in the conversation, and nothing tells the other process that a bell is missing."""
+    shared = {"database_url": postgres_url, "keys_url": keys_url, "redis_url": own_redis.url(), "heads_check_s": 0.3}
+    first, second = await start_server(**shared), await start_server(**shared)
+    anna, ben = await friends(first, "anna", "ben")
+    talk, other = await direct(anna, ben), await group(anna, ben)
+    a, b = await anna.connect(), await on(second, ben).connect()
+    await say(a, talk, "one")
+    await hears(b, "one")
+    first.app.rooms.hub._channels.publish = lambda *_: None  # type: ignore[method-assign]
+    await say(a, talk, "two")
+    await hears(b, "one", "two")
+    await say(a, other, "the first of its conversation")
+    await hears(b, "one", "two", "the first of its conversation")
+
+
+async def test_hearts_of_one_process_reach_the_other_as_counts(two: Callable[[], Coroutine[Any, Any, Pair]]) -> None:
+    first, second = await two()
+    anna, ben = await friends(first, "anna", "ben")
+    made = await anna.post("/api/v1/lives", {"title": "Evening", "visibility": "everyone", "record": False})
+    live = {"live": made.json["id"]}
+    a, b = await anna.connect(), await on(second, ben).connect()
+    for listener in (a, b):
+        assert (await listener.call("live:join", live))["ok"]
+    bus, rung = first.app.rooms.lives._bus, list[bytes]()
+    publish = bus.publish
+
+    async def counted(topic: str, data: bytes) -> None:
+        if b'"reactions"' in data:
+            rung.append(data)
+        await publish(topic, data)
+
+    bus.publish = counted  # type: ignore[method-assign]
+    await asyncio.gather(*(a.call("live:react", live | {"emoji": "❤️"}) for _ in range(40)))
+    for listener in (a, b):
+        await until(lambda listener=listener: sum(told["reactions"]["❤️"] for told in listener.heard("live:reactions")) == 40)
+    assert len(rung) < 20
+
+
 async def test_who_is_added_while_the_bell_is_away_hears_what_was_said(
     two: Callable[[], Coroutine[Any, Any, Pair]], own_redis: RedisServer
 ) -> None:

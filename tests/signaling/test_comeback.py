@@ -12,7 +12,7 @@ import socketio
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from tests.people import Person
-from tests.rooms.talk import direct, friends, say
+from tests.rooms.talk import direct, friends, group, say
 from tests.serving import Server
 from tests.signaling.test_javascript_client import DEMO, Browser
 from tests.waiting import until
@@ -174,6 +174,31 @@ async def test_a_block_and_another_session_get_nothing_played_back(server: Serve
     assert (back.bodies(), thief.bodies()) == ([], [])
     await back.drop()
     await thief.drop()
+
+
+async def test_who_is_blocked_gets_the_blockers_words_played_back_as_if_connected(server: Server, http: ClientSession) -> None:
+    """In a group a block keeps the blocked one's words from the blocker, and shows in nothing else: not in what a comeback lacks."""
+    anna, ben, cara = await friends(server, "anna", "ben", "cara")
+    talk = await group(cara, anna, ben)
+    assert (await anna.put("/api/v1/blocks/ben")).status == 204
+    for person, heard, missed in (
+        (ben, ["anna one", "cara one"], ["anna two", "cara two"]),
+        (anna, ["cara one"], ["cara two"]),
+    ):
+        others = {one.username: await one.connect() for one in (anna, ben, cara) if one is not person}
+        client = await raw(http, server)
+        hello = await client.connect({"token": person.access, "recover": True})
+        for round_number, word in enumerate(("one", "two")):
+            for name, listener in others.items():
+                await say(listener, talk, f"{name} {word}", f"{person.username} {name} {word}")
+            if not round_number:
+                await until(lambda client=client, heard=heard: client.bodies() == heard)
+                await client.drop()
+                await gone(server, hello["sid"])
+        back = await raw(http, server)
+        assert await back.connect({"token": person.access, "recover": True, "pid": hello["pid"], "offset": client.offset}) == hello
+        await until(lambda back=back, missed=missed: back.bodies() == missed)
+        await back.drop()
 
 
 async def test_a_live_is_entered_again_with_the_lines_that_were_said(server: Server, http: ClientSession) -> None:

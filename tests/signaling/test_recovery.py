@@ -31,7 +31,7 @@ def leave(recovery: Recovery, lives: tuple[str, ...] = (), *, may_return: bool =
 
 
 def words(recovery: Recovery, after: int, lives: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()) -> list[str]:
-    return [encoded.data["word"] for encoded in recovery.missed(after, BEN, lives, hidden)]
+    return [encoded.data["word"] for encoded in recovery.missed(after, BEN, lives, hidden, hidden)]
 
 
 def test_what_came_after_the_offset_is_played_back_in_order_to_whom_it_was_for() -> None:
