@@ -10,7 +10,7 @@ ARGS ?=
 # Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
 JOBS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: setup setup-dev run test test-deep check bench bench-peers bench-peers-chat bench-peers-live pictures migration clean
+.PHONY: setup setup-dev run test test-deep test-distributed check bench bench-peers bench-peers-chat bench-peers-live pictures migration clean
 
 setup: $(VENV)/.run-done $(HELPER) $(DEMO)/node_modules/.done
 
@@ -58,6 +58,10 @@ test: setup-dev
 # Long: fuzzing, soaks, and each promise's test run with its handler switched off.
 test-deep: setup-dev
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=deep $(ARGS)
+
+# The same tests with every server on PostgreSQL, Redis and an S3 server instead of the embedded engines.
+test-distributed: setup-dev
+	@LIVECORE_TEST_ENGINES=distributed $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not deep" $(ARGS)
 
 check: setup-dev
 	@$(BIN)/ruff format --check -q .

@@ -118,7 +118,8 @@ def rest() -> str:
 
 def _fields(model: type[BaseModel]) -> str:
     """`{one, other?}`: what is sent; a question mark where it may be left out."""
-    names = [name if field.is_required() else f"{name}?" for name, field in model.model_fields.items()]
+    called = [(field.alias or name, field.is_required()) for name, field in model.model_fields.items()]
+    names = [name if is_required else f"{name}?" for name, is_required in called]
     return f"`{{{', '.join(names)}}}`" if names else ""
 
 

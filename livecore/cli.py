@@ -108,11 +108,16 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(name, stop.set)
     supervisor = Supervisor(settings, on_ready=lambda url: _banner(settings, url))
     try:
-        await supervisor.start()
         waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(supervisor.failed.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        starting = asyncio.ensure_future(supervisor.start())
+        # A start that waits for an engine can be stopped too.
+        await asyncio.wait([starting, *waits], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in (starting, *waits):
+            task.cancel()
+        await asyncio.gather(starting, *waits, return_exceptions=True)
     finally:
         await supervisor.stop()
     return 1 if supervisor.failed.is_set() else 0

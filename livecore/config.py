@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     )
     group_limit: int = setting(1000, "members", "the largest group that one order serves well", ge=2)
     socket_buffer_bytes: int = setting(1 << 20, "bytes", "a client that is further behind is cut off with a reason", ge=65536)
+    websocket_deflate: bool = setting(
+        False, "", "per-message deflate costs time for each message and memory while it is packed; worth it where traffic is paid for"
+    )
     room_join_window_ms: int = setting(
         20, "ms", "in a live's room that says more than one thing within it, these leave in one write; nobody reads faster", ge=0, le=1000
     )

@@ -96,7 +96,7 @@ def run(settings: Settings, index: int, ready_fd: int | None) -> int:
         log.error("cannot serve", reason=str(exc))
         return EXIT_CANNOT_SERVE
     except Unavailable as exc:
-        # An engine may be back in a moment: the supervisor tries again.
+        # An engine may be back in a moment: the supervisor tries again, at the first start for a minute.
         log.error("cannot serve yet", reason=str(exc))
         return 1
     except OSError as exc:

@@ -29,7 +29,7 @@ RESTART_PAUSE_LIMIT_S = 5.0
 HEALTHY_S = 10.0
 # Beyond the drain time a child has this long to end before it is killed.
 KILL_AFTER_S = 5.0
-# Opening a database, migrating it and connecting takes a second or two; a slow disk more.
+# Opening a database, migrating it and connecting takes a second or two; a slow disk, or an engine that starts beside us, more.
 READY_TIMEOUT_S = 60.0
 
 
@@ -54,7 +54,7 @@ class Supervisor:
         self.settings = settings
         self.mains = settings.processes if mains is None else mains
         self.children: list[Child] = []
-        self.failed = asyncio.Event()  # set when a main process cannot serve at all
+        self.failed = asyncio.Event()  # set when a main process cannot serve and no other runs
         self._on_ready = on_ready
         self._stopping = False
         self._lock_fd: int | None = None
@@ -68,8 +68,11 @@ class Supervisor:
         await self._start(Child("recorder", ("recorder",)))
         for index in range(self.settings.worker_count()):
             await self._start(Child(f"media-{index}", ("media", "--index", str(index))))
-        for index in range(self.mains):
-            await self._start_main(index)
+        if self.mains:
+            await self._start_first_main()
+        # The first has migrated the database. The others are not waited for: whatever becomes of them, one serves.
+        for index in range(1, self.mains):
+            await self._start(Child(f"main-{index}", ("main", "--index", str(index))))
 
     def _lock(self, run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -83,40 +86,57 @@ class Supervisor:
             self._lock_fd = None
             raise DataDirInUse(f"another livecore runs on {self.settings.data_dir}") from exc
 
-    async def _start_main(self, index: int) -> None:
+    async def _start_first_main(self) -> None:
+        """Until it serves. One that ends before, for an engine that is not there yet say, is tried again for a while."""
+        child = Child("main-0", ("main", "--index", "0"))
+        self.children.append(child)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + READY_TIMEOUT_S
+        pause_s = RESTART_PAUSE_S
+        while not (url := await self._first_word(child, give_up - loop.time())):
+            assert child.process is not None
+            status = await child.process.wait()
+            if self._stopping or status == EXIT_CANNOT_SERVE or loop.time() + pause_s > give_up:
+                raise ConfigError("the main process could not start; its log says why")
+            log.warning("process ended", role=child.role, status=status, restart_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RESTART_PAUSE_LIMIT_S)
+        child.watcher = asyncio.create_task(self._watch(child), name=f"watch {child.role}")
+        if self._on_ready:
+            self._on_ready(url)
+
+    async def _first_word(self, child: Child, patience_s: float) -> str:
+        """Start the process; the URL that it serves, or nothing when it ended before. Raises ConfigError when it does neither in time."""
         read_fd, write_fd = os.pipe()
-        child = Child(f"main-{index}", ("main", "--index", str(index), "--ready-fd", str(write_fd)))
-        await self._start(child, pass_fds=(write_fd,))
-        os.close(write_fd)
+        try:
+            await self._spawn(child, (write_fd,), "--ready-fd", str(write_fd))
+        finally:
+            os.close(write_fd)
         reader = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb", 0)
         )
         try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                url = (await reader.readline()).decode().strip()
+            async with asyncio.timeout(patience_s):
+                return (await reader.readline()).decode().strip()
         except TimeoutError as exc:
             raise ConfigError(f"the main process did not come up within {READY_TIMEOUT_S:.0f} s") from exc
         finally:
             transport.close()
-        if not url:
-            raise ConfigError("the main process could not start; its log says why")
-        child.arguments = ("main", "--index", str(index))
-        if self._on_ready and index == 0:
-            self._on_ready(url)
 
-    async def _start(self, child: Child, pass_fds: tuple[int, ...] = ()) -> None:
+    async def _start(self, child: Child) -> None:
         self.children.append(child)
-        await self._spawn(child, pass_fds)
+        await self._spawn(child)
         child.watcher = asyncio.create_task(self._watch(child), name=f"watch {child.role}")
 
-    async def _spawn(self, child: Child, pass_fds: tuple[int, ...] = ()) -> None:
+    async def _spawn(self, child: Child, pass_fds: tuple[int, ...] = (), *more: str) -> None:
         child.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "livecore",
             "process",
             *child.arguments,
+            *more,
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, SETTINGS_VARIABLE: self.settings.model_dump_json()},
             pass_fds=pass_fds,
@@ -134,7 +154,7 @@ class Supervisor:
             status = await child.process.wait()
             if self._stopping:
                 return
-            if child.role.startswith("main") and status == EXIT_CANNOT_SERVE:
+            if status == EXIT_CANNOT_SERVE and child.role.startswith("main") and not self._other_main_runs(child):
                 self.failed.set()
                 return
             if loop.time() - started > HEALTHY_S:
@@ -146,6 +166,12 @@ class Supervisor:
                 return
             await self._spawn(child)
             child.restarts += 1
+
+    def _other_main_runs(self, child: Child) -> bool:
+        return any(
+            other is not child and other.role.startswith("main") and other.process is not None and other.process.returncode is None
+            for other in self.children
+        )
 
     def child(self, role: str) -> Child:
         return next(child for child in self.children if child.role == role)

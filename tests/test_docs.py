@@ -9,6 +9,8 @@ from bench import reference
 from livecore import config
 from livecore.config import Settings
 from livecore.rest import ROUTES
+from livecore.signaling.asyncapi import SERVER_EVENTS
+from livecore.signaling.gateway import EVENTS
 from tests.serving import Server
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +75,16 @@ async def test_every_event_of_the_published_description_is_listed(server: Server
     assert {"message:send", "message:new", "live:say", "sync", "typing", "notice"} <= names
     for name in names:
         assert f"| `{name}` |" in text_of("events.md"), name
+
+
+def test_fields_stand_as_they_are_called_on_the_wire() -> None:
+    said = text_of("events.md")
+    models = [(name, model) for name, (model, _) in SERVER_EVENTS.items()] + [(event.name, event.model) for event in EVENTS.values()]
+    for name, model in models:
+        schema = model.model_json_schema(by_alias=True, mode="serialization")
+        row = next(line for line in said.splitlines() if line.startswith(f"| `{name}` |"))
+        shown = row.split("|")[2].strip(" `{}")
+        assert {field.rstrip("?") for field in shown.split(", ") if field} == set(schema.get("properties", {})), name
 
 
 def test_every_command_and_metric_is_named() -> None:

@@ -24,7 +24,9 @@ class Link(Protocol):
 
     sid: str
     pid: str | None
-    form: Form
+
+    @property
+    def form(self) -> Form: ...
 
     def send(self, encoded: Encoded) -> None: ...
 

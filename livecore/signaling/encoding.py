@@ -7,7 +7,8 @@ from typing import Any
 import msgpack
 import orjson
 
-from livecore.signaling.engine.frames import BINARY, frame
+from livecore.signaling.engine import deflate
+from livecore.signaling.engine.frames import BINARY, TEXT, frame
 
 _EVENT, _ACK = 2, 3
 
@@ -25,12 +26,25 @@ class Json:
 
 
 class Form(IntEnum):
-    """How a client is spoken to. With the offset as the last argument: a client that asked for recovery."""
+    """How a client is spoken to. With the offset as the last argument: a client that asked for recovery. Four more: the same,
+    deflated on the wire."""
 
     TEXT = 0
     MSGPACK = 1
     TEXT_OFFSET = 2
     MSGPACK_OFFSET = 3
+    TEXT_DEFLATED = 4
+    MSGPACK_DEFLATED = 5
+    TEXT_OFFSET_DEFLATED = 6
+    MSGPACK_OFFSET_DEFLATED = 7
+
+    @property
+    def plain(self) -> "Form":
+        return Form(self & 3)
+
+    @property
+    def deflated(self) -> "Form":
+        return Form(self | 4)
 
 
 _TEXT_FORMS = (Form.TEXT, Form.TEXT_OFFSET)
@@ -98,14 +112,18 @@ class Encoded:
         """As a WebSocket frame."""
         made = self._frames[form]
         if made is None:
-            made = frame(b"4" + self._text(form)) if form in _TEXT_FORMS else packet_frame(self.packet(form))
+            if form >= Form.TEXT_DEFLATED:
+                made = packet_frame(self.packet(form.plain), deflates=True)
+            else:
+                made = frame(b"4" + self._text(form)) if form in _TEXT_FORMS else packet_frame(self.packet(form))
             self._frames[form] = made
         return made
 
 
-def packet_frame(packet: str | bytes) -> bytes:
+def packet_frame(packet: str | bytes, *, deflates: bool = False) -> bytes:
     """A Socket.IO packet as an Engine.IO message in a WebSocket frame."""
-    return frame(packet, BINARY) if isinstance(packet, bytes) else frame(b"4" + packet.encode())
+    data, opcode = (packet, BINARY) if isinstance(packet, bytes) else (b"4" + packet.encode(), TEXT)
+    return deflate.frame(data, opcode) if deflates else frame(data, opcode)
 
 
 def acknowledgement(number: int, result: Any, form: Form) -> str | bytes:

@@ -104,6 +104,7 @@ class Gateway:
             ping_timeout=settings.ping_timeout_s,
             max_http_buffer_size=FRAME_LIMIT_BYTES,
             buffer_bytes=settings.socket_buffer_bytes,
+            deflates=settings.websocket_deflate,
         )
 
     def attach(self, application: web.Application) -> None:

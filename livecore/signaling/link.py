@@ -14,37 +14,43 @@ if TYPE_CHECKING:
 class EngineLink:
     """`sid` names the connection. `pid` is set for one that asked for recovery: the secret name by which it comes back."""
 
-    __slots__ = ("_server", "_session", "form", "is_connected", "pid", "sid")
+    __slots__ = ("_form", "_server", "_session", "is_connected", "pid", "sid")
 
     def __init__(self, server: "SocketServer", session: "Session", sid: str, is_msgpack: bool) -> None:
         self._server = server
         self._session = session
         self.sid = sid
         self.pid: str | None = None
-        self.form = Form.MSGPACK if is_msgpack else Form.TEXT
+        self._form = Form.MSGPACK if is_msgpack else Form.TEXT
         self.is_connected = False  # CONNECT was answered
 
     @property
+    def form(self) -> Form:
+        """As its transport is now: what polls is not deflated, what has upgraded may be."""
+        ws = self._session.ws
+        return self._form.deflated if ws is not None and ws.deflates else self._form
+
+    @property
     def is_msgpack(self) -> bool:
-        return self.form in (Form.MSGPACK, Form.MSGPACK_OFFSET)
+        return self._form in (Form.MSGPACK, Form.MSGPACK_OFFSET)
 
     def recoverable(self, pid: str) -> None:
         """From now on events carry their offset."""
         self.pid = pid
-        self.form = Form.MSGPACK_OFFSET if self.is_msgpack else Form.TEXT_OFFSET
+        self._form = Form.MSGPACK_OFFSET if self.is_msgpack else Form.TEXT_OFFSET
 
     def send(self, encoded: Encoded) -> None:
         session = self._session
         if session.ws is not None:
             session.ws.write(encoded.frame(self.form))
         else:
-            session.hold(Packet(MESSAGE, encoded.packet(self.form)))
+            session.hold(Packet(MESSAGE, encoded.packet(self._form)))
 
     def acknowledge(self, number: int, result: Any) -> None:
         session = self._session
-        packet = acknowledgement(number, result, self.form)
+        packet = acknowledgement(number, result, self._form)
         if session.ws is not None:
-            session.ws.write(packet_frame(packet))
+            session.ws.write(packet_frame(packet, deflates=session.ws.deflates))
         else:
             session.hold(Packet(MESSAGE, packet))
 

@@ -1,12 +1,15 @@
-"""WebSocket frames (RFC 6455), the server's side. Pure: bytes in, messages out; no extension, so RSV bits are errors."""
+"""WebSocket frames (RFC 6455), the server's side. Pure: bytes in, messages out. RSV1 is per-message deflate where that was agreed on; other RSV bits are errors."""
 
 import codecs
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, BAD_TEXT, POLICY, TOO_BIG = 1000, 1001, 1002, 1007, 1008, 1009
 _CONTROL_LIMIT_BYTES = 125
+# RSV1 (RFC 7692, 6): beside the opcode of a message's first frame.
+COMPRESSED = 0x40
 _LENGTH_CODES = {126: 2, 127: 8}
 # A message in more pieces than its bytes would need is made to cost more than it carries.
 _FRAGMENTS_LIMIT = 1024
@@ -56,10 +59,13 @@ class FrameReader:
     What most reads bring is whole frames: nothing is kept then, and nothing copied but the payload.
     """
 
-    __slots__ = ("_buffer", "_limit_bytes", "_need", "_opcode", "_parts", "_size")
+    __slots__ = ("_buffer", "_inflate", "_is_compressed", "_limit_bytes", "_need", "_opcode", "_parts", "_size")
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, inflate: Callable[[bytes, int], bytes] | None = None) -> None:
+        """`inflate(data, limit_bytes)`: of compressed messages, where these were agreed on; raises BadFrame."""
         self._limit_bytes = limit_bytes
+        self._inflate = inflate
+        self._is_compressed = False  # the message whose end has not come
         self._buffer: bytearray | None = None  # the beginning of a frame; None between frames
         self._need = 2  # bytes of it below which nothing can be read
         self._parts: list[bytes] | None = None
@@ -92,7 +98,7 @@ class FrameReader:
         """Where the frame that begins there ends; 0 while that is not there, with `_need` raised."""
         first, second = found[at], found[at + 1]
         opcode, size = first & 0x0F, second & 0x7F
-        if first & 0x70:
+        if first & 0x70 and not (first & 0x70 == COMPRESSED and self._inflate is not None and opcode in (TEXT, BINARY)):
             raise BadFrame(PROTOCOL_ERROR, "a reserved bit is set")
         if not second & 0x80:
             raise BadFrame(PROTOCOL_ERROR, "a client's frame is masked")
@@ -121,6 +127,8 @@ class FrameReader:
         opcode = first & 0x0F
         if opcode >= CLOSE:
             return Message(opcode, payload)
+        if opcode != CONTINUATION:
+            self._is_compressed = bool(first & COMPRESSED)
         return self._join(opcode, bool(first & 0x80), payload)
 
     def _join(self, opcode: int, final: bool, payload: bytes) -> Message | None:
@@ -139,6 +147,8 @@ class FrameReader:
             payload = b"".join(self._parts)
             self._parts = None
         whole, self._opcode, self._size = self._opcode, None, 0
+        if self._is_compressed and self._inflate is not None:
+            payload = self._inflate(payload, self._limit_bytes)
         if whole == BINARY:
             return Message(BINARY, payload)
         try:

@@ -10,7 +10,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from livecore.signaling.engine import frames, packets, polling
+from livecore.signaling.engine import deflate, frames, packets, polling
 from livecore.signaling.engine.packets import Packet
 from livecore.signaling.engine.session import Session, as_frame
 from livecore.signaling.engine.websocket import WebSocketProtocol, accept_key
@@ -44,12 +44,14 @@ class EngineServer:
         ping_timeout: float = 20.0,
         max_http_buffer_size: int = 1_000_000,
         buffer_bytes: int = 1 << 20,
+        deflates: bool = False,
         on_count: Callable[[str, str], None] | None = None,
         environ_of: Callable[[web.Request], dict[str, Any]] | None = None,
         **_options: Any,
     ) -> None:
         self.payload_bytes = max_http_buffer_size
         self.buffer_bytes = buffer_bytes
+        self._deflates = deflates
         self.sockets: dict[str, Session] = {}
         self._parting: dict[str, list[list[Packet]]] = {}  # last words for clients between two polls
         self._ping_interval_s = ping_interval
@@ -158,10 +160,13 @@ class EngineServer:
         await self._handlers["connect"](session.sid, session.environ)
         if accept is None:
             return polling.answer(request, hello.text)
-        protocol = WebSocketProtocol(self, session, probing=False)
+        protocol = WebSocketProtocol(self, session, probing=False, extension=self._extension(request))
         session.ws = protocol
         protocol.take_transport(request, accept, as_frame(hello))
         return web.Response()
+
+    def _extension(self, request: web.Request) -> str | None:
+        return deflate.agreed(request.headers.getall("Sec-WebSocket-Extensions", [])) if self._deflates else None
 
     def _hello(self, session: Session, is_websocket: bool) -> str:
         return orjson.dumps(
@@ -178,7 +183,7 @@ class EngineServer:
         accept = accept_key(request)
         if accept is None or session.ws is not None or session.probe is not None:
             return polling.refuse(request, polling.BAD_REQUEST)
-        protocol = WebSocketProtocol(self, session, probing=True)
+        protocol = WebSocketProtocol(self, session, probing=True, extension=self._extension(request))
         session.probe = protocol
         protocol.take_transport(request, accept)
         asyncio.get_running_loop().call_later(PROBE_PATIENCE_S, self._probe_late, session, protocol)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from livecore.signaling.engine import frames, packets
+from livecore.signaling.engine import deflate, frames, packets
 from livecore.signaling.engine.packets import Packet
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Session:
         if self.closed:
             return
         if self.ws is not None:
-            self.ws.write(as_frame(packet))
+            self.ws.write(as_frame(packet, self.ws.deflates))
         else:
             self.hold(packet)
 
@@ -123,7 +123,7 @@ class Session:
         held, self.held, self.held_bytes = self.held, None, 0
         for packet in held or ():
             if packet.type != packets.NOOP:
-                self.ws.write(as_frame(packet))
+                self.ws.write(as_frame(packet, self.ws.deflates))
         self.transport_changed()
 
     # -- in
@@ -171,7 +171,8 @@ class Session:
             self.inbox = self.inbox or None
 
 
-def as_frame(packet: Packet) -> bytes:
+def as_frame(packet: Packet, deflates: bool = False) -> bytes:
+    frame = deflate.frame if deflates else frames.frame
     if isinstance(packet.data, bytes):
-        return frames.frame(packet.data, frames.BINARY)
-    return frames.frame((packet.type + packet.data).encode(errors="replace"))
+        return frame(packet.data, frames.BINARY)
+    return frame((packet.type + packet.data).encode(errors="replace"))

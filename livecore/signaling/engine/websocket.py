@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from livecore.signaling.engine import frames, packets
+from livecore.signaling.engine import deflate, frames, packets
 from livecore.signaling.engine.packets import Packet
 
 if TYPE_CHECKING:
@@ -40,12 +40,27 @@ def accept_key(request: web.Request) -> bytes | None:
 class WebSocketProtocol(asyncio.Protocol):
     """`session` is whose transport it is, or is to be: `probing` until the client confirmed the upgrade."""
 
-    __slots__ = ("_closing", "_is_held_back", "_is_paused", "_reader", "_server", "_session", "_transport", "probed", "probing")
+    __slots__ = (
+        "_closing",
+        "_extension",
+        "_is_held_back",
+        "_is_paused",
+        "_reader",
+        "_server",
+        "_session",
+        "_transport",
+        "deflates",
+        "probed",
+        "probing",
+    )
 
-    def __init__(self, server: "EngineServer", session: "Session", *, probing: bool) -> None:
+    def __init__(self, server: "EngineServer", session: "Session", *, probing: bool, extension: str | None = None) -> None:
+        """`extension`: the header that agrees to per-message deflate."""
         self._server = server
         self._session = session
-        self._reader = frames.FrameReader(server.payload_bytes)
+        self._extension = extension
+        self.deflates = extension is not None
+        self._reader = frames.FrameReader(server.payload_bytes, deflate.inflated if self.deflates else None)
         self._transport: Any = None
         self._is_paused = False
         self._is_held_back = False
@@ -61,6 +76,7 @@ class WebSocketProtocol(asyncio.Protocol):
         transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
             + accept
+            + (f"\r\nSec-WebSocket-Extensions: {self._extension}".encode() if self._extension else b"")
             + b"\r\n\r\n"
             + first
         )
