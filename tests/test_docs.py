@@ -78,13 +78,15 @@ async def test_every_event_of_the_published_description_is_listed(server: Server
 
 
 def test_fields_stand_as_they_are_called_on_the_wire() -> None:
-    said = text_of("events.md")
-    models = [(name, model) for name, (model, _) in SERVER_EVENTS.items()] + [(event.name, event.model) for event in EVENTS.values()]
-    for name, model in models:
-        schema = model.model_json_schema(by_alias=True, mode="serialization")
-        row = next(line for line in said.splitlines() if line.startswith(f"| `{name}` |"))
-        shown = row.split("|")[2].strip(" `{}")
-        assert {field.rstrip("?") for field in shown.split(", ") if field} == set(schema.get("properties", {})), name
+    asked, told = text_of("events.md").split("## From the server")
+    cells = [(asked, event.name, 2, event.model) for event in EVENTS.values()]
+    cells += [(asked, event.name, 3, event.answer) for event in EVENTS.values()]
+    cells += [(told, name, 2, model) for name, (model, _) in SERVER_EVENTS.items()]
+    for text, name, column, model in cells:
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        shown = row.split("|")[column].strip(" `{}")
+        wire = model.model_json_schema(by_alias=True).get("properties", {})
+        assert [field.rstrip("?") for field in shown.split(", ") if field] == list(wire), name
 
 
 def test_every_command_and_metric_is_named() -> None:

@@ -2,7 +2,9 @@
 
 import os
 import zlib
+from functools import partial
 
+import orjson
 import pytest
 from aiohttp import ClientSession, WSMsgType
 
@@ -99,6 +101,10 @@ def test_a_frame_is_packed_once_for_all_and_only_where_that_helps() -> None:
     assert deflate.frame(noise, frames.BINARY) == frames.frame(noise, frames.BINARY)
 
 
+def lines(listener: Listener, count: int) -> bool:
+    return len(listener.heard("live:message")) == count
+
+
 async def deflating(person: Person) -> Listener:
     """python-socketio that upgrades from polling and offers deflate."""
     listener = Listener()
@@ -124,11 +130,28 @@ async def test_a_room_of_deflating_and_plain_clients_hears_the_same(start_server
         # A packed message from the client, whose acknowledgement and echo to the room come back.
         await ws.send_str(f'421["message:send",{{"conversation":"{talk}","client_id":"c","body":"{LONG}"}}]')
         await until(lambda: LONG in bodies(a.heard("message:new")), "the packed message")
-        await say(a, talk, LONG + "!")
+        await say(a, talk, LONG + "!", "a")
         await until(lambda: bodies(b.heard("message:new")) == [LONG, LONG + "!"], "both at the client that upgraded")
         heard = ""
         while LONG + "!" not in heard:
             heard = await ws.receive_str(timeout=10)
+        # A live's room, where one write goes to all who are spoken to alike.
+        live = (await anna.post("/api/v1/lives", {"title": "Evening"})).json["id"]
+        await ws.send_str(f'422["live:join",{{"live":"{live}"}}]')
+        while not heard.startswith("432"):
+            heard = await ws.receive_str(timeout=10)
+        for listener in (a, b):
+            assert (await listener.call("live:join", {"live": live}))["ok"]
+        for number in range(5):
+            assert (await a.call("live:say", {"live": live, "body": f"{number} {LONG[:300]}"}))["ok"]
+        for listener in (a, b):
+            await until(partial(lines, listener, 5), "all lines")
+            assert [line["body"][0] for line in listener.heard("live:message")] == list("01234")
+        numbers: list[str] = []
+        while len(numbers) < 5:
+            heard = await ws.receive_str(timeout=10)
+            numbers += [line["body"][0] for name, line in [orjson.loads(heard[2:])] if name == "live:message"] if heard[:2] == "42" else []
+        assert numbers == list("01234")
 
 
 async def test_a_bomb_over_the_wire_ends_its_connection_with_1009(start_server: StartServer) -> None:
