@@ -12,8 +12,6 @@ class Here:
     """One account. `beats`: node → (the device of each open connection, monotonic time of the last beat)."""
 
     beats: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
-    status: str = "online"
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,7 @@ class Board:
 
     def _changed(self, account_id: str, before: frozenset[str], now: float) -> Change:
         after = self.devices(account_id, now)
-        if not after and self._here[account_id].status != "invisible":
-            # A status other than invisible ends with the last connection.
+        if not after:
             del self._here[account_id]
         return Change(bool(before) != bool(after), before ^ after)
 
@@ -57,10 +54,6 @@ class Board:
                 changes[account_id] = self._changed(account_id, before, now)
         return changes
 
-    def set_status(self, account_id: str, status: str, text: str | None) -> None:
-        here = self._here.setdefault(account_id, Here())
-        here.status, here.text = status, text
-
     def is_here(self, account_id: str, now: float) -> bool:
         here = self._here.get(account_id)
         return here is not None and any(now - at < BEAT_AGE_S for _, at in here.beats.values())
@@ -71,13 +64,6 @@ class Board:
         if here is None:
             return frozenset()
         return frozenset(device for devices, at in here.beats.values() if now - at < BEAT_AGE_S for device in devices)
-
-    def status(self, account_id: str, now: float) -> tuple[str, str | None]:
-        """What others may see: "offline" also stands for who is invisible."""
-        here = self._here.get(account_id)
-        if here is None or here.status == "invisible" or not self.is_here(account_id, now):
-            return "offline", None
-        return here.status, here.text
 
     def connections(self, account_id: str, node: str) -> tuple[str, ...]:
         here = self._here.get(account_id)

@@ -17,6 +17,7 @@ from livecore.ports import Audience, Bus, Clock, Database, Delivery, Devices, Di
 from livecore.presence import tables
 from livecore.presence.board import BEAT_AGE_S, BEAT_EVERY_S, Board, Change
 from livecore.presence.own_devices import AccountOutlet, OwnDevices
+from livecore.presence.statuses import Statuses
 
 log = structlog.get_logger("presence")
 
@@ -65,26 +66,30 @@ class Presence:
         self._shared = shared
         self._node = new_id()
         self._board = Board()
+        self._statuses = Statuses(db)
         self.own_devices = OwnDevices(self._board, clock, devices, outlet, self._spawn, lambda: TELL_AFTER_S)
         self._subscribed: dict[str, tuple[Principal, dict[str, _Watched]]] = {}  # sid → who, by watched account
         self._watchers: dict[str, set[str]] = {}  # account → sids
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._moved: dict[str, None] = {}  # accounts whose count here is not yet told to other processes
-        # Accounts that left a moment ago: how they stood, and until when they still stand so for others. The longest gone first.
-        self._leaving: dict[str, tuple[tuple[str, str | None], float]] = {}
+        # Accounts that left a moment ago, and until when they still stand as here for others. The longest gone first.
+        self._leaving: dict[str, float] = {}
         self._gone: dict[str, int] = {}  # accounts that left, when: not yet written
         self._writing: asyncio.Task[None] | None = None
         self._gathering: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._end_gaps: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         self._endings.append(await self._bus.subscribe(TOPIC, self._on_delivery))
+        self._end_gaps = self._bus.on_gap(self._on_gap)
         self._spawn(self._beat())
 
     async def close(self) -> None:
         for end in self._endings:
             await end()
+        self._end_gaps()
         for timer in self._due.values():
             timer.cancel()
         self.own_devices.close()
@@ -114,10 +119,11 @@ class Presence:
             self._gather()
 
     async def set_status(self, principal: Principal, status: str, text: str | None) -> None:
-        self._board.set_status(principal.account_id, status, text)
+        """Stands until it is changed, on every device, whatever goes and comes."""
+        await self._statuses.choose(principal.account_id, status, text)
         self._changed(principal.account_id)
         if self._shared:
-            await self._bus.publish(TOPIC, orjson.dumps([self._node, "status", principal.account_id, status, text]))
+            await self._bus.publish(TOPIC, orjson.dumps([self._node, "status", principal.account_id]))
 
     async def subscribe(self, sid: str, principal: Principal, usernames: Sequence[str]) -> list[dict[str, Any]]:
         """Replace what the connection watches; answers how those stand now. Nobody's name is probed: unknown and hidden look alike."""
@@ -132,6 +138,8 @@ class Presence:
         self._subscribed[sid] = (principal, watched)
         for account_id in watched:
             self._watchers.setdefault(account_id, set()).add(sid)
+        # Together, before they are shown one by one.
+        await self._statuses.of([account_id for account_id in watched if self._seems_here(account_id)])
         by_name = {one.username: account_id for account_id, one in watched.items()}
         answer = []
         for username in dict.fromkeys(usernames):
@@ -156,7 +164,11 @@ class Presence:
         return await self._relations.allows(viewer_id, account_id, own)
 
     def is_here(self, account_id: str) -> bool:
-        return self._board.status(account_id, self._clock.now())[0] != "offline"
+        return self._board.is_here(account_id, self._clock.now())
+
+    async def may_see(self, viewer_id: str, account_id: str) -> bool:
+        """Whether one may be told of the other, who is here: as `may_know`, and never of who is invisible."""
+        return await self.may_know(viewer_id, account_id) and (await self._statuses.of([account_id]))[account_id][0] != "invisible"
 
     async def _shown(self, viewer: Principal, account_id: str | None, username: str) -> dict[str, Any]:
         hidden = {"user": username, "status": "offline", "text": None, "last_seen": None}
@@ -164,7 +176,7 @@ class Presence:
             return hidden
         if not await self.may_know(viewer.account_id, account_id):
             return hidden
-        status, text = self._status(account_id)
+        status, text = await self._status(account_id)
         last_seen = None if status != "offline" else await self._last_seen(account_id)
         return {"user": username, "status": status, "text": text, "last_seen": last_seen}
 
@@ -219,31 +231,35 @@ class Presence:
 
     def _beat_of(self, account_id: str, node: str, connections: tuple[str, ...]) -> None:
         now = self._clock.now()
-        status = self._board.status(account_id, now)
-        self._take(account_id, status, self._board.beat(account_id, node, connections, now))
+        was_here = self._board.is_here(account_id, now)
+        self._take(account_id, self._board.beat(account_id, node, connections, now), leaves=was_here)
 
-    def _take(self, account_id: str, status: tuple[str, str | None], change: Change) -> None:
-        """`status`: how the account stood before it."""
+    def _take(self, account_id: str, change: Change, *, leaves: bool) -> None:
+        """`leaves`: whether the account, where it went, went just now."""
         if change.person:
-            self._leaves_or_is_back(account_id, status, self._clock.now())
+            self._leaves_or_is_back(account_id, self._clock.now(), leaves=leaves)
             self._changed(account_id)
         for device_id in change.devices:
             self.own_devices.changed(account_id, device_id)
 
-    def _leaves_or_is_back(self, account_id: str, status: tuple[str, str | None], now: float) -> None:
-        if status[0] != "offline":
-            self._leaving[account_id] = (status, now + TELL_AFTER_S)
-        else:
-            self._leaving.pop(account_id, None)
-        while self._leaving and (oldest := next(iter(self._leaving.items())))[1][1] <= now:
+    def _leaves_or_is_back(self, account_id: str, now: float, *, leaves: bool) -> None:
+        self._leaving.pop(account_id, None)
+        if leaves:
+            self._leaving[account_id] = now + TELL_AFTER_S
+        while self._leaving and (oldest := next(iter(self._leaving.items())))[1] <= now:
             del self._leaving[oldest[0]]
 
-    def _status(self, account_id: str) -> tuple[str, str | None]:
-        """What others see. Who left a moment ago is still here: so one who asks amid a storm of reconnects is not told of it twice."""
+    def _seems_here(self, account_id: str) -> bool:
+        """Who left a moment ago is still here: so one who asks amid a storm of reconnects is not told of it twice."""
         now = self._clock.now()
-        leaving = self._leaving.get(account_id)
-        status = self._board.status(account_id, now)
-        return leaving[0] if leaving is not None and status[0] == "offline" and now < leaving[1] else status
+        return self._board.is_here(account_id, now) or now < self._leaving.get(account_id, now)
+
+    async def _status(self, account_id: str) -> tuple[str, str | None]:
+        """What others may see: "offline" also stands for who is invisible. Nobody is here before the store was asked what they chose."""
+        if not self._seems_here(account_id):
+            return "offline", None
+        status, text = (await self._statuses.of([account_id]))[account_id]
+        return ("offline", None) if status == "invisible" else (status, text)
 
     def _changed(self, account_id: str) -> None:
         if account_id in self._watchers and account_id not in self._due:
@@ -293,7 +309,7 @@ class Presence:
     def _age(self, now: float) -> None:
         """Those whose process says nothing any more went with it; when they were last here it could not write."""
         for account_id, change in self._board.age(now).items():
-            self._take(account_id, ("offline", None), change)
+            self._take(account_id, change, leaves=False)
             if change.person:
                 self._gone[account_id] = self._clock.at_ms() - round(BEAT_AGE_S * 1000)
         if self._gone:
@@ -307,8 +323,14 @@ class Presence:
             for account_id, connections in args[0].items():
                 self._beat_of(account_id, node, tuple(connections))
         elif what == "status":
-            self._board.set_status(args[0], args[1], args[2])
+            self._statuses.forget(args[0])
             self._changed(args[0])
+
+    def _on_gap(self) -> None:
+        """Bells may have been lost: what was chosen is asked of the store again, and told where it differs."""
+        self._statuses.forget_all()
+        for account_id in self._watchers:
+            self._changed(account_id)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -53,8 +53,8 @@ async def delete(call: Call, data: lives.LiveDelete) -> shapes.Empty:
 
 @events.on("live:friends", lives.LiveNamed, lives.LiveFriends)
 async def friends(call: Call, data: lives.LiveNamed) -> lives.LiveFriends:
-    """Which of one's friends are watching, as their settings allow."""
+    """Which of one's friends are watching, as their settings allow; never who is invisible."""
     me, services = call.principal.account_id, call.services
-    watching = [one for one in await services.lives.friends(call.principal, data.live) if await services.presence.may_know(me, one)]
+    watching = [one for one in await services.lives.friends(call.principal, data.live) if await services.presence.may_see(me, one)]
     cards = await services.directory.cards(me, watching)
     return lives.LiveFriends(users=sorted(cards[one].username for one in watching if one in cards))

@@ -20,7 +20,7 @@ def test_the_first_connection_comes_and_the_last_one_goes() -> None:
     assert board.devices("anna", 1.0) == {PHONE, LAPTOP}
     assert board.beat("anna", "n1", (), 2.0) == came_or_went(PHONE, person=False)
     assert board.beat("anna", "n2", (), 3.0) == came_or_went(LAPTOP)
-    assert board.status("anna", 3.0) == ("offline", None)
+    assert not board.is_here("anna", 3.0)
 
 
 def test_a_device_on_two_nodes_is_here_until_both_let_it_go() -> None:
@@ -37,19 +37,8 @@ def test_what_a_dead_process_left_behind_ages_out() -> None:
     board.beat("ben", "dead", (PHONE,), 0.0)
     board.beat("ben", "alive", (LAPTOP,), BEAT_AGE_S - 1)
     assert board.age(BEAT_AGE_S - 1) == {}
-    assert board.status("anna", BEAT_AGE_S - 1)[0] == "online"
-    assert board.status("anna", BEAT_AGE_S)[0] == "offline"
+    assert board.is_here("anna", BEAT_AGE_S - 1)
+    assert not board.is_here("anna", BEAT_AGE_S)
     assert board.age(BEAT_AGE_S) == {"anna": came_or_went(PHONE), "ben": came_or_went(PHONE, person=False)}
     assert board.age(BEAT_AGE_S) == {}
     assert board.devices("ben", BEAT_AGE_S) == {LAPTOP}
-
-
-def test_a_status_lasts_as_long_as_the_person_is_here_but_invisible_stays() -> None:
-    board = Board()
-    for status, later in (("busy", "online"), ("invisible", "offline")):
-        board.beat("anna", "n1", (PHONE,), 0.0)
-        board.set_status("anna", status, "words")
-        assert board.status("anna", 1.0) == (("busy", "words") if status == "busy" else ("offline", None))
-        board.beat("anna", "n1", (), 2.0)
-        board.beat("anna", "n1", (PHONE,), 3.0)
-        assert board.status("anna", 3.0)[0] == later

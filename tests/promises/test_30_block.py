@@ -156,6 +156,59 @@ async def message(scene: Scene, viewer: Person, other: Person) -> bool:
             await listener.close()
 
 
+async def presence(scene: Scene, viewer: Person, other: Person) -> bool:
+    watcher, watched = await viewer.connect(), await other.connect()
+    try:
+        (shown,) = (await watcher.call("presence:subscribe", {"users": [other.username]}))["data"]["users"]
+        return bool(shown["status"] != "offline")
+    finally:
+        for listener in (watcher, watched):
+            await listener.close()
+
+
+async def typing(scene: Scene, viewer: Person, other: Person) -> bool:
+    """Whether `other` sees `viewer` write; the answer is the ordinary one. What the third types after it shows that it was passed over."""
+    writer, reader, third = await viewer.connect(), await other.connect(), await scene.cara.connect()
+    try:
+        for listener, person in ((writer, viewer), (third, scene.cara)):
+            assert (await listener.call("typing", {"conversation": await direct(person, other), "active": True}))["ok"]
+        await until(lambda: "cara" in [one["user"] for one in reader.heard("typing")], "the third one's typing")
+        return viewer.username in [one["user"] for one in reader.heard("typing")]
+    finally:
+        for listener in (writer, reader, third):
+            await listener.close()
+
+
+async def call(scene: Scene, viewer: Person, other: Person) -> bool:
+    """Whether it rings at `other`. To whom the other blocks it seems to ring all the same, and nowhere else; the third one's call comes through."""
+    caller, called, third = await viewer.connect(), await other.connect(), await scene.cara.connect()
+    try:
+        rung = await caller.call("call:start", {"user": other.username})
+        if rung["ok"]:
+            assert (await caller.call("call:end", {"call": rung["data"]["call"]}))["ok"]
+        else:
+            # Only who blocks is refused: they know it.
+            assert (await viewer.get(f"/api/v1/blocks/{other.username}")).status == 200
+        after = await third.call("call:start", {"user": other.username})
+        await until(lambda: after["data"]["call"] in [one["call"] for one in called.heard("call:ringing")], "the third one's call")
+        assert (await third.call("call:end", {"call": after["data"]["call"]}))["ok"]
+        return rung["ok"] and rung["data"]["call"] in [one["call"] for one in called.heard("call:ringing")]
+    finally:
+        for listener in (caller, called, third):
+            await listener.close()
+
+
+async def put_into_a_group(scene: Scene, viewer: Person, other: Person) -> bool:
+    """At its beginning and later."""
+    begun = await viewer.post("/api/v1/conversations", {"kind": "group", "title": "Two", "members": [other.username]})
+    empty = await group(viewer, scene.cara)
+    added = await viewer.put(f"/api/v1/conversations/{empty}/members/{other.username}", {})
+    assert (begun.status == 201) == (added.status == 200), (begun, added)
+    theirs = [one["id"] for one in (await other.get("/api/v1/conversations")).json["items"]]
+    assert (empty in theirs) == (added.status == 200)
+    return begun.status == 201
+
+
 FRIENDS: list[Surface] = [
     profile,
     search_by_username,
@@ -171,6 +224,10 @@ FRIENDS: list[Surface] = [
     video_download,
     feed,
     message,
+    presence,
+    typing,
+    call,
+    put_into_a_group,
 ]
 POSTS: list[Surface] = [post_page, comment_on_a_post, like_of_a_post, comments_of_a_common_friend, likes_of_a_common_friend]
 FRIENDS += POSTS

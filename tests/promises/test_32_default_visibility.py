@@ -162,7 +162,7 @@ async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: S
 
     async def left() -> bool:
         # Who left a moment ago is still shown as here.
-        return server.app.presence._status(anna.id)[0] == "offline" and await server.app.presence._last_seen(anna.id) is not None
+        return (await server.app.presence._status(anna.id))[0] == "offline" and await server.app.presence._last_seen(anna.id) is not None
 
     await until(left, "her time of leaving")
     for audience in ("everyone", "contacts", "friends", "nobody"):
