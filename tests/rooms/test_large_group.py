@@ -2,6 +2,7 @@
 
 from sqlalchemy import insert
 
+from livecore.accounts.records import Records, scope
 from livecore.accounts.tables import account
 from livecore.accounts.usernames import skeleton
 from livecore.ids import new_id
@@ -14,10 +15,14 @@ MEMBERS = 1000
 
 
 async def seed_friends(server: Server, owner: Person, there: list[Person], count: int) -> list[str]:
-    """Accounts straight into the table, whose names nobody can read; all of them, and those of `there`, friends of the owner's."""
+    """Accounts straight into the table; all of them, and those of `there`, are friends of the owner's."""
     at_ms = server.app.clock.at_ms()
     ids, names = [new_id() for _ in range(count)], [f"member{number}" for number in range(count)]
-    blank = dict.fromkeys(("name", "email", "phone", "birth_date"), b"") | {
+    records = Records(server.app.db, server.app.keys)
+    person = {"name": "Member Example", "email": "m@example.org", "phone": "+4915100000000", "birth_date": "1990-05-17"}
+    await server.app.keys.prepare([scope(one) for one in ids])
+    sealed = [await records.seal(one, person) for one in ids]
+    every = {
         "password_hash": "none",
         "state": "active",
         "declined": False,
@@ -27,7 +32,8 @@ async def seed_friends(server: Server, owner: Person, there: list[Person], count
         "version": 1,
     }
     rows = [
-        blank
+        every
+        | values
         | {
             "id": one,
             "username": name,
@@ -36,7 +42,7 @@ async def seed_friends(server: Server, owner: Person, there: list[Person], count
             "email_index": name.encode(),
             "phone_index": name.encode(),
         }
-        for one, name in zip(ids, names, strict=True)
+        for one, name, values in zip(ids, names, sealed, strict=True)
     ]
     pairs = [pair for one in [*ids, *(person.id for person in there)] for pair in ((owner.id, one), (one, owner.id))]
     async with server.app.db.write() as conn:
