@@ -55,6 +55,7 @@ NOTICES = {
     "replay_expires": {"video": "1", "title": "Sunday"},
     "reply": {"video": "1", "comment": "2"},
     "restored": {"target": {"kind": "video"}},
+    "suspended": {"reason": "It went on", "until": None},
     "takedown": {"target": {"kind": "video"}, "ground": "claim"},
     "warning": {"reason": "Be kind"},
 }

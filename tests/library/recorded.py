@@ -69,5 +69,5 @@ async def keep(
         assert answer.status == 200, answer
         return bool(answer.json["status"] == status)
 
-    await until(is_there, f"the video to be {status}")
+    await until(is_there, f"the video to be {status}", patience_s=60)
     return video_id

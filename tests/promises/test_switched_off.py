@@ -156,6 +156,8 @@ TABLE = [
     Switch(47, "livecore.accounts.news:News.wants=True", "leads_past_it"),
     Switch(49, "livecore.insight.experiments:Experiments.of={}", "assigned_stably"),
     Switch(50, "livecore.privacy.schema:Declared.of_subject=True", "who_is_blocked"),
+    Switch(60, "livecore.trust.holds:LegalHolds.preserve", "messages_and_logs"),
+    Switch(60, "livecore.trust.holds:LegalHolds.held=False", "a_deletion_waits"),
     Switch(65, "livecore.rest.endpoint:_none_match=False", "with_its_date_and_a_validator"),
     Switch(65, "livecore.trust.policies:date_of='never'", "with_its_date_and_a_validator"),
     Switch(65, "livecore.trust.policies:date_of='never'", "has_the_date_on_top"),

@@ -998,6 +998,7 @@ export const en = {
       },
       restored: { title: "Content is back", text: ({ target }) => `${en.notices.targets[target.kind] ?? "Something of yours"} is visible again.` },
       suspended: { title: "Your account was suspended", text: ({ reason }) => reason || "Something of your account broke the rules." },
+      suspended: { title: "Your account was suspended", text: ({ reason }) => reason || "Something broke the rules." },
       warning: { title: "A warning", text: ({ reason }) => reason || "Something that you shared breaks the rules." },
       policy_updated: { title: "A policy changes", text: ({ effective }) => `Please read what is new. It is in force from ${effective}.`, way: "Read it" },
       new_sign_in: { title: "New sign-in", text: ({ device }) => `Your account was opened on ${device}.`, way: "Your devices" },
