@@ -19,6 +19,8 @@ log = structlog.get_logger("rooms")
 
 # Looked at once more by each check: a commit takes so long at the worst, and clocks of processes differ by so much.
 OVERLAP_MS = 30_000
+# Held messages that one check looks at, the newest: some 20 ms of a core. Those before them the last check has seen.
+CHECK_LIMIT = 20_000
 # A store that gave no answer is asked for what it took after this, and again.
 DOUBT_RETRY_S = 0.5
 # In doubt at once, two batches' worth; of more, and in a larger store's trouble, the next check finds what it took.
@@ -81,11 +83,15 @@ class Heads:
     async def check(self, since_ms: int) -> None:
         """One question of the index by time, whatever the number of conversations: what is held of that span."""
         columns = tables.message.c
-        newest = (
-            select(columns.conversation_id, func.max(columns.seq).label("seq"))
+        # With its own limit it is read by the index of time; grouped at once, SQLite would walk the whole table by conversation.
+        span = (
+            select(columns.conversation_id, columns.seq)
             .where(columns.sent_ms >= since_ms)
-            .group_by(columns.conversation_id)
+            .order_by(columns.sent_ms.desc())
+            .limit(CHECK_LIMIT)
+            .subquery()
         )
+        newest = select(span.c.conversation_id, func.max(span.c.seq).label("seq")).group_by(span.c.conversation_id)
         async with self._db.read() as conn:
             found = (await conn.execute(newest)).all()
         for row in found:
