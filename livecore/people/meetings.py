@@ -23,6 +23,8 @@ RECENT_MS = 2 * 3600 * 1000
 RECENT_LIMIT = 50
 # How often a process with somebody waiting looks again where another process may have put somebody into the queue.
 LOOK_EVERY_S = 1.0
+# Another process tells of a pair within milliseconds of taking both out of the queue.
+LOST_MS = 3000
 # Pairs refused in one round (a block, a review) before the round is left to the next look.
 REFUSALS_LIMIT = 200
 
@@ -57,6 +59,7 @@ class Meetings:
         self._neighbours = neighbours
         self._shared = shared
         self._held: dict[str, _Held] = {}
+        self._unknown_since: dict[str, int] = {}  # tickets of this process that the queue does not know
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -138,7 +141,7 @@ class Meetings:
             return None
         soonest: float | None = LOOK_EVERY_S if self._shared else None
         try:
-            await self._queue.beat([held.waiting for held in self._held.values()], self._clock.at_ms())
+            await self._beat(self._clock.at_ms())
             for mode in MODES:
                 left = await self._round(mode)
                 change_ms = next_change_ms(left, self._clock.at_ms())
@@ -149,6 +152,16 @@ class Meetings:
             log.warning("the queue of those who wait is away")
             return LOOK_EVERY_S
         return soonest
+
+    async def _beat(self, now_ms: int) -> None:
+        """Say who waits here. Whom the queue does not know for a while, and of whom no pairing was told, it has lost (a process that stood
+        still, a Redis that began anew): they wait again, at their old place."""
+        unknown = await self._queue.beat([held.waiting for held in self._held.values()], now_ms)
+        tickets = [held.waiting.ticket for account_id in unknown if (held := self._held.get(account_id)) is not None]
+        self._unknown_since = {ticket: self._unknown_since.get(ticket, now_ms) for ticket in tickets}
+        for held in list(self._held.values()):
+            if now_ms - self._unknown_since.get(held.waiting.ticket, now_ms) >= LOST_MS:
+                await self._queue.enter(held.waiting, now_ms)
 
     async def _round(self, mode: Mode) -> list[Seeker]:
         """Pair in one mode until nobody is left who fits; answers who still waits."""

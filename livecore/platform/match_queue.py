@@ -42,8 +42,9 @@ class MemoryMatchQueue:
         if held is not None and ticket in (None, held.ticket):
             del self._waiting[account_id]
 
-    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> None:
+    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> list[str]:
         """Nobody outlives this process here."""
+        return [one.account_id for one in waiting if one.account_id not in self._waiting]
 
     async def waiting(self, mode: str, limit: int, at_ms: int) -> list[Waiting]:
         mine = [one for one in self._waiting.values() if one.mode == mode]
@@ -135,13 +136,17 @@ class RedisMatchQueue:
     async def leave(self, account_id: str, ticket: str | None) -> None:
         await self._run(self._leave, self._keys(*MODES), [account_id, ticket or ""])
 
-    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> None:
+    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> list[str]:
         try:
             pipeline = self._client.pipeline(transaction=False)
             for one in waiting:
                 # XX: a sign of life for somebody who was paired meanwhile would never go away.
                 pipeline.zadd(self._keys(one.mode)[2], {one.account_id: at_ms}, xx=True)
-            await pipeline.execute()
+                for mode in MODES:
+                    pipeline.hexists(self._keys(mode)[1], one.account_id)
+            answers = await pipeline.execute()
+            known = [answers[at + 1 : at + 1 + len(MODES)] for at in range(0, len(answers), 1 + len(MODES))]
+            return [one.account_id for one, there in zip(waiting, known, strict=True) if not any(there)]
         except (RedisError, OSError, TimeoutError) as exc:
             raise errors.Unavailable("Meeting people pauses for a moment.") from exc
 

@@ -325,8 +325,8 @@ class MatchQueue(Protocol):
     async def leave(self, account_id: str, ticket: str | None) -> None:
         """`ticket` None: whatever the entry; one that is not this ticket's stays. Leaving twice is no error."""
 
-    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> None:
-        """These still wait."""
+    async def beat(self, waiting: Sequence[Waiting], at_ms: int) -> list[str]:
+        """These still wait. Answers the accounts of those that the queue does not know: taken meanwhile, or lost with it."""
 
     async def waiting(self, mode: str, limit: int, at_ms: int) -> list[Waiting]:
         """Those who wait longest, oldest first."""

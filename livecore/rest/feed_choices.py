@@ -88,7 +88,7 @@ async def list_muted(call: Call) -> Reply:
 
 @routes.put("/api/v1/feed/muted/{username}", ok=(204, None), errors=(409,))
 async def mute(call: Call) -> Reply:
-    """Leave a person's items out of one's feed; they are not told, and nothing else changes."""
+    """Leave a person's items out of one's feed, and the person out of suggestions; they are not told, and nothing else changes."""
     await call.app.choices.mute(call.me.account_id, call.path["username"])
     return Reply(None, status=204)
 

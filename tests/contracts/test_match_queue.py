@@ -86,7 +86,8 @@ async def test_whose_process_is_silent_waits_no_more(redis_url: str) -> None:
     queue = RedisMatchQueue(redis_url, limit=10)
     for name in ("anna", "ben"):
         await queue.enter(waiting(name), NOW_MS)
-    await queue.beat([waiting("anna"), waiting("somebody who was paired")], NOW_MS + SILENT_MS)
+    unknown = await queue.beat([waiting("anna"), waiting("somebody who was paired")], NOW_MS + SILENT_MS)
+    assert unknown == ["somebody who was paired"]
     assert await names(queue, at_ms=NOW_MS + SILENT_MS + 1) == ["anna"]
     # Nothing of those who went is left behind.
     assert sorted(await queue._client.zrange("livecore:match:chat:alive", 0, -1)) == [b"anna"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import select
 
 from livecore.people import tables
@@ -256,6 +257,22 @@ async def test_two_processes_pair_over_redis(distributed: dict[str, str], start_
     assert {partners[partner]: partner for partner in partners.values()} == partners
     assert all(len(listener.heard("match:found")) == 1 for listener in listeners)
     for listener in listeners:
+        await listener.close()
+
+
+async def test_whom_the_queue_lost_waits_again(distributed: dict[str, str], start_server: StartServer) -> None:
+    """A Redis that began anew, or one that took a process that stood still for gone."""
+    one, other = await start_server(**distributed), await start_server(**distributed)
+    anna, ben = await one.person("anna"), await one.person("ben")
+    ben.server = other
+    hers, his = await anna.connect(), await ben.connect()
+    await enter(hers)
+    async with Redis.from_url(distributed["redis_url"]) as redis:
+        await redis.delete(*[key async for key in redis.scan_iter("livecore:match:*")])
+    await enter(his)
+    assert (await found(hers))["peer"]["username"] == "ben"
+    assert (await found(his))["peer"]["username"] == "anna"
+    for listener in (hers, his):
         await listener.close()
 
 

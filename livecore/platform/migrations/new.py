@@ -16,7 +16,7 @@ from livecore.platform.migrations import make_revision
 def load_tables() -> None:
     """Import every module that declares tables, so that the metadata are whole."""
     for module in pkgutil.walk_packages(livecore.__path__, "livecore."):
-        if module.name.rpartition(".")[2] in ("tables", "jobs"):
+        if module.name.rpartition(".")[2] in ("tables", "jobs", "idempotency"):
             importlib.import_module(module.name)
 
 
