@@ -307,8 +307,9 @@ class Publication:
                     continue
                 layer = bound[1]
                 layer.receiver.on_sender_report(message.ntp, message.timestamp, now)
-                for forwarder in layer.watchers:
-                    forwarder.on_clock(now)
+                for sent in (layer, *(layer.scalability.cuts.values() if layer.scalability is not None else ())):
+                    for forwarder in sent.watchers:
+                        forwarder.on_clock(now)
 
     # -- reports out
 

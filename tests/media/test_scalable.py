@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecore.media import codecs
+from livecore.media import codecs, rtcp
 from livecore.media.layers import Wish
 from livecore.media.packet import Packet, Place
 from livecore.media.scalable import Cut, Scalability
@@ -172,6 +172,28 @@ def test_vp9_publisher_that_comes_back_goes_on_where_its_pictures_ended(rid: str
     assert all((b.picture_id - a.picture_id) & 0x7FFF == b.picture - a.picture for a, b in pairwise(late))
     assert screen.layers(half) == (ALL if rid is None else {(s, t) for s, t in ALL if s < 2})
     assert not viewer.closed
+
+
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+@pytest.mark.parametrize("rid", [None, "S1T2", "S0T2", "S2T1"])
+def test_viewer_of_any_layers_is_told_the_publishers_clock_at_once_and_whenever_it_comes(codec: str, rid: str | None) -> None:
+    plane, camera, viewer, screen = stage(1, codec)
+    wish(plane, viewer, rid)
+    play(plane, camera, screen, 3)
+    ssrc = viewer.peer.answered.ssrcs["video"] if viewer.peer.answered else 0
+
+    def reports() -> list[rtcp.SenderReport]:
+        return [one for one in viewer.messages if isinstance(one, rtcp.SenderReport) and one.ssrc == ssrc]
+
+    assert reports(), "one with the first picture"
+    before = len(reports())
+    play(plane, camera, screen, 10)
+    told = reports()[before:]
+    assert len(told) >= 9
+    # Of one clock: what it says of two moments is as far apart in time as in the stream's own numbers.
+    first, last = told[0], told[-1]
+    assert (last.timestamp - first.timestamp) % (1 << 32) == pytest.approx((last.ntp - first.ntp) / 2**32 * 90_000, abs=900)
+    assert last.packets > first.packets
 
 
 @pytest.mark.parametrize("tells", ["arrivals", "loss"])
