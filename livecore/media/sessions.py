@@ -136,7 +136,9 @@ class ViewerSession(Session):
             if isinstance(message, rtcp.ReceiverReport):
                 for block in message.reports:
                     subscription = self._by_ssrc.get(block.ssrc)
-                    if subscription is not None and block.ssrc == subscription.ssrc:
+                    if subscription is None:
+                        self.transport.drops[Drop.RTCP_UNKNOWN_SSRC] += 1
+                    elif block.ssrc == subscription.ssrc:
                         subscription.on_report(block, now)
                         if subscription.track.kind == "video":
                             self._on_loss(subscription, now)
@@ -264,7 +266,8 @@ class ViewerSession(Session):
 
     def _give_up(self, now: float) -> None:
         sound = next((s for s in self.subscriptions if s.track.kind == "audio"), None)
-        if sound is None or sound.fraction_lost < HOPELESS_LOSS:
+        # In a live without sound nothing is left to be sent.
+        if sound is not None and sound.fraction_lost < HOPELESS_LOSS:
             self._hopeless_since = None
             return
         if self._hopeless_since is None:

@@ -16,6 +16,7 @@ class Conditions:
     `queue_s` loses its newest packet."""
 
     loss: float = 0.0
+    cut: bool = False  # everything is lost
     burst: float = 1.0
     delay_s: float = 0.02
     jitter_s: float = 0.0
@@ -44,7 +45,7 @@ class Link(Generic[ItemT]):
             self._losing = self._random.random() >= 1 / c.burst
         else:
             self._losing = self._random.random() < c.loss / c.burst / max(1e-9, 1 - c.loss) if c.loss else False
-        if self._losing:
+        if self._losing or c.cut:
             self.lost += 1
             return
         leaves = now

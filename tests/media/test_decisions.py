@@ -305,3 +305,38 @@ def test_viewer_whose_path_carries_nothing_is_told_why_and_delays_nobody() -> No
     assert (closed.reason, closed.account_id) == ("too_slow", "bert")
     assert len(beside.shown) - shown > 29 * (plane.now - began)
     assert beside.longest_freeze_s() < 0.1
+
+
+def test_what_is_said_of_streams_that_are_not_the_viewers_is_counted() -> None:
+    plane = VirtualPlane(seed=15)
+    plane.publish()
+    viewer = plane.subscribe()
+    assert viewer.peer.answered
+    foreign, own = rtcp.ReportBlock(0x1234, 0, 0, 0, 0, 0, 0), rtcp.ReportBlock(viewer.peer.answered.ssrcs["video"], 0, 0, 0, 0, 0, 0)
+    resent = rtcp.ReportBlock(viewer.peer.answered.rtx_ssrcs["video"], 0, 0, 0, 0, 0, 0)
+    viewer.send_rtcp(rtcp.build_receiver_report(1, [own, foreign, resent]))
+    viewer.send_rtcp(rtcp.build_nack(1, 0x1234, [5]))
+    viewer.send_rtcp(rtcp.build_pli(1, 0x1234))
+    plane.run(0.2)
+    assert plane.router.sessions[viewer.session_id].transport.drops["rtcp_unknown_ssrc"] == 3
+
+
+def test_viewer_of_a_live_without_sound_is_told_why_too() -> None:
+    plane = VirtualPlane(seed=14)
+    camera = Camera(plane.publish(audio=False), sound=False)
+    viewer = plane.subscribe()
+    assert viewer.peer.answered
+    ssrc, lost = viewer.peer.answered.ssrcs["video"], 0.0
+
+    def each(now: float) -> None:
+        camera.on_time(now)
+        if int(now * 500) % 500 == 0:
+            viewer.send_rtcp(rtcp.build_receiver_report(1, [rtcp.ReportBlock(ssrc, int(lost * 256), 0, 0, 0, 0, 0)]))
+
+    plane.run(4, each)
+    lost, began = 0.7, plane.now
+    while not [e for e in plane.events if isinstance(e, SessionClosed)]:
+        plane.run(0.5, each)
+        assert plane.now - began < 90
+    closed = next(e for e in plane.events if isinstance(e, SessionClosed))
+    assert (closed.reason, closed.account_id) == ("too_slow", "bert")

@@ -171,10 +171,10 @@ class VirtualPlane:
         self.peers[peer.address] = peer
 
     def publish(
-        self, up: Conditions = PERFECT, down: Conditions = PERFECT, *, codec: str = "vp8", rids: list[str] | None = None
+        self, up: Conditions = PERFECT, down: Conditions = PERFECT, *, codec: str = "vp8", rids: list[str] | None = None, audio: bool = True
     ) -> VirtualPeer:
         peer = self.peer(up, down)
-        offer = peer.peer.offer_to_publish(codec, rids=rids)
+        offer = peer.peer.offer_to_publish(codec, rids=rids, audio=audio)
         peer.accept(self.router.publish("live", "main", offer, codec, "anna", self.now))
         self.until(lambda: peer.connected and bool(self.router.ups()))
         return peer
