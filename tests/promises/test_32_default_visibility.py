@@ -1,6 +1,7 @@
 """32 and 33. What others see: by default to anyone who uses the service, else as each setting says."""
 
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from tests.people import Person
 from tests.promises.test_35_access_own_data import export_of
-from tests.serving import Server
+from tests.serving import Answer, Server
 from tests.waiting import until
 
 # The four fields, and where a profile shows each.
@@ -75,22 +76,37 @@ def cards(content: Any, username: str) -> list[dict[str, Any]]:
     return ([content] if content.get("username") == username else []) + cards(list(content.values()), username)
 
 
-async def shown_in(viewer: Person, owner: Person, field: str) -> dict[str, set[bool]]:
-    """By surface: whether the places where the owner stands show the field."""
+async def answers(viewer: Person) -> AsyncIterator[tuple[str, Answer]]:
+    """What each surface answers to the viewer."""
     post = (await viewer.get("/api/v1/posts", params={"owner": "middle"})).json["items"][0]["id"]
     talks = [item["id"] for item in (await viewer.get("/api/v1/conversations")).json["items"]]
-    found: dict[str, set[bool]] = {}
     for surface in SURFACES:
         for path in [f"/api/v1/conversations/{talk}" for talk in talks] if surface == "{talks}" else [surface]:
             path, _, query = path.replace("{post}", f"/api/v1/posts/{post}").partition("?")
             answer = await viewer.get(path, params=dict([query.split("=")]) if query else None)
-            if answer.status in (403, 404):
-                continue
-            assert answer.status == 200, (path, answer)
-            mine = [card for card in cards(answer.json, owner.username) if field in card]
-            if mine:
-                found.setdefault(surface, set()).update(card[field] is not None for card in mine)
+            if answer.status not in (403, 404):
+                assert answer.status == 200, (path, answer)
+                yield surface, answer
+
+
+async def shown_in(viewer: Person, owner: Person, field: str) -> dict[str, set[bool]]:
+    """By surface: whether the places where the owner stands show the field."""
+    found: dict[str, set[bool]] = {}
+    async for surface, answer in answers(viewer):
+        mine = [card for card in cards(answer.json, owner.username) if field in card]
+        if mine:
+            found.setdefault(surface, set()).update(card[field] is not None for card in mine)
     return found
+
+
+# What is written nowhere but in that field.
+MARKERS = {"visibility_name": "Markername", "visibility_status": "at the lake", "visibility_birthday": "05-17"}
+
+
+async def holding(viewer: Person, owner: Person, setting: str) -> list[str]:
+    """The surfaces whose answers have the field's content anywhere, under whatever name."""
+    marker = owner.phone if setting == "visibility_phone" else MARKERS.get(setting)
+    return [] if marker is None else [surface async for surface, answer in answers(viewer) if marker.encode() in answer.body]
 
 
 PROFILE = FIELDS | {"visibility_birthday": "birthday", "visibility_last_seen": "last_seen", "visibility_friends": "friends"}
@@ -176,12 +192,15 @@ async def test_33_each_field_is_shown_to_its_audience_on_every_surface(server: S
         for name, viewer in viewers.items():
             shown = await seen(viewer, anna, setting)
             assert shown == dict.fromkeys(shown, expected[name]), (audience, name)
+            if not expected[name]:
+                assert await holding(viewer, anna, setting) == [], (audience, name)
             if PROFILE[setting] in ("name", "avatar") and name != "blocked":
                 assert set(shown) >= ALWAYS, (audience, name)
     # What others hold of her says none of it: every one of these fields is for nobody or hidden from the stranger now.
-    everything = await exported(viewers["stranger"])
-    for marker in ("Markername", anna.phone, "at the lake", anna.email):
-        assert marker.encode() not in everything, marker
+    for name in ("stranger", "contact", "friend", "blocked") if setting == "visibility_name" else ("friend",):
+        everything = await exported(viewers[name])
+        for marker in ("Markername", anna.phone, "at the lake", anna.email):
+            assert marker.encode() not in everything, (name, marker)
 
 
 async def exported(person: Person) -> bytes:
