@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from livecore.media.mp4_index import Indexed, index
+from livecore.niceness import give_way
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -161,7 +162,7 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(NICENESS)
+    give_way(NICENESS)
     av.logging.set_level(av.logging.PANIC)
     try:
         contents = finish(source, target, container)

@@ -61,6 +61,9 @@ async def test_a_child_that_somebody_killed_is_begun_again(start_server: StartSe
     assert child is not None
     # It has the priority and the cores of the settings by the time that it reads the film.
     await until(lambda: nice_of(child.pid) == os.nice(0) + 7, "the child to be of low priority")
+    # Where sessions share time first, its session gives way too.
+    group = Path(f"/proc/{child.pid}/autogroup")
+    await until(lambda: not group.exists() or group.read_text().endswith(" nice 7\n"), "its session to be of low priority")
     assert child.cpu_affinity() == (cores.for_files(server.settings.worker_count()) or sorted(os.sched_getaffinity(0)))
     child.send_signal(signal.SIGKILL)
     found = await settled(anna, path, patience_s=120)

@@ -14,6 +14,8 @@ from typing import Any
 import av
 import PIL
 
+from livecore.niceness import give_way
+
 MEMORY_LIMIT_BYTES = 2 << 30
 OPEN_FILES_LIMIT = 48
 # From the signal that names the limit to the one that nothing survives.
@@ -50,7 +52,7 @@ def confine(source: Path, target: Path | None, *, cpu_s: int, output_bytes: int,
     libc = ctypes.CDLL(None, use_errno=True)
     # Nobody waits for it any more when the server is gone.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    os.nice(nice)
+    give_way(nice)
     if cores:
         os.sched_setaffinity(0, cores)
     # SIGXCPU first, so that the end by this limit is told from a kill.
