@@ -23,8 +23,15 @@ class PostgresPool:
         self.engine: AsyncEngine = create_async_engine(url, pool_size=size, max_overflow=0, hide_parameters=True, **options)
         self._made: weakref.WeakSet[Any] = weakref.WeakSet()
         self._came_back = asyncio.Event()
+        self._closed = False
+        event.listen(self.engine.sync_engine, "do_connect", self._connecting)
         event.listen(self.engine.sync_engine, "connect", self._connected)
         event.listen(self.engine.sync_engine, "checkin", self._returned)
+
+    def _connecting(self, *_how: Any) -> None:
+        # What asks after the end would get a connection of a pool that nobody closes.
+        if self._closed:
+            raise ConnectionAbortedError("the pool is closed")
 
     def _connected(self, connection: Any, _record: Any) -> None:
         self._made.add(connection.driver_connection)
@@ -40,6 +47,7 @@ class PostgresPool:
                 while pool.checkedout():
                     self._came_back.clear()
                     await self._came_back.wait()
+        self._closed = True
         await self.engine.dispose()
         for connection in list(self._made):
             if not connection.is_closed():

@@ -99,7 +99,7 @@ RTCPeerConnection.prototype.getStats = async function (...args) {
 """
 
 
-@pytest.mark.parametrize("codec", ["vp9", "av1"])
+@pytest.mark.parametrize("codec", ["vp9", pytest.param("av1", marks=pytest.mark.deep)])
 async def test_a_viewer_who_loses_much_falls_back_to_hls_in_each_codec_and_goes_back_in_it(
     program: StartProgram, visitor: NewVisitor, codec: str
 ) -> None:

@@ -563,5 +563,11 @@ async def test_closing_leaves_no_connection_that_was_lent_meanwhile(postgres_url
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         left = admin.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
         assert left.fetchone() == (0,)
+        # Nor does one come into being for who asks later.
+        with pytest.raises(Unavailable):
+            async with db.read() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        left = admin.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        assert left.fetchone() == (0,)
     give_back.set()
     await asyncio.gather(reading, return_exceptions=True)

@@ -61,7 +61,7 @@ def _try_all(server: Server, token: str, faults: list[str]) -> int:
             continue
 
         @settings(
-            max_examples=25,
+            max_examples=15,
             deadline=None,
             derandomize=True,
             database=None,
