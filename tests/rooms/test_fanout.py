@@ -1,6 +1,8 @@
 """The hub against bells that are lost, late or about nothing."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import orjson
 
@@ -12,6 +14,17 @@ from tests.conftest import StartServer
 from tests.rooms.talk import direct, friends, hears, say
 from tests.serving import Server
 from tests.waiting import until
+
+
+@contextmanager
+def unheard(server: Server) -> Iterator[None]:
+    """What is committed meanwhile rings for nobody."""
+    hub = server.app.rooms.hub
+    on_items, hub.on_items = hub.on_items, lambda items: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        hub.on_items = on_items  # type: ignore[method-assign]
 
 
 async def test_a_head_that_is_behind_the_store_is_found(server: Server) -> None:
@@ -35,10 +48,8 @@ async def test_a_hole_is_filled_before_what_comes_after_it(server: Server) -> No
     talk = await direct(anna, ben)
     a, b = await anna.connect(), await ben.connect()
     await say(a, talk, "one")
-    on_items = server.app.rooms.hub.on_items
-    server.app.rooms.hub.on_items = lambda items: None  # type: ignore[method-assign]
-    await say(a, talk, "two")
-    server.app.rooms.hub.on_items = on_items  # type: ignore[method-assign]
+    with unheard(server):
+        await say(a, talk, "two")
     await say(a, talk, "three")
     await hears(b, "one", "two", "three")
 
@@ -98,10 +109,8 @@ async def test_a_message_sent_again_rings_for_one_that_nobody_was_told_of(server
     a, b = await anna.connect(), await ben.connect()
     await say(a, talk, "one")
     await hears(b, "one")
-    hub = server.app.rooms.hub
-    on_items, hub.on_items = hub.on_items, lambda items: None  # type: ignore[method-assign]
-    await say(a, talk, "two")
-    hub.on_items = on_items  # type: ignore[method-assign]
+    with unheard(server):
+        await say(a, talk, "two")
     for _ in range(3):
         await say(a, talk, "two")
     await hears(b, "one", "two")
@@ -116,8 +125,6 @@ async def test_a_message_that_nobody_rang_for_is_found_in_a_while(start_server: 
     a, b = await anna.connect(), await ben.connect()
     await say(a, talk, "one")
     await hears(b, "one")
-    hub = server.app.rooms.hub
-    on_items, hub.on_items = hub.on_items, lambda items: None  # type: ignore[method-assign]
-    await say(a, talk, "two")
-    hub.on_items = on_items  # type: ignore[method-assign]
+    with unheard(server):
+        await say(a, talk, "two")
     await hears(b, "one", "two")
