@@ -16,6 +16,7 @@ import structlog
 from livecore import errors
 from livecore.ids import new_id
 from livecore.ports import Bus, Clock, Delivery, Limiter, LiveFacts, LiveGate, LiveModeration, Principal, Relations
+from livecore.rooms.elsewhere import Elsewhere
 from livecore.rooms.ring import REACTIONS_LIMIT, Line, Ring
 
 log = structlog.get_logger("rooms")
@@ -25,7 +26,7 @@ TOPIC = "rooms.live."
 TELL_EVERY_S = 0.5
 # Taps of this process are passed on to the others at most this often: half a turn of telling.
 GATHER_S = 0.25
-# Another process's count is told anew this often and forgotten after three times that.
+# What a room has here is told to its other processes anew this often.
 COUNT_EVERY_S = 5.0
 # Whom a speaker's lines are kept from is asked anew after this, should the bell of a block be lost.
 HIDDEN_AGE_S = 1.0
@@ -67,7 +68,6 @@ class _Room:
     ring: Ring
     end: Callable[[], Awaitable[None]]  # ends the subscription
     host_id: str | None = None  # no viewer of it; None until somebody was admitted here
-    others: dict[str, tuple[int, float]] = field(default_factory=dict)  # node → viewers, when told
     pinned: Mapping[str, Any] | None = None  # a line, with its account
     pinned_ms: int = 0  # when it was pinned or taken off; of two, the later one stands
     told: int | None = None  # the count that clients were last told
@@ -90,12 +90,13 @@ class LiveHub:
         self._outlet = outlet
         self._lines = lines
         self._shared = shared
-        self._node = new_id()
         self._rooms: dict[str, _Room] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: dict[str, set[str]] = {}  # questions of this process for who is where, by number
         self._people_changes = 0  # how many were heard of: what was asked before one of them is not kept
+        self._elsewhere = Elsewhere(bus, clock, self._all_here)
+        self._node = self._elsewhere.node
         self._end_people: Callable[[], Awaitable[None]] | None = None
         # Set by the composition once lives are there.
         self.gate: LiveGate | None = None
@@ -139,7 +140,8 @@ class LiveHub:
             return
         self._count(live_id, room)
         self._tell_soon(live_id, room)
-        if not self._outlet.live_size(live_id) and not room.ring.seq and not room.others and not self._outlet.is_awaited(live_id):
+        alone = not self._outlet.live_size(live_id) and not self._elsewhere.viewers(live_id)
+        if alone and not room.ring.seq and not self._outlet.is_awaited(live_id):
             self._spawn(self._forget(live_id))
 
     async def say(self, principal: Principal, live_id: str, body: str, client_id: str | None) -> dict[str, Any]:
@@ -230,7 +232,7 @@ class LiveHub:
 
     async def viewers(self, live_id: str) -> int:
         room = self._rooms.get(live_id)
-        return self._count(live_id, room) if room is not None else 0
+        return self._count(live_id, room) if room is not None else self._elsewhere.viewers(live_id)
 
     async def peak(self, live_id: str) -> int:
         room = self._rooms.get(live_id)
@@ -243,8 +245,11 @@ class LiveHub:
 
     async def start(self) -> None:
         self._end_people = await self._bus.subscribe(PEOPLE_TOPIC, self._on_people_changed)
+        if self._shared:
+            await self._elsewhere.start()
 
     async def close(self) -> None:
+        await self._elsewhere.close()
         if self._end_people is not None:
             await self._end_people()
         for live_id in list(self._rooms):
@@ -301,7 +306,7 @@ class LiveHub:
         elif what == "count":
             if node != self._node:
                 here, pinned = data
-                room.others[node] = (int(here), self._clock.now())
+                self._elsewhere.told(node, live_id, int(here))
                 self._count(live_id, room)
                 self._tell_soon(live_id, room)
                 # How a process whose room opened later learns what is pinned.
@@ -324,6 +329,7 @@ class LiveHub:
             if node != self._node:
                 self._outlet.to_live(live_id, *data)
         elif what == "end":
+            self._elsewhere.forget(live_id)
             self._outlet.to_live(live_id, "live:ended", {"live": live_id} | data)
             self._outlet.close_live(live_id)
             self._spawn(self._forget(live_id))
@@ -356,14 +362,15 @@ class LiveHub:
         self._outlet.to_live(live_id, "live:pinned", {"live": live_id, "line": _shown(line)}, hidden_from=hidden)
 
     def _count(self, live_id: str, room: _Room) -> int:
-        now = self._clock.now()
-        room.others = {node: one for node, one in room.others.items() if now - one[1] < 3 * COUNT_EVERY_S}
-        count = self._here(live_id, room) + sum(count for count, _ in room.others.values())
+        count = self._here(live_id, room) + self._elsewhere.viewers(live_id)
         room.peak = max(room.peak, count)
         return count
 
     def _here(self, live_id: str, room: _Room) -> int:
         return self._outlet.live_size(live_id, room.host_id)
+
+    def _all_here(self) -> dict[str, int]:
+        return {live_id: here for live_id, room in self._rooms.items() if (here := self._here(live_id, room))}
 
     def _tell_soon(self, live_id: str, room: _Room) -> None:
         if room.due is None:

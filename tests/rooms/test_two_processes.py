@@ -344,3 +344,26 @@ async def test_a_live_is_one_room_on_both_processes(two: Callable[[], Coroutine[
     await until(lambda: h.heard("live:viewers")[-1]["viewers"] < 3, "viewers to leave")
     ended = await on(second, host).post(f"/api/v1/lives/{live}/end")
     assert (ended.json["peak_viewers"], ended.json["end_reason"]) == (3, "ended_by_host")
+
+
+async def test_a_process_with_nobody_in_a_room_says_how_many_watch(
+    two: Callable[[], Coroutine[Any, Any, Pair]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livecore.rooms.elsewhere.TELL_EVERY_S", 0.2)
+    first, second = await two()
+    host, ben = await friends(first, "host", "ben")
+    live = (await host.post("/api/v1/lives", {"title": "Evening", "visibility": "everyone", "record": False})).json["id"]
+    h, b = await host.connect(), await ben.connect()
+    for listener in (h, b):
+        assert (await listener.call("live:join", {"live": live}))["ok"]
+
+    async def is_counted() -> bool:
+        return await second.app.rooms.lives.viewers(live) == 1
+
+    await until(is_counted, "the viewer of the other process")
+    await b.call("live:leave", {"live": live})
+
+    async def is_gone() -> bool:
+        return await second.app.rooms.lives.viewers(live) == 0
+
+    await until(is_gone, "nobody to be counted")
