@@ -228,15 +228,17 @@ class Attachments:
     # -- out
 
     async def get(self, account_id: str, attachment_id: str) -> Row:
-        """For its sender, and once it is sent for the members of its conversation. Raises NotFound, Gone."""
+        """For its sender, and once it is sent for the members of its conversation. Raises Gone, whether there is none or it is others'."""
         columns = tables.attachment.c
         async with self._db.read() as conn:
             row = (await conn.execute(select(tables.attachment).where(columns.id == attachment_id))).mappings().one_or_none()
-        if row is None:
-            raise errors.Gone("This attachment is not held any more.", type="attachment_gone")
-        await self._conversations.get(account_id, row["conversation_id"])
-        if row["account_id"] != account_id and row["client_key"] is None:
-            raise errors.NotFound("There is no such attachment.")
+        gone = errors.Gone("This attachment is not held any more.", type="attachment_gone")
+        if row is None or (row["account_id"] != account_id and row["client_key"] is None):
+            raise gone
+        try:
+            await self._conversations.get(account_id, row["conversation_id"])
+        except errors.NotFound:
+            raise gone from None
         if row["expires_ms"] <= self._clock.at_ms():
             raise errors.Gone("This attachment has expired.", type="attachment_gone")
         return dict(row)

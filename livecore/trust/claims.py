@@ -126,23 +126,22 @@ class Claims:
         return Receipt(claim_id, token)
 
     async def confirm(self, claim_id: str, code: str) -> None:
-        """Raises NotFound, Conflict (confirmed already), Invalid (another code), TooMany (tried too often)."""
+        """Raises Invalid (another code, too many wrong ones before it, or no such claim: whoever guesses ids learns nothing), and
+        Conflict for the right code of a claim that is confirmed."""
+        refused = Invalid([FieldError("code", "is not the one that was sent, or too many wrong ones came before it")])
         async with self._db.write() as conn:
             row = (await conn.execute(select(claim).where(claim.c.id == claim_id))).one_or_none()
-            if row is None:
-                raise errors.NotFound("There is no such claim.")
-            if row.state != "unconfirmed":
+            if row is None or row.code_tries >= CODE_TRIES or row.code_hash is None:
+                raise refused
+            right = hmac.compare_digest(row.code_hash, self._hash(f"code:{claim_id}", code))
+            if right and row.state != "unconfirmed":
                 raise errors.Conflict("This claim's mail address is confirmed already.")
-            spent = row.code_tries >= CODE_TRIES
-            right = not spent and row.code_hash is not None and hmac.compare_digest(row.code_hash, self._hash(f"code:{claim_id}", code))
             changes: dict[str, Any] = {"code_tries": row.code_tries + 1}
             if right:
-                changes = {"state": "received", "confirmed_ms": self._clock.at_ms(), "code_hash": None}
+                changes = {"state": "received", "confirmed_ms": self._clock.at_ms()}
             await conn.execute(update(claim).where(claim.c.id == claim_id).values(changes))
-        if spent:
-            raise errors.TooMany(86_400, "Too many wrong codes; send the claim again.")
         if not right:
-            raise Invalid([FieldError("code", "is not the one that was sent")])
+            raise refused
 
     async def by_receipt(self, claim_id: str, token: str) -> ClaimView:
         row = await self._with_receipt(claim_id, token)

@@ -76,7 +76,7 @@ def good_value(description: dict[str, Any], schema: dict[str, Any]) -> Any:
             return True
         case "integer" | "number":
             return max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
-    by_pattern = {"^[0-9a-f]{32}$": FOREIGN_ID, "^[0-9a-f]{64}$": "0" * 64}
+    by_pattern = {"^[0-9a-f]{32}$": FOREIGN_ID, "^[0-9a-f]{64}$": "0" * 64, "^[0-9]{6}$": "000000"}
     by_format = {"date": "1990-05-17", "email": "nobody@example.org", "base64": "AAAA", "binary": "AAAA"}
     text = by_pattern.get(schema.get("pattern", "")) or by_format.get(schema.get("format", "")) or "nobody_there"
     return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength", 10_000)]

@@ -30,7 +30,7 @@ async def test_34_what_is_forwarded_says_nothing_of_who_wrote_it_first(server: S
     trail = {"kind": "image", "id": copied.json["id"], "forwarded_from": "anna"}
     assert await refusal(b, "message:send", {"conversation": second, "client_id": "3", "attachments": [trail]}) == "invalid"
     # Who may not see the first one cannot copy it.
-    assert (await carl.post(f"/api/v1/attachments/{given['id']}/copies", {"conversation": second})).status == 404
+    assert (await carl.post(f"/api/v1/attachments/{given['id']}/copies", {"conversation": second})).status == 410
 
 
 async def test_34_a_contact_card_with_a_hidden_number_goes_only_from_ones_own_address_book(server: Server) -> None:

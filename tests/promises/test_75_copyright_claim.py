@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from livecore.trust.claims import CODE_TRIES
 from livecore.trust.tables import claim
 from tests.library.recorded import keep
 from tests.serving import Server
@@ -89,3 +90,18 @@ async def test_75_a_withdrawn_claim_gives_back_what_it_took_down(server: Server,
     assert (await ben.get(f"/api/v1/videos/{video}")).status in (404, 410, 451)
     assert (await server.call("POST", f"/api/v1/claims/{receipt['id']}/withdraw", token=receipt["token"])).status == 200
     assert (await ben.get(f"/api/v1/videos/{video}")).status == 200
+
+
+async def test_75_a_code_is_not_guessed_and_a_claim_not_found_by_guessing(server: Server) -> None:
+    anna = await server.person("anna")
+    receipt = (await server.call("POST", "/api/v1/claims", copyright_claim({"kind": "profile_picture", "username": anna.username}))).json
+    path, code = f"/api/v1/claims/{receipt['id']}/confirm", await server.code(CLAIMANT)
+    wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
+    nobody = await server.call("POST", f"/api/v1/claims/{'0' * 32}/confirm", wrong)
+    for _ in range(CODE_TRIES):
+        refused = await server.call("POST", path, wrong)
+        assert (refused.status, refused.json["errors"]) == (422, nobody.json["errors"])
+    assert (await server.call("POST", path, {"code": code})).status == 422
+    fresh = await file_claim(server, {"kind": "profile_picture", "username": anna.username})
+    code = server.sent(CLAIMANT)[-1]["code"]
+    assert (await server.call("POST", f"/api/v1/claims/{fresh['id']}/confirm", {"code": code})).status == 409

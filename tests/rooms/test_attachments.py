@@ -38,7 +38,7 @@ async def test_it_is_let_go_when_every_device_has_it(either_server: Server) -> N
     talk = await direct(anna, ben)
     a, b = await anna.connect(), await ben.connect()
     given = await give(anna, talk, photo())
-    assert (await ben.get(f"/api/v1/attachments/{given['id']}")).status == 404  # not sent yet
+    assert (await ben.get(f"/api/v1/attachments/{given['id']}")).status == 410  # not sent yet
     sent = await send(a, talk, {"kind": "image", "id": given["id"], "meta": {"blur": "abc", "size": 1}})
     assert await send(a, talk, {"kind": "image", "id": given["id"]}) == sent
     [heard] = await until(lambda: b.heard("message:new"))
@@ -134,7 +134,7 @@ async def test_a_broadcast_gives_each_recipient_an_attachment_of_their_own(eithe
         assert (await person.get(f"/api/v1/attachments/{attachment['id']}")).json["size"] == given["size"]
     assert len(ids) == 2
     assert given["id"] not in ids
-    assert (await ben.get(f"/api/v1/attachments/{given['id']}")).status == 404
+    assert (await ben.get(f"/api/v1/attachments/{given['id']}")).status == 410
     assert len(await objects(server)) == 1
     await server.app.rooms.eraser.erase(anna.id)
     await nothing_kept(server)
@@ -148,7 +148,7 @@ async def test_a_member_who_left_fetches_no_more(server: Server) -> None:
     await send(a, team, {"kind": "image", "id": given["id"]})
     url = (await ben.get(f"/api/v1/attachments/{given['id']}")).json["url"]
     assert (await anna.delete(f"/api/v1/conversations/{team}/members/ben")).status == 204
-    assert (await server.call("GET", url)).status == 404
+    assert (await server.call("GET", url)).type == "attachment_gone"
     for person in (carl, anna):
         assert (await person.delete(f"/api/v1/conversations/{team}")).status == 204
     await server.app.rooms.attachments.expire()
