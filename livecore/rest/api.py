@@ -179,6 +179,8 @@ class Routes:
     tag: str
     all: list[Route] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
+    # `X-HTTP-Method-Override` stands for a request's own method, whichever that is.
+    by_named_method: bool = False
 
     def route(
         self,

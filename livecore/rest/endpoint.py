@@ -167,8 +167,27 @@ async def _expected(request: web.Request) -> web.StreamResponse | None:
     return None
 
 
+class ByNamedMethod:
+    """All routes of one address: `X-HTTP-Method-Override` names the one that is meant, whatever the request's own method."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._endpoints = {route.method: Endpoint(route) for route in routes}
+        self._refusal_headers = {"Allow": ", ".join(sorted(self._endpoints))} | dict(routes[0].headers)
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        endpoint = self._endpoints.get(request.headers.get("X-HTTP-Method-Override", request.method).strip().upper())
+        if endpoint is None:
+            raise errors.NotAllowed(headers=self._refusal_headers)
+        return await endpoint(request)
+
+
 def mount(application: web.Application, groups: Sequence[Routes]) -> None:
     for group in groups:
+        if group.by_named_method:
+            for path in dict.fromkeys(route.path for route in group.all):
+                named = ByNamedMethod([route for route in group.all if route.path == path])
+                application.router.add_route("*", path, named.__call__, expect_handler=_expected)
+            continue
         for route in group.all:
             if route.method == "GET":
                 application.router.add_get(route.path, Endpoint(route).__call__, allow_head=True)

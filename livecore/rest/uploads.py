@@ -5,7 +5,6 @@ An upload says in `Upload-Metadata` what it is for: `filename`, `filetype`, `pur
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from aiohttp import web
 
@@ -15,7 +14,8 @@ from livecore.library.upload_rules import NewUpload
 from livecore.library.upload_turns import Interrupted
 from livecore.rest.api import Call, Model, Raw, Reply, Routes
 
-routes = Routes("uploads", headers={"Tus-Resumable": tus.VERSION})
+# For clients behind what knows GET and POST alone (tus 1.0, X-HTTP-Method-Override).
+routes = Routes("uploads", headers={"Tus-Resumable": tus.VERSION}, by_named_method=True)
 
 _PART = Raw((tus.PART_TYPE,), description="Bytes from Upload-Offset on.", by_invitation=True)
 _ANY = Raw((tus.PART_TYPE, "*/*"), description="The first bytes, with creation-with-upload.", by_invitation=True)
@@ -102,10 +102,6 @@ async def state(call: Call) -> web.Response:
 @routes.patch("/uploads/{id}", body=_PART, ok=(204, None), errors=_REFUSALS, rate="upload_part_per_account")
 async def append(call: Call) -> Reply:
     """Send bytes from `Upload-Offset` on; 204 when they are durable."""
-    return Reply(None, status=204, headers=await _appended(call))
-
-
-async def _appended(call: Call) -> dict[str, str]:
     headers = _checked(call)
     offset = tus.number(headers, "Upload-Offset")
     if offset is None:
@@ -113,7 +109,7 @@ async def _appended(call: Call) -> dict[str, str]:
     length = tus.length(headers, needed=False)
     checksum = tus.checksum(headers.get("Upload-Checksum"))
     row = await call.app.uploads.append(call.me, call.path["id"], offset, length, call.request.content_length, checksum, RequestBody(call))
-    return {"Upload-Offset": str(row["received_bytes"])} | tus.progress_headers(row)
+    return Reply(None, status=204, headers={"Upload-Offset": str(row["received_bytes"])} | tus.progress_headers(row))
 
 
 @routes.delete("/uploads/{id}", ok=(204, None), errors=(410, 412))
@@ -122,16 +118,3 @@ async def terminate(call: Call) -> Reply:
     _checked(call)
     await call.app.uploads.terminate(call.me, call.path["id"])
     return Reply(None, status=204)
-
-
-@routes.post("/uploads/{id}", body=_ANY, ok=((204, None), (200, None)), errors=(*_REFUSALS, 405), rate="upload_part_per_account")
-async def overridden(call: Call) -> Reply | web.Response:
-    """For clients behind a proxy that knows GET and POST alone: `X-HTTP-Method-Override` names PATCH, DELETE or HEAD."""
-    method = call.request.headers.get("X-HTTP-Method-Override", "").upper()
-    handler: Any = {"HEAD": state, "PATCH": append, "DELETE": terminate}.get(method)
-    if handler is None:
-        raise errors.NotAllowed(headers={"Allow": "HEAD, PATCH, DELETE"})
-    if method == "PATCH" and not _has_part(call.request):
-        raise errors.WrongMedia(f"Send {tus.PART_TYPE}.", headers={"Accept": tus.PART_TYPE})
-    answered: Reply | web.Response = await handler(call)
-    return answered

@@ -267,13 +267,32 @@ async def test_a_part_that_is_not_whole_is_no_part(anna: Person) -> None:
     assert (final.status, final.type) == (409, "bad_part")
 
 
-async def test_the_method_may_be_named_in_a_header(anna: Person) -> None:
-    path = await begin(anna, len(FILM))
-    answer = await tus(anna, "POST", path, FILM[:10], Upload_Offset="0", X_HTTP_Method_Override="PATCH")
-    assert (answer.status, answer.headers["Upload-Offset"]) == (204, "10")
-    assert (await tus(anna, "POST", path, X_HTTP_Method_Override="HEAD")).headers["Upload-Offset"] == "10"
-    assert (await tus(anna, "POST", path, X_HTTP_Method_Override="PUT")).status == 405
-    assert (await tus(anna, "POST", path, X_HTTP_Method_Override="DELETE")).status == 204
+async def test_the_method_that_a_header_names_stands_for_the_request_s_own(anna: Person) -> None:
+    """tus 1.0: the header's word is the request's method, "the actual method of the request MUST be ignored"."""
+    for own in ("POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+        made = await tus(anna, own, "/uploads", Upload_Length=str(len(FILM)), X_HTTP_Method_Override="POST")
+        assert (made.status, made.headers["Tus-Resumable"]) == (201, "1.0.0"), own
+        path = made.headers["Location"]
+        answer = await tus(anna, own, path, FILM[:10], Upload_Offset="0", X_HTTP_Method_Override="patch")
+        assert (answer.status, answer.headers["Upload-Offset"]) == (204, "10"), own
+        state = await tus(anna, own, path, X_HTTP_Method_Override="HEAD")
+        assert (state.status, state.headers["Upload-Offset"], state.body) == (200, "10", b""), own
+        refused = await tus(anna, own, path, X_HTTP_Method_Override="PUT")
+        assert (refused.status, refused.headers["Allow"], refused.headers["Tus-Resumable"]) == (405, "DELETE, HEAD, PATCH", "1.0.0"), own
+        # What is refused of a PATCH is refused of one by another name.
+        plain = {"Content-Type": "text/plain", "Upload-Offset": "10", "Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "PATCH"}
+        assert (await anna.call(own, path, data=b"x", headers=plain)).status == 415, own
+        assert (await tus(anna, own, path, X_HTTP_Method_Override="DELETE")).status == 204, own
+        assert (await tus(anna, "HEAD", path)).status == 404, own
+        abilities = await tus(anna, own, "/uploads", X_HTTP_Method_Override="OPTIONS")
+        assert (abilities.status, abilities.headers["Tus-Version"]) == (204, "1.0.0"), own
+
+
+async def test_without_a_name_the_request_s_own_method_counts(anna: Person) -> None:
+    path = await begin(anna, 10)
+    for method, address, allow in (("GET", path, "DELETE, HEAD, PATCH"), ("PUT", path, "DELETE, HEAD, PATCH"), ("GET", "/uploads", "OPTIONS, POST")):
+        answer = await tus(anna, method, address)
+        assert (answer.status, answer.type, answer.headers["Allow"]) == (405, "method_not_allowed", allow)
 
 
 async def test_an_upload_is_its_owners_alone(server: Server, anna: Person) -> None:
