@@ -101,7 +101,10 @@ class Settings(BaseSettings):
     hls_above_viewers: int = setting(
         1000, "viewers", "newcomers to a larger live are told to watch by HLS: what one core forwards of 1.5 Mb/s", ge=1
     )
-    recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=60)
+    recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=1)
+    recording_reserve_bytes: int = setting(
+        256 << 20, "bytes", "of the disk that recordings leave free: below it they end, and the lives go on", ge=0
+    )
 
     replay_days: int = setting(0, "days", "recordings of lives are deleted after so long, their owners told a week before; 0 = kept", ge=0)
 

@@ -104,6 +104,7 @@ def run_recorder(settings: Settings) -> int:
             directory=settings.recordings_dir,
             log_format=settings.log_format,
             part_limit_s=settings.recording_max_s,
+            reserve_bytes=settings.recording_reserve_bytes,
             segments_directory=settings.hls_dir if settings.hls else None,
             segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s, settings.hls_aac),
             window_s=settings.hls_window_s,

@@ -41,6 +41,7 @@ video = Table(
     Column("video_codec", String(12)),  # NULL for sound alone
     Column("audio_codec", String(12)),  # NULL without sound
     Column("recorded_ms", BigInteger),  # when the recording began; NULL for uploads
+    Column("recording_end", String(20)),  # why this part of a recording ends, in the recorder's word; NULL for uploads
     Column("expires_ms", BigInteger, index=True),  # when it will be deleted; NULL until its owner was told
     Column("created_ms", BigInteger, nullable=False),
     Column("stored_ms", BigInteger),  # NULL until the file is in the store

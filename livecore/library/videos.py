@@ -31,6 +31,8 @@ POSTER_JOB = "video.poster"
 REMOVE_JOB = "video.remove"
 TITLE_LIMIT = 200
 _READ_BYTES = 1 << 20
+# Of one live: nine hosts who each come back some twenty times.
+REPLAYS_LIMIT = 200
 
 Row = dict[str, Any]
 
@@ -111,6 +113,7 @@ class Videos:
             "video_codec": picture["codec"] if picture else None,
             "audio_codec": sound["codec"] if sound else None,
             "recorded_ms": facts.get("started_at_ms"),
+            "recording_end": str(facts["reason"])[:20] if facts.get("reason") else None,
             "created_ms": self._clock.at_ms(),
         }
         try:
@@ -224,6 +227,18 @@ class Videos:
         query = query.order_by(video.c.created_ms.desc(), video.c.id.desc()).limit(limit)
         async with self._db.read() as conn:
             return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def replays(self, viewer_id: str, live_id: str) -> list[Row]:
+        """What was recorded of a live, as far as the viewer may see it: by when it began, so that the parts of each host follow one another."""
+        query = select(video).where(video.c.live_id == live_id).order_by(video.c.recorded_ms, video.c.source).limit(REPLAYS_LIMIT)
+        async with self._db.read() as conn:
+            rows = [dict(row) for row in (await conn.execute(query)).mappings()]
+        shown = []
+        for row in rows:
+            is_shown = row["status"] == "ready" and row["disabled_reason"] is None and await self._directory.is_active(row["owner_id"])
+            if row["owner_id"] == viewer_id or (is_shown and await self._relations.allows(row["owner_id"], viewer_id, row["visibility"])):
+                shown.append(row)
+        return shown
 
     async def by_ids(self, video_ids: Sequence[str]) -> dict[str, Row]:
         if not video_ids:

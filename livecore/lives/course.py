@@ -163,17 +163,24 @@ class Course:
                     .where(live.c.id == row["id"], live.c.video_id.is_(None))
                     .values(video_id=video_id, version=live.c.version + 1)
                 )
-            await self._signals.to_account(row["owner_id"], "live:ended", {"live": row["id"], "video_id": video_id})
+            # A part of a live that goes on is no end.
+            if row["state"] == "ended":
+                await self._signals.to_account(row["owner_id"], "live:ended", {"live": row["id"], "video_id": video_id})
         return True
 
     async def recording_failed(self, failure: Mapping[str, Any]) -> None:
         """The disk is full, or nothing came: the live goes on, and whoever published is told."""
-        async with self._db.read() as conn:
-            query = select(live_publication.c.account_id).where(live_publication.c.recording_id == failure["r"])
-            account_id = (await conn.execute(query)).scalar_one_or_none()
-        if account_id is not None:
-            data = {"live": str(failure["live"]), "publication": str(failure["publication"]), "reason": str(failure["reason"])}
-            await self._signals.to_account(account_id, "live:recording", data)
+        reason = str(failure["reason"])
+        async with self._db.write() as conn:
+            columns = live_publication.c
+            query = select(columns.account_id, columns.kind, columns.live_id).where(columns.recording_id == failure["r"])
+            row = (await conn.execute(query)).one_or_none()
+            if row is not None and row.kind == "host":
+                said = update(live).where(live.c.id == row.live_id, live.c.recording_failure.is_(None))
+                await conn.execute(said.values(recording_failure=reason[:20], version=live.c.version + 1))
+        if row is not None:
+            data = {"live": str(failure["live"]), "publication": str(failure["publication"]), "reason": reason}
+            await self._signals.to_account(row.account_id, "live:recording", data)
 
     async def sweep(self) -> None:
         """End what nobody will come back to: lives that never began, and publications that were away for too long."""

@@ -24,6 +24,7 @@ live = Table(
     Column("ended_ms", BigInteger),  # NULL until it ended
     Column("peak_viewers", Integer, nullable=False, default=0),
     Column("video_id", String(32)),  # NULL until the recording is in the library
+    Column("recording_failure", String(20)),  # why the host is recorded no more; NULL while nothing failed
     Column("disabled_reason", String(200)),  # NULL unless taken down
     Column("idempotency", String(64), unique=True),  # NULL when the client gave no key
     Column("version", Integer, nullable=False, default=1),

@@ -40,7 +40,10 @@ class Live(Model):
     started_at: int | None
     ended_at: int | None
     end_reason: str | None
-    video_id: str | None
+    video_id: str | None = Field(description="The replay, or its first part: `…/replays` has all.")
+    recording_failure: str | None = Field(
+        description="To its host: why it is recorded no more (`disk_full`, `too_large`, `write_error`, …)."
+    )
     whep: str
     hls: str | None = Field(description="A playlist, signed for this viewer; null while the codec cannot be carried (VP8).")
     playback: Literal["webrtc", "hls"] = Field(description="How a newcomer had best watch: by HLS where very many do.")
@@ -131,6 +134,7 @@ async def live_models(call: Call, rows: list[dict[str, Any]]) -> list[Live]:
                 ended_at=row["ended_ms"],
                 end_reason=row["end_reason"],
                 video_id=row["video_id"],
+                recording_failure=row["recording_failure"] if row["owner_id"] == viewer else None,
                 whep=f"/whep/{row['id']}",
                 hls=_hls(call, row),
                 playback="hls" if row.get("viewers", 0) >= call.app.settings.hls_above_viewers and _hls(call, row) else "webrtc",

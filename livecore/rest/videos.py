@@ -71,7 +71,12 @@ class Video(Model):
     who_can_comment: Audience | None = Field(description="Null: as the owner's setting says.")
     created_at: int
     published_at: int | None
-    recorded_at: int | None
+    recorded_at: int | None = Field(description="When a recording, or this part of one, began.")
+    part: int | None = Field(description="Of a recording that was cut in parts, from 1; null for uploads.")
+    recording_end: str | None = Field(
+        description="Why a recording, or this part of one, ends: `part_limit`, `codec_changed`, `picture_came` and `interrupted` are "
+        "followed by a next part, `disk_full` and `too_large` cut it short; null for uploads."
+    )
     expires_at: int | None = Field(
         description="When a replay is deleted, where the operator keeps none for ever; null until its owner was told."
     )
@@ -160,6 +165,8 @@ def video_fields(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked:
         "created_at": row["created_ms"],
         "published_at": row["published_ms"],
         "recorded_at": row["recorded_ms"],
+        "part": int(row["source"].rpartition(".")[2]) + 1 if row["source"] else None,
+        "recording_end": row["recording_end"],
         "expires_at": row["expires_ms"],
         "views": row["views"],
         "likes": row["likes"],
@@ -218,6 +225,12 @@ async def list_videos(call: Call) -> Reply:
 async def list_mine(call: Call) -> Reply:
     """One's own videos in every state, newest first."""
     return await _listed(call, call.me.account_id)
+
+
+@routes.get("/api/v1/lives/{id}/replays", ok=(200, Page[Video]))
+async def list_replays(call: Call) -> Reply:
+    """What was recorded of a live, by when it began: of each host a file, or several parts that follow one another."""
+    return Reply(Page[Video](items=await video_models(call, await call.app.videos.replays(call.me.account_id, call.path["id"]))))
 
 
 @routes.get("/api/v1/videos/{id}", ok=((200, Video), (304, None)), errors=(451,))

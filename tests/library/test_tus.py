@@ -290,7 +290,11 @@ async def test_the_method_that_a_header_names_stands_for_the_request_s_own(anna:
 
 async def test_without_a_name_the_request_s_own_method_counts(anna: Person) -> None:
     path = await begin(anna, 10)
-    for method, address, allow in (("GET", path, "DELETE, HEAD, PATCH"), ("PUT", path, "DELETE, HEAD, PATCH"), ("GET", "/uploads", "OPTIONS, POST")):
+    for method, address, allow in (
+        ("GET", path, "DELETE, HEAD, PATCH"),
+        ("PUT", path, "DELETE, HEAD, PATCH"),
+        ("GET", "/uploads", "OPTIONS, POST"),
+    ):
         answer = await tus(anna, method, address)
         assert (answer.status, answer.type, answer.headers["Allow"]) == (405, "method_not_allowed", allow)
 

@@ -9,6 +9,8 @@ export async function feed({ scope = "home", cursor = null, signal } = {}) {
 }
 
 export const video = (id) => get(`videos/${id}`);
+/** What was recorded of a live: of each host a file, or parts that follow one another. */
+export const replays = (live) => get(`lives/${live}/replays`);
 export const of = (owner) => get("videos", { query: { owner } });
 export const mine = () => get("me/videos");
 export const edit = (of, changes) => patch(`videos/${of.id}`, changes, { of });

@@ -43,6 +43,8 @@ export function reel(items, cursor, more, life, { source = "feed" } = {}) {
     for (const item of list) {
       const slide = slideOf(item, life, { leave, source });
       slides.push(slide);
+      // The part of a replay that is over is followed by the next.
+      slide.video?.addEventListener("ended", () => step(1));
       node.append(slide.node);
       watcher.observe(slide.node);
     }

@@ -31,7 +31,7 @@ export class Slide {
   /** `leave` takes items out of the reel; `source`: on which page it is watched. */
   constructor(item, life, { leave, source = "feed" } = {}) {
     Object.assign(this, { item, life, leave, source, release: null, active: false, seen: false });
-    this.video = h("video", { playsinline: true, loop: item.kind === "video", muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
+    this.video = h("video", { playsinline: true, loop: item.kind === "video" && !item.goesOn, muted: true, preload: "none", tabindex: "-1", "aria-label": item.title || t.feed.untitled });
     this.poster = item.poster && h("img", { class: ["poster", !(item.width > item.height) && "fills"], src: item.poster, alt: "", decoding: "async" });
     this.bar = h("i", {});
     const progress = item.kind === "video" ? scrub(this.video, item) : h("div", { class: "progress" }, this.bar);
@@ -56,6 +56,7 @@ export class Slide {
       item.kind === "live" && h("a", { class: "tag live", href: `/watch/${item.id}` }, t.live.badge),
       h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small", { onAir: item.kind === "live" }), nameOf(item.owner)),
       item.title && h("p", { class: "caption" }, words(item.title)),
+      (item.part > 1 || item.goesOn) && h("p", { class: "small" }, t.feed.part(item.part)),
       item.kind === "live" && h("a", { class: "button live compact", href: `/watch/${item.id}` }, icon("live", 18), t.live.join),
     );
   }

@@ -20,7 +20,7 @@ export function tile(video, from = "profile") {
       "span",
       { class: "over" },
       h("span", { class: "line-up" }, badge ? h("span", { class: ["tag", badge[1]] }, badge[0]) : h("span", { class: "tag" }, icon("play"), shortNumber(video.views))),
-      h("span", { class: "caption" }, video.title || t.feed.untitled, video.duration_s ? h("span", { class: "small tabular" }, ` · ${span(video.duration_s)}`) : null),
+      h("span", { class: "caption" }, video.title || t.feed.untitled, video.part > 1 ? h("span", { class: "small" }, ` · ${t.feed.part(video.part)}`) : null, video.duration_s ? h("span", { class: "small tabular" }, ` · ${span(video.duration_s)}`) : null),
     ),
   );
 }
