@@ -175,10 +175,11 @@ class Course:
             columns = live_publication.c
             query = select(columns.account_id, columns.kind, columns.live_id).where(columns.recording_id == failure["r"])
             row = (await conn.execute(query)).one_or_none()
+            is_news = row is not None
             if row is not None and row.kind == "host":
                 said = update(live).where(live.c.id == row.live_id, live.c.recording_failure.is_(None))
-                await conn.execute(said.values(recording_failure=reason[:20], version=live.c.version + 1))
-        if row is not None:
+                is_news = bool((await conn.execute(said.values(recording_failure=reason[:20], version=live.c.version + 1))).rowcount)
+        if row is not None and is_news:
             data = {"live": str(failure["live"]), "publication": str(failure["publication"]), "reason": reason}
             await self._signals.to_account(row.account_id, "live:recording", data)
 

@@ -87,7 +87,13 @@ class Finishing:
             target.unlink(missing_ok=True)
             target = source
             done = replace(part, state="finished", bytes=source.stat().st_size, changed_at_ms=at_ms())
-        self._directory.publish(done, target)
+        try:
+            self._directory.publish(done, target)
+        except OSError as refused:
+            if not self._directory.final_path(done).exists():
+                raise
+            # Only the note of it has no room. Whoever takes the file makes some.
+            log.warning("recording_note_failed", recording=part.recording, error=refused.strerror)
         self._finished[done.name] = done
         log.info("recording_finished", recording=part.recording, part=part.part, duration_s=round(done.duration_s, 3))
         self._tell(self._announcement(done))

@@ -4,6 +4,7 @@ The boxes are those of HLS (`cmaf`): a library in C would be called for each of 
 H.264 keeps its parameter sets in its samples, so that a new size goes on in the same file. `repair.finish` gives it an index.
 """
 
+import contextlib
 from pathlib import Path
 
 from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, fragment, init_segment, opus_entry
@@ -32,6 +33,8 @@ class FragmentWriter:
         except OSError as refused:
             raise translated(refused) from refused
         self._has_begun = False
+        self._is_refused = False  # once a write was: what follows would have a hole before it
+        self._whole_bytes = 0  # of the file, that came whole
         self._sequence = 0
         self._fragment_start = 0  # in ticks of the picture, as the next
         self._last_video = -1
@@ -108,10 +111,17 @@ class FragmentWriter:
             self._write(fragment(self._sequence, video, audio))
 
     def _write(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         try:
             written = self._file.write(data)
             while written < len(data):
                 # A disk that is nearly full takes a part, and refuses the rest with its reason.
                 written += self._file.write(memoryview(data)[written:])
         except (OSError, ValueError) as refused:
+            self._is_refused = True
+            # What came of it goes, so that the file plays to its end; a disk that refuses this too has the torn end, which `repair` leaves out.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._whole_bytes)
             raise translated(refused) from refused
+        self._whole_bytes += len(data)

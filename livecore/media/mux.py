@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from livecore.media.depacketise import Frame
+from livecore.media.webm_end import cut_torn_end
 
 VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
@@ -65,14 +66,16 @@ class Layout:
 
 
 class WebmWriter:
-    """One file being written. Positions are seconds from its start.
+    """One file being written. Positions are seconds from its start. What a refused write left of a cluster is cut off at `close`.
 
     Raises:
         WriteFailed: from every method, once the disk or the format refuses.
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
+        self._path = path
         self._layout = layout
+        self._is_torn = False  # once a write was refused
         self._template: InputContainer | None = None
         try:
             self._container = av.open(str(path), "w", format="webm", options=_WEBM_OPTIONS)
@@ -137,6 +140,7 @@ class WebmWriter:
         try:
             self._container.mux_one(packet)
         except (OSError, ValueError) as refused:
+            self._is_torn = True
             raise translated(refused) from refused
 
     def close(self) -> None:
@@ -144,8 +148,11 @@ class WebmWriter:
         try:
             self._container.close()
         except (OSError, ValueError) as refused:
+            self._is_torn = True
             raise translated(refused) from refused
         finally:
+            if self._is_torn:
+                cut_torn_end(self._path)
             if self._template is not None:
                 self._template.close()
 

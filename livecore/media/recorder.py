@@ -12,7 +12,7 @@ import asyncio
 import resource
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,10 @@ class RecorderSettings:
     keep_ended_s: float = 300.0
 
 
+# A main process that is away meanwhile hears of these when it is back.
+FAILURES_KEPT = 200
+
+
 @dataclass(slots=True)
 class _Running:
     id: str
@@ -131,6 +135,7 @@ class Recorder:
         self._disk_checked_at = 0.0
         self._purged_at = 0.0
         self._told_at = 0.0  # when all that waits was last told
+        self._failures: deque[ipc.Message] = deque(maxlen=FAILURES_KEPT)  # told to each main process that comes
         self.drops: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()  # recordings by the reason of their end
 
@@ -169,7 +174,7 @@ class Recorder:
     def _on_ready(self, connection: ipc.Connection) -> None:
         self._connections.add(connection)
         if connection.peer_role == "main":
-            for message in self._finishing.announcements():
+            for message in (*self._finishing.announcements(), *self._failures):
                 connection.send(message)
             if self._streams is not None:
                 self._streams.greet(connection)
@@ -420,7 +425,8 @@ class Recorder:
     # -- main processes
 
     def _tell_failed(self, recording_id: str, live: str, publication: str, reason: str) -> None:
-        self._tell_mains({"t": "failed", "r": recording_id, "live": live, "publication": publication, "reason": reason})
+        self._failures.append({"t": "failed", "r": recording_id, "live": live, "publication": publication, "reason": reason})
+        self._tell_mains(self._failures[-1])
 
     def _tell_mains(self, message: ipc.Message) -> None:
         for connection in self._connections:

@@ -89,17 +89,27 @@ class RecordingDirectory:
         temporary.replace(target)
 
     def publish(self, part: Part, source: Path) -> None:
-        """Put `source` in the final place and say so; the file that was being written goes last."""
+        """Put `source` in the final place and say so; the file that was being written goes last.
+
+        A disk without room for the note has the file all the same: `recover` begins with it again.
+        """
         source.replace(self.final_path(part))
-        self.save(part)
-        self._sync_directory()
+        try:
+            self.save(part)
+        finally:
+            self._sync_directory()
         self.open_path(part).unlink(missing_ok=True)
 
     def take(self, part: Part, at_ms: int) -> None:
+        taken = replace(part, state="taken", changed_at_ms=at_ms)
         try:
-            self.save(replace(part, state="taken", changed_at_ms=at_ms))
-        finally:
+            self.save(taken)
+        except OSError:
+            # The file that goes makes room for the note.
             self.final_path(part).unlink(missing_ok=True)
+            self.open_path(part).unlink(missing_ok=True)
+            self.save(taken)
+        self.final_path(part).unlink(missing_ok=True)
 
     def discard(self, part: Part) -> None:
         for path in (self.open_path(part), self.temporary_path(part), self.final_path(part)):

@@ -290,6 +290,10 @@ async def test_a_disk_without_room_refuses_a_recording_with_a_reason(desk: Desk)
     worker, got = await desk.connect("media-0")
     worker.send(opening())
     assert (await until(lambda: got, "the refusal"))[0] == {"t": "failed", "r": "rec1", "reason": "disk_full"}
+    # A main process that was away hears of it when it comes.
+    _, told = await desk.connect("main")
+    [failed] = await until(lambda: of_kind(told, "failed"), "the failure to be told")
+    assert (failed["r"], failed["live"], failed["reason"]) == ("rec1", "live1", "disk_full")
 
 
 async def test_a_file_that_may_not_grow_ends_the_recording_and_keeps_what_is_there(desk: Desk) -> None:

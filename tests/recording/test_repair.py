@@ -13,6 +13,7 @@ import pytest
 
 from livecore.media.recording_files import Part, RecordingDirectory
 from livecore.media.repair import EXIT_NOTHING, NothingInside, finish
+from livecore.media.webm_end import cut_torn_end
 from tests.recording import tools
 from tests.recording.reading import decode
 
@@ -89,6 +90,23 @@ def test_a_file_cut_at_any_byte_is_repaired_or_said_to_be_empty(tmp_path: Path, 
         ends.append(decode(repaired).end_s)
     assert ends == sorted(ends)
     assert ends[-1] > 1.5
+
+
+def test_a_webm_whose_last_write_was_refused_ends_with_its_last_whole_cluster(tmp_path: Path) -> None:
+    written, torn = tmp_path / "whole", tmp_path / "torn"
+    killed_at("vp8", written, 2.5)
+    whole = written.read_bytes()
+    dice, kept = random.Random(6), []
+    for cut in sorted([0, 3, 41, *(dice.randrange(len(whole)) for _ in range(8)), len(whole)]):
+        torn.write_bytes(whole[:cut] + dice.randbytes(dice.randrange(3) * 20))
+        kept.append(cut_torn_end(torn))
+        assert torn.stat().st_size == kept[-1] <= cut
+        assert whole.startswith(torn.read_bytes())
+        if kept[-1] > 1000:
+            assert tools.complaints_of(torn) == ""
+    assert kept == sorted(kept)
+    # Half a second of this picture is some forty kilobytes.
+    assert len(whole) - kept[-1] < 80_000 < kept[-1]
 
 
 def test_a_damaged_mp4_is_finished_as_far_as_it_is_whole_or_said_to_be_empty(tmp_path: Path) -> None:
