@@ -20,7 +20,7 @@ def cut_torn_end(path: Path) -> int:
             if head is None:
                 break
             name, length, payload_bytes = head
-            if name == _SEGMENT:
+            if name == _SEGMENT and at + length <= size_bytes:
                 at += length
             elif (name == _EBML_HEAD or name in _WITHIN) and at + length + payload_bytes <= size_bytes:
                 at += length + payload_bytes

@@ -98,7 +98,7 @@ def test_a_webm_whose_last_write_was_refused_ends_with_its_last_whole_cluster(tm
     whole = written.read_bytes()
     dice, kept = random.Random(6), []
     for cut in sorted([0, 3, 41, *(dice.randrange(len(whole)) for _ in range(8)), len(whole)]):
-        torn.write_bytes(whole[:cut] + dice.randbytes(dice.randrange(3) * 20))
+        torn.write_bytes(whole[:cut])
         kept.append(cut_torn_end(torn))
         assert torn.stat().st_size == kept[-1] <= cut
         assert whole.startswith(torn.read_bytes())
