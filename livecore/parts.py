@@ -175,6 +175,7 @@ class Parts:
             self.exports.expire,
             self.uploads.expire,
             self.insight.telemetry.expire,
+            self.contact_quota.expire,
         ]
         replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days, self.holds)
         self.retention.expiring.append(replays.expire)
@@ -235,7 +236,6 @@ class Parts:
                 keys=self.keys,
                 clock=self.clock,
                 jobs=self.jobs,
-                limiter=self.limiter,
                 settings=self.settings,
                 queue=queue,
                 relations=relations,
@@ -249,6 +249,7 @@ class Parts:
             )
         )
         self.people, self.blocks, self.contacts, self.follows = people.people, people.blocks, people.contacts, people.follows
+        self.contact_quota = people.contact_quota
         self.discovery, self.friend_links, self.meetings = people.discovery, people.friend_links, people.meetings
         self.neighbours.phone_watchers.append(self.contacts)
         self.insight = Insight(self.db, self.keys, self.clock, parts.profiles, self.settings, scrub, self.holds)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from livecore.config import Settings
 from livecore.people.blocks import Blocks
+from livecore.people.contact_quota import ContactQuota
 from livecore.people.contacts import Contacts
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
@@ -18,7 +19,6 @@ from livecore.ports import (
     Directory,
     Jobs,
     Keys,
-    Limiter,
     MatchQueue,
     Neighbours,
     PeopleIndex,
@@ -33,7 +33,6 @@ class Engines:
     keys: Keys
     clock: Clock
     jobs: Jobs
-    limiter: Limiter
     settings: Settings
     queue: MatchQueue
     relations: RelationStore
@@ -51,7 +50,8 @@ class PeopleParts:
         who = (e.relations, e.directory)
         self.people = People(e.db, e.clock, *who, e.activity, e.neighbours, e.settings.friend_requests_open)
         self.blocks = Blocks(e.db, e.clock, *who, e.activity)
-        self.contacts = Contacts(e.db, e.keys, e.clock, e.limiter, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)
+        self.contact_quota = ContactQuota(e.db, e.keys, e.clock, e.settings.rate_scale)
+        self.contacts = Contacts(e.db, e.keys, e.clock, self.contact_quota, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)
         self.follows = Follows(e.db, e.clock, *who, e.activity)
         self.discovery = Discovery(e.db, *who, e.index, e.traits, e.neighbours)
         self.friend_links = FriendLinks(e.db, e.keys, e.clock, *who, self.people)

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.ids import new_id
 from livecore.people import tables
+from livecore.people.contact_quota import ContactQuota
 from livecore.people.relations import RelationStore
-from livecore.ports import Activity, Clock, Database, Directory, Job, Jobs, Keys, Limiter, Neighbours, PeopleIndex, PersonCard, PhoneIndex
+from livecore.ports import Activity, Clock, Database, Directory, Job, Jobs, Keys, Neighbours, PeopleIndex, PersonCard, PhoneIndex
 
 # The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
 CONSENT_VERSION = "1"
@@ -41,7 +42,8 @@ class Synced:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where numbers come from, for the quotas: the client's own id of the device, its address, and the network of that."""
+    """Where numbers come from, for the quotas: the client's own id of the device, its address (of IPv6 what a subscriber has of it), and
+    the network of that."""
 
     device: str
     address: str
@@ -62,7 +64,7 @@ class Contacts:
         db: Database,
         keys: Keys,
         clock: Clock,
-        limiter: Limiter,
+        quota: ContactQuota,
         relations: RelationStore,
         directory: Directory,
         index: PeopleIndex,
@@ -74,7 +76,7 @@ class Contacts:
         self._db = db
         self._keys = keys
         self._clock = clock
-        self._limiter = limiter
+        self._quota = quota
         self._relations = relations
         self._directory = directory
         self._index = index
@@ -87,20 +89,21 @@ class Contacts:
     # -- giving numbers
 
     async def sync(self, me: str, add: Sequence[str], remove: Sequence[str], *, full: bool, origin: Origin) -> Synced:
-        """Add and remove numbers; with `full`, `add` is the whole book. The same again changes nothing. Raises TooMany."""
-        if not full:
-            await self._limiter.hit("contacts_delta_per_account", me, max(1, len(add) + len(remove)))
+        """Add and remove numbers; with `full`, `add` is the whole book. The same again changes nothing. Raises TooMany; a sync that is
+        refused stores nothing and uses up nothing."""
         given = await self._phones.read(me, add)
         wanted = {index for index in given if index is not None}
         unwanted = {index for index in await self._phones.read(me, remove) if index is not None}
         held = await self._held(me)
         new = wanted - held.keys() - unwanted
         gone = (held.keys() - wanted if full else set()) | (unwanted & held.keys())
-        if new:
-            await self._count_new(me, len(new), origin)
         at_ms = self._clock.at_ms()
         consent = {"id": new_id(), "account_id": me, "at_ms": at_ms, "text_version": CONSENT_VERSION, "network": origin.network}
         async with self._db.write() as conn:
+            if not full:
+                await self._quota.take(conn, _counted("delta", me, origin), max(1, len(add) + len(remove)))
+            if new:
+                await self._quota.take(conn, _counted("new", me, origin), len(new))
             await conn.execute(tables.contact_consent.insert().values(consent))
             if gone:
                 # One statement for all of them: the driver goes through the list.
@@ -131,15 +134,6 @@ class Contacts:
                 found.update({bytes(phone_hash): account_id for phone_hash, account_id in part})
                 await asyncio.sleep(0)
             return found
-
-    async def _count_new(self, me: str, count: int, origin: Origin) -> None:
-        """All of the quotas or none of them: a sync that is refused uses up nothing."""
-        counted = {"contacts_new_per_account": me, "contacts_new_per_device": origin.device, "contacts_new_per_address": origin.address}
-        for rule, who in counted.items():
-            if await self._limiter.peek(rule, who) < count:
-                await self._limiter.hit(rule, who, count)
-        for rule, who in counted.items():
-            await self._limiter.hit(rule, who, count)
 
     async def _match(self, me: str, indexes: set[bytes]) -> set[str]:
         holders = {index: account_id for index, account_id in (await self._phones.holders(indexes)).items() if account_id != me}
@@ -256,6 +250,15 @@ class Contacts:
                 return
             after = owners[-1]
             await asyncio.sleep(0)
+
+
+def _counted(kind: str, me: str, origin: Origin) -> dict[str, str]:
+    """The rules for `new` numbers or for a `delta`, each with whom it counts."""
+    return {
+        f"contacts_{kind}_per_account": me,
+        f"contacts_{kind}_per_device": origin.device,
+        f"contacts_{kind}_per_address": origin.address,
+    }
 
 
 async def _in_turns(conn: AsyncConnection, statement: Any, indexes: Sequence[bytes], values: Callable[[bytes], dict[str, Any]]) -> None:

@@ -39,7 +39,7 @@ from pydantic import BaseModel, ConfigDict
 
 from livecore import errors
 from livecore.ports import Principal
-from livecore.rest.reading import address_class
+from livecore.rest.reading import address_class, subscriber
 
 if TYPE_CHECKING:
     from livecore.app import App
@@ -125,6 +125,11 @@ class Call:
     def address_class(self) -> str:
         """The network an address lies in (/24 or /48): enough for safety, not a person's whereabouts."""
         return address_class(self.address)
+
+    @property
+    def subscriber(self) -> str:
+        """Whom limits by address count."""
+        return subscriber(self.address)
 
     async def invite_body(self) -> None:
         """Ask for the bytes of a `Raw` body from a client that waits to be asked (`Expect: 100-continue`): after all that can be refused

@@ -60,12 +60,13 @@ async def sync(call: Call, body: ContactSync) -> Reply:
     """Give numbers of your address book, all or what changed. They are kept as keyed hashes only.
 
     Numbers without a country code are read as in your own country. The same again changes nothing. New numbers are limited to an
-    address book's size (20,000) in ten days for an account and for a device, and changes (a sync without `full`) to 20,000 numbers a day (429).
+    address book's size (20,000) in ten days, and changes (a sync without `full`) to 20,000 numbers a day, each for an account, a device and
+    an address (429).
     """
     me = call.me.account_id
     # The client's own id of the device: the same for every account on it, which the server's is not.
     device = await call.app.devices.client_id(call.me.device_id)
-    origin = Origin(device or call.me.device_id, call.address, call.address_class)
+    origin = Origin(device or call.me.device_id, call.subscriber, call.address_class)
     done = await call.app.contacts.sync(me, body.add, body.remove, full=body.full, origin=origin)
     return Reply(
         ContactsSynced(

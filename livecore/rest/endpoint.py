@@ -92,17 +92,17 @@ class Endpoint:
                 call.principal = await app.authenticator.authenticate(token)
             except errors.Unauthorised:
                 if route.auth != "optional":
-                    await app.limiter.hit("anonymous_per_address", call.address)
+                    await app.limiter.hit("anonymous_per_address", call.subscriber)
                     raise
         if route.auth not in ("none", "optional") and call.principal is None:
-            await app.limiter.hit("anonymous_per_address", call.address)
+            await app.limiter.hit("anonymous_per_address", call.subscriber)
             raise errors.Unauthorised()
         rule = route.rate
         if rule is None:
             per_account = "read_per_account" if request.method in ("GET", "HEAD") else "write_per_account"
             rule = "anonymous_per_address" if call.principal is None else per_account
         if rule.endswith("_per_address"):
-            await app.limiter.hit(rule, call.address)
+            await app.limiter.hit(rule, call.subscriber)
         elif call.principal is not None:
             await app.limiter.hit(rule, call.principal.account_id)
         if call.principal is not None:

@@ -161,7 +161,7 @@ async def _admitted(call: Call) -> Viewing:
     try:
         return await call.app.playback.admit(call.path["signed"], call.path["live_id"])
     except errors.Problem as refused:
-        await call.app.limiter.hit("anonymous_per_address", call.address)
+        await call.app.limiter.hit("anonymous_per_address", call.subscriber)
         refused.headers = {**(refused.headers or {}), **CORS}
         raise
 

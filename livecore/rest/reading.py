@@ -18,6 +18,17 @@ def address_class(address: str) -> str:
     return str(ipaddress.ip_network(f"{ip}/{24 if ip.version == 4 else 48}", strict=False))
 
 
+def subscriber(address: str) -> str:
+    """What limits by address count as one: an IPv4 address, or the 64 bits of IPv6 in which a subscriber has addresses without end."""
+    if ":" not in address:
+        return address
+    try:
+        ip = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ip.ipv4_mapped or ipaddress.ip_network(f"{ip}/64", strict=False))
+
+
 def client_address(request: web.Request, trusted_proxies: int) -> str:
     """The nearest address that no trusted proxy stands for (X-Forwarded-For read from the right)."""
     peer = request.remote or ""

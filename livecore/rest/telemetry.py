@@ -168,7 +168,7 @@ async def telemetry_events(call: Call, body: TelemetryBatch) -> Reply:
 
 async def _diagnose(call: Call, kind: Kind, body: DiagnosticBatch) -> Reply:
     if call.principal is None:
-        await call.app.limiter.hit("diagnostic_per_address", call.address)
+        await call.app.limiter.hit("diagnostic_per_address", call.subscriber)
     events = [
         Event(report.id, kind, report.name, report.at, {"message": report.message, "stack": report.stack} | report.data)
         for report in body.reports

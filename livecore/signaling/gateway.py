@@ -16,7 +16,7 @@ from livecore.errors import FieldError, Invalid, Problem
 from livecore.platform.metrics import Metrics
 from livecore.ports import Authenticator, CallExchange, Devices, Directory, Limiter, MeetingPlace, MissedNotices, Principal, Relations
 from livecore.presence.service import Presence
-from livecore.rest.reading import client_address, fields_of
+from livecore.rest.reading import client_address, fields_of, subscriber
 from livecore.rooms.live import LiveHub
 from livecore.rooms.mailboxes import Mailboxes
 from livecore.rooms.service import Messages
@@ -99,7 +99,7 @@ class Gateway:
         self.server = SocketServer(
             self,
             metrics,
-            lambda request: client_address(request, settings.trusted_proxies),
+            lambda request: subscriber(client_address(request, settings.trusted_proxies)),
             ping_interval=settings.ping_interval_s,
             ping_timeout=settings.ping_timeout_s,
             max_http_buffer_size=FRAME_LIMIT_BYTES,

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from livecore.accounts import phone_index
 from livecore.accounts.tables import account_setting
 from livecore.people import tables
 from livecore.people.contacts import ROWS_A_TURN
+from tests.clocks import ShiftedClock
 from tests.conftest import StartServer
 from tests.people import Person
-from tests.serving import Server
+from tests.serving import Answer, Server
 from tests.waiting import until
 
 STRANGER = "+4915118887766"
@@ -124,31 +126,99 @@ async def test_26_new_numbers_are_limited_and_known_ones_are_not(start_server: S
     assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book[:10]})).status == 429
 
 
-async def test_26_one_device_does_not_get_more_with_a_second_account(start_server: StartServer) -> None:
-    server = await start_server(rate_scale=0.1)
-    anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
-    book = [f"+4915{number:09d}" for number in range(2001)]
-    assert (await sync(anna, add=book[:1999], full=True))["added"] == 1999
+async def give_from(address: str, person: Person, **body: object) -> Answer:
+    """A sync that comes from that address, as the proxy in front says."""
+    return await person.post("/api/v1/contacts", {"authorized": True} | body, headers={"X-Forwarded-For": address})
+
+
+# Ten, so that each is counted to its end: a tenth of a thousandth of what stands in `RATES`.
+TEN = 10 / 20_000
+HERE, THERE = "198.51.100.7", "198.51.100.8"
+
+
+async def test_26_neither_a_second_account_nor_device_nor_address_gives_more(start_server: StartServer) -> None:
+    """20,000 new numbers in ten days, of an account, of a device and of an address: whoever changes two of them is held by the third."""
+    server = await start_server(rate_scale=100.0, trusted_proxies=1)
+    anna, ben, cara, dora = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
+    server.app.contact_quota.scale = TEN
+    book = [f"+4915{number:09d}" for number in range(20)]
+    assert (await give_from(HERE, anna, add=book[:9], full=True)).json["added"] == 9
     # Refused whole, and nothing is used up by it.
-    assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book, "full": True})).status == 429
-    assert await count(server, anna) == 1999
-    assert (await sync(anna, add=book[:2000], full=True))["added"] == 1
+    assert (await give_from(HERE, anna, add=book[:11], full=True)).status == 429
+    assert await count(server, anna) == 9
+    assert (await give_from(HERE, anna, add=book[:10], full=True)).json["added"] == 1
     await ben.sign_in(anna.device)
-    answer = await ben.post("/api/v1/contacts", {"authorized": True, "add": book[:1], "full": True})
-    assert (answer.status, await count(server, ben)) == (429, 0)
-    assert (await sync(cara, add=book[:1]))["added"] == 1
+    for place, who, why in ((THERE, anna, "account"), ("203.0.113.9", ben, "device"), (HERE, cara, "address")):
+        refused = await give_from(place, who, add=[book[19]], full=True)
+        assert (refused.status, int(refused.headers["Retry-After"]) > 9 * 86_400) == (429, True), why
+    assert [await count(server, one) for one in (anna, ben, cara)] == [10, 0, 0]
+    assert (await give_from("203.0.113.10", dora, add=[book[19]], full=True)).json["added"] == 1
+    # Ten days later each of them may go on.
+    server.clock.advance(10 * 86_400 + 3600)
+    for person in (anna, ben, cara):
+        await person.sign_in()
+        assert (await give_from(HERE, person, add=[book[18]])).status == 200
+
+
+async def test_26_an_ipv6_subscriber_is_one_address(start_server: StartServer) -> None:
+    server = await start_server(trusted_proxies=1)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    server.app.contact_quota.scale = TEN
+    book = [f"+4915{number:09d}" for number in range(11)]
+    assert (await give_from("2001:db8:1:2::1", anna, add=book[:10], full=True)).status == 200
+    assert (await give_from("2001:db8:1:2:ffff::9", ben, add=book[10:], full=True)).status == 429
+    assert (await give_from("2001:db8:1:3::1", ben, add=book[10:], full=True)).status == 200
+
+
+async def test_26_a_restart_forgets_no_quota_and_time_does(start_server: StartServer, tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    server = await start_server(data_dir=tmp_path / "kept", clock=clock)
+    server.app.contact_quota.scale = TEN
+    anna = await server.person("anna")
+    book = [f"+4915{number:09d}" for number in range(11)]
+    assert (await sync(anna, add=book[:10], full=True))["added"] == 10
+    await server.stop()
+    server = anna.server = await start_server(data_dir=tmp_path / "kept", clock=clock)
+    server.app.contact_quota.scale = TEN
+    assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book, "full": True})).status == 429
+    clock.advance(11 * 86_400)
+    await server.app.retention.apply()
+    async with server.app.db.read() as conn:
+        assert (await conn.execute(select(func.count()).select_from(tables.contact_quota))).scalar_one() == 0
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else ""
+
+
+async def test_26_syncs_at_once_do_not_pass_the_quota(start_server: StartServer, database: str) -> None:
+    server = await start_server(database_url=database)
+    anna = await server.person("anna")
+    server.app.contact_quota.scale = TEN
+    books = [[f"+4915{first}{number:08d}" for number in range(3)] for first in range(5)]
+    answers = await asyncio.gather(*(anna.post("/api/v1/contacts", {"authorized": True, "add": book}) for book in books))
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 429, 429]
+    assert await count(server, anna) == 9
 
 
 async def test_26_changes_of_a_day_are_limited(start_server: StartServer) -> None:
-    server = await start_server(rate_scale=0.1)
-    anna = await server.person("anna")
-    book = [f"+4915{number:09d}" for number in range(1500)]
-    await sync(anna, add=book, full=True)
-    assert (await sync(anna, remove=book))["removed"] == 1500
-    refused = await anna.post("/api/v1/contacts", {"authorized": True, "remove": book[:501]})
-    assert refused.status == 429
-    assert int(refused.headers["Retry-After"]) > 60
-    assert (await sync(anna, remove=book[:500]))["unchanged"] == 0
+    """20,000 numbers in syncs that are not full, of an account, of a device and of an address."""
+    server = await start_server(trusted_proxies=1)
+    anna, ben, cara, dora = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
+    server.app.contact_quota.scale = TEN
+    book = [f"+4915{number:09d}" for number in range(10)]
+    assert (await give_from(HERE, anna, add=book[:6], full=True)).status == 200
+    assert (await give_from(HERE, anna, remove=book[:6])).json["removed"] == 6
+    assert (await give_from(HERE, anna, remove=book[:5])).status == 429
+    assert (await give_from(HERE, anna, remove=book[:4])).json["unchanged"] == 0
+    await ben.sign_in(anna.device)
+    for place, who in ((THERE, anna), ("203.0.113.9", ben), (HERE, cara)):
+        refused = await give_from(place, who, remove=[book[9]])
+        assert (refused.status, 80_000 < int(refused.headers["Retry-After"]) <= 90_001) == (429, True), who.username
+    assert (await give_from(THERE, dora, remove=[book[9]])).status == 200
+    # A whole book is no change of a day.
+    assert (await give_from(HERE, anna, add=book[:2], full=True)).status == 200
 
 
 async def test_26_reading_a_book_leaves_the_loop_to_others(server: Server) -> None:
