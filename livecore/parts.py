@@ -193,6 +193,7 @@ class Parts:
             self.choices,
             self.meetings,
             self.calls,
+            self.presence,
             self.jobs,
             self.accounts,
         ]

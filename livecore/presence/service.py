@@ -17,7 +17,7 @@ from livecore.ports import Audience, Bus, Clock, Database, Delivery, Devices, Di
 from livecore.presence import tables
 from livecore.presence.board import BEAT_AGE_S, BEAT_EVERY_S, Board, Change
 from livecore.presence.own_devices import AccountOutlet, OwnDevices
-from livecore.presence.statuses import Statuses
+from livecore.presence.statuses import ONLINE, Statuses
 
 log = structlog.get_logger("presence")
 
@@ -120,10 +120,17 @@ class Presence:
 
     async def set_status(self, principal: Principal, status: str, text: str | None) -> None:
         """Stands until it is changed, on every device, whatever goes and comes."""
-        await self._statuses.choose(principal.account_id, status, text)
-        self._changed(principal.account_id)
+        await self._choose(principal.account_id, status, text)
+
+    async def _choose(self, account_id: str, status: str, text: str | None) -> None:
+        await self._statuses.choose(account_id, status, text)
+        self._changed(account_id)
         if self._shared:
-            await self._bus.publish(TOPIC, orjson.dumps([self._node, "status", principal.account_id]))
+            await self._bus.publish(TOPIC, orjson.dumps([self._node, "status", account_id]))
+
+    async def erase(self, account_id: str) -> None:
+        """Keeps the promise of `ports.Eraser`: no process remembers what the account chose."""
+        await self._choose(account_id, *ONLINE)
 
     async def subscribe(self, sid: str, principal: Principal, usernames: Sequence[str]) -> list[dict[str, Any]]:
         """Replace what the connection watches; answers how those stand now. Nobody's name is probed: unknown and hidden look alike."""

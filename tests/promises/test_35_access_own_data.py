@@ -41,6 +41,9 @@ async def test_35_everything_kept_is_in_the_archive_and_the_manifest_lists_every
     assert (await anna.patch("/api/v1/me", {"status_message": "At the sea"})).status == 200
     video = await keep(server, anna, tmp_path)
     await anna.post("/api/v1/posts", {"text": "First post", "visibility": "friends"})
+    socket = await anna.connect()
+    assert (await socket.call("presence:set", {"status": "away", "text": "Cooking soup"}))["ok"]
+    await socket.close()
     _, archive = await export_of(anna)
     names = set(archive.namelist())
     manifest = json.loads(archive.read("manifest.json"))
@@ -51,7 +54,7 @@ async def test_35_everything_kept_is_in_the_archive_and_the_manifest_lists_every
     assert [table.name for table in personal if f'"{table.name}"' not in listed] == []
 
     everything = b"".join(archive.read(name) for name in names if name.endswith(".json")).decode()
-    for mine in (anna.email, anna.phone, "Anna Example", "1990-05-17", "At the sea", "First post", video):
+    for mine in (anna.email, anna.phone, "Anna Example", "1990-05-17", "At the sea", "First post", "Cooking soup", video):
         assert mine in everything, mine
     for hidden in (anna.password, "$argon2id$", anna.access, anna.refresh, ben.email, ben.phone, ben.password):
         assert hidden not in everything, hidden

@@ -33,6 +33,7 @@ async def lived(server: Server, directory: Path, number: int = 0) -> tuple[Perso
     await say(one, talk, "Marker words")
     await hears(other, "Marker words")
     await received(other, talk, 1)
+    assert (await one.call("presence:set", {"status": "away", "text": "Marker tea"}))["ok"]
     await one.close()
     await other.close()
     return anna, ben
@@ -76,11 +77,13 @@ async def delete_at_once(anna: Person) -> None:
 @pytest.mark.embedded
 async def test_37_after_deletion_nothing_leads_to_the_person(server: Server, tmp_path: Path) -> None:
     anna, ben = await lived(server, tmp_path)
-    assert await left_in_tables(server, traces(anna))  # the search finds what is there
+    assert "chosen_status: Marker" in await left_in_tables(server, traces(anna))  # the search finds what is there
+    assert (await server.app.presence._statuses.of([anna.id]))[anna.id] == ("away", "Marker tea")
     assert left_in_files(server, traces(anna))
     await delete_at_once(anna)
     await erased(server, anna)
     assert await left_in_tables(server, traces(anna)) == []
+    assert anna.id not in server.app.presence._statuses._known
     await until(lambda: server.app.db.checkpoint(), "the journal to be emptied")
     await until(lambda: not left_in_files(server, traces(anna)), "files without a trace")
     # Its name stays taken, and nobody can tell whose it was; the friend's side goes on.
