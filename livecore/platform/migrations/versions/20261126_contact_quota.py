@@ -1,6 +1,6 @@
 """how many numbers address books brought is counted in the store
 
-Revises: e3d8ad417419
+Revises: 7c20b4e6a9d1
 Made: 2026-11-26
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b7c0d5a1f2e4"
-down_revision = "e3d8ad417419"
+down_revision = "7c20b4e6a9d1"
 branch_labels = None
 depends_on = None
 
