@@ -46,12 +46,17 @@ async def test_strangers_meet_talk_go_on_and_report(program: StartProgram, visit
 async def test_a_video_meeting_shows_each_the_other(program: StartProgram, visitor: NewVisitor) -> None:
     serving = await program()
     anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
+    too_early: list[str] = []
     for one in (anna, ben):
+        one.page.on("response", lambda answer: too_early.append(answer.url) if answer.status == 409 else None)
         await one.arrive()
         await one.go("/meet")
         await one.page.get_by_role("button", name="Video").click()
     for one in (anna, ben):
         await one.video_advances(".meet-pictures .theirs")
+    # Neither asks for a picture that is not there yet.
+    assert too_early == []
+    for one in (anna, ben):
         await one.picture("meet-video")
     await anna.page.get_by_role("button", name="Report", exact=True).click()
     await anna.page.get_by_label("Also block @ben").check()

@@ -41,7 +41,7 @@ export class Publisher extends EventTarget {
     const { place, servers } = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
     this.place = place;
     if (!(await settled(peer))) {
-      peer.close();
+      this.#drop();
       this.life.signal.throwIfAborted();
       // Once more, through the server's relays, where it names some.
       if (servers.length && !this.servers.length) {

@@ -11,6 +11,7 @@ import { field, form } from "../parts/field.js";
 import { act, personRow } from "../parts/person.js";
 import { report } from "../parts/report.js";
 import { confirm, menu, sheet } from "../parts/sheet.js";
+import { announce } from "../realtime/link.js";
 import { choosePeople } from "./create.js";
 import { dropConversation } from "./history.js";
 import { otherOf } from "./list.js";
@@ -26,7 +27,12 @@ export function about(conversation, onchange, life) {
   const words = t.messages.about;
   const other = otherOf(conversation);
   const manages = ["owner", "admin"].includes(conversation.role) && conversation.kind !== "direct";
-  const change = (changes) => api.change(conversation.id, changes).then((now) => (onchange((conversation = { ...conversation, ...now })), now));
+  const change = async (changes) => {
+    const now = await api.change(conversation.id, changes);
+    onchange((conversation = { ...conversation, ...now }));
+    announce("history", { conversation: conversation.id });
+    return now;
+  };
   const then = (work) => () => Promise.resolve(work()).catch(complain);
   const muted = conversation.muted_until > Date.now();
   const leave = async () => {

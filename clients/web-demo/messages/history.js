@@ -182,6 +182,8 @@ export function keepRead(id) {
   });
 }
 
-export async function unreadTotal() {
-  return (await conversations()).reduce((sum, one) => sum + (one.unread ?? 0), 0);
+/** What asks for attention: not what is muted, put away or left. */
+export async function unreadTotal(now = Date.now()) {
+  const calls = (one) => !(one.muted_until > now) && !one.archived && !one.left;
+  return (await conversations()).filter(calls).reduce((sum, one) => sum + (one.unread ?? 0), 0);
 }

@@ -5,6 +5,7 @@ import { t } from "../core/text.js";
 import { complain, toast } from "../core/toast.js";
 import { hangUp, over, present } from "../calls/now.js";
 import { duration } from "../live/clock.js";
+import { whenPublished } from "../live/published.js";
 import { camera, clockFace, stop } from "../media/source.js";
 import { Viewer } from "../media/whep.js";
 import { Publisher } from "../media/whip.js";
@@ -81,7 +82,7 @@ export default function call({ params, life }) {
       } else if (!here && state.dataset.since) state.textContent = t.calls.lost;
       if (here) far.play().catch(() => null);
     });
-    viewer.start();
+    whenPublished(live.id, live.peer_publication, life).then(() => life.aborted || viewer.start());
     await publisher.start();
   }
 

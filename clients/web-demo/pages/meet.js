@@ -6,6 +6,7 @@ import { t } from "../core/text.js";
 import { span } from "../core/times.js";
 import { complain } from "../core/toast.js";
 import { people } from "../api/index.js";
+import { whenPublished } from "../live/published.js";
 import { clockFace, camera, stop } from "../media/source.js";
 import { Viewer } from "../media/whep.js";
 import { Publisher } from "../media/whip.js";
@@ -127,7 +128,7 @@ export default function meet({ life }) {
       veil,
     );
     signal.addEventListener("abort", () => (publisher.stop(), viewer.stop(), stop(mine)));
-    viewer.start();
+    whenPublished(live.id, live.peer_publication, signal).then(() => signal.aborted || viewer.start());
     await publisher.start();
   }
 

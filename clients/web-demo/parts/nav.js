@@ -16,7 +16,7 @@ const ENTRIES = [
 
 /** Fills the `nav` element; answers `light(name)`, which marks the entry of the page that is open. */
 export function startNav(node) {
-  const count = h("span", { class: "count", hidden: true });
+  const count = h("span", { class: "count", hidden: true, role: "img" });
   const links = new Map();
   const entry = ([name, href, picture, label]) => {
     const link = h(
@@ -39,7 +39,7 @@ export function startNav(node) {
     const total = account() ? await history.unreadTotal().catch(() => 0) : 0;
     count.hidden = !total;
     count.textContent = total > 99 ? "99+" : total;
-    links.get("messages").setAttribute("aria-label", total ? `${t.nav.messages}, ${t.unread(total)}` : t.nav.messages);
+    count.setAttribute("aria-label", t.unread(total));
   };
   const drawStaff = () => (staff.hidden = !isStaff());
   on("history", drawCount);
