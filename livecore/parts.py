@@ -178,7 +178,7 @@ class Parts:
             self.contact_quota.expire,
         ]
         replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days, self.holds)
-        self.retention.expiring.append(replays.expire)
+        self.retention.expiring += [replays.expire, self.held_content.release]
         # Owners' own steps first, while the rows that they need are there; the account itself last.
         self.erasure.afterwards.append(self.search.forget)
         self.erasure.erasers += [
@@ -398,8 +398,10 @@ class Parts:
                 put_avatar=self.avatars.put,
                 message_media=self.rooms.attachments,
                 talk=talk.rows,
+                holds=self.holds,
             )
         )
+        self.held_content = library.held
         self.videos, self.video_shares, self.images = library.videos, library.shares, library.images
         self.uploads, self.copies, self.views = library.uploads, library.copies, library.views
         self._stack.push_async_callback(await self.uploads.turns.start())

@@ -11,6 +11,7 @@ from livecore import errors
 from livecore.ids import new_id
 from livecore.library import fingerprints
 from livecore.library.copies import Copies
+from livecore.library.held import HeldContent
 from livecore.library.tables import IMAGE_PREFIX, image
 from livecore.ports import Clock, Database, Directory, PictureMaker, Principal, Relations, Storage, TakedownTarget
 
@@ -33,6 +34,7 @@ class Images:
         directory: Directory,
         copies: Copies,
         pictures: PictureMaker,
+        held: HeldContent,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -41,6 +43,7 @@ class Images:
         self._directory = directory
         self._copies = copies
         self._pictures = pictures
+        self._held = held
 
     async def make(self, owner_id: str, data: bytes, title: str, visibility: str) -> Row:
         """The row to be inserted by `keep`, its objects stored. Raises WrongMedia, Invalid, LegallyUnavailable (a copy of a removed one)."""
@@ -115,10 +118,15 @@ class Images:
         return row | dict(changes)
 
     async def delete(self, me: Principal, image_id: str) -> None:
-        """Raises NotFound, Forbidden (not the owner)."""
+        """Its objects stay as long as a legal hold is on its owner. Raises NotFound, Forbidden (not the owner)."""
         row = await self._owned(me, image_id)
+        is_held = await self._held.holds.held(me.account_id)
         async with self._db.write() as conn:
-            await conn.execute(delete(image).where(image.c.id == image_id))
+            gone = await conn.execute(delete(image).where(image.c.id == image_id))
+            if is_held and gone.rowcount:
+                await self._held.keep(conn, "image", row)
+        if is_held:
+            return
         await self._storage.delete_prefix(f"{IMAGE_PREFIX.format(account=row['owner_id'])}{image_id}/")
 
     # -- takedown (ports.TakedownPort)

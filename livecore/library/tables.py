@@ -117,6 +117,25 @@ blocked_copy = Table(
     ),
 )
 
+held_content = Table(
+    "held_content",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # video, image
+    Column("id", String(32), primary_key=True),
+    Column("owner_id", String(32), nullable=False, index=True),
+    Column("facts", Text, nullable=False),  # JSON, the row as it was; its objects lie where they lay
+    Column("deleted_ms", BigInteger, nullable=False),
+    info=personal(
+        subject="owner_id",
+        what="videos and pictures that a person deleted while the account is preserved for a legal matter",
+        why=["legal"],
+        keep_for="until the hold ends",
+        category=None,
+        export_reason="who is told of a hold may be forbidden by law",
+        source="made by the service",
+    ),
+)
+
 video_view = Table(
     "video_view",
     metadata,

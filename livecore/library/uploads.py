@@ -21,7 +21,7 @@ from livecore.library.magic import HEAD_BYTES
 from livecore.library.upload_rules import NewUpload, Row, Sink, UploadRules
 from livecore.library.upload_tables import UPLOAD_PREFIX, upload, upload_piece
 from livecore.library.upload_turns import Body, Interrupted, Turns
-from livecore.ports import Bus, Clock, Database, Growing, GrowingWriter, Grown, Piece, Principal, Storage
+from livecore.ports import Bus, Clock, Database, Growing, GrowingWriter, Grown, Holds, Piece, Principal, Storage
 
 log = structlog.get_logger("uploads")
 
@@ -43,6 +43,7 @@ class Uploads:
         settings: Settings,
         sinks: Mapping[str, Sink],
         bus: Bus | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -50,6 +51,7 @@ class Uploads:
         self._growing = growing
         self._settings = settings
         self._sinks = sinks
+        self._holds = holds
         self.turns = Turns(db, bus)
         self._rules = UploadRules(db, clock, growing, settings, sinks)
 
@@ -331,12 +333,14 @@ class Uploads:
             await self._storage.delete_prefix(self._prefix(row))
 
     async def expire(self) -> None:
-        """Forget what was left lying, see `privacy.retention`."""
+        """Forget what was left lying, see `privacy.retention`; that of accounts under a legal hold waits for its end."""
+        held = await self._holds.accounts() if self._holds is not None else ()
         while True:
+            # What a job has still to take over waits for it; a part goes with its whole.
+            late = (upload.c.expires_ms <= self._clock.at_ms(), upload.c.resource_id.is_(None), upload.c.part_of.is_(None))
+            query = select(upload).where(*late, upload.c.account_id.not_in(held)).limit(100)
             async with self._db.read() as conn:
-                # What a job has still to take over waits for it; a part goes with its whole.
-                late = (upload.c.expires_ms <= self._clock.at_ms(), upload.c.resource_id.is_(None), upload.c.part_of.is_(None))
-                rows = [dict(row) for row in (await conn.execute(select(upload).where(*late).limit(100))).mappings()]
+                rows = [dict(row) for row in (await conn.execute(query)).mappings()]
             if not rows:
                 return
             await self._forget(rows)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.ids import new_id
 from livecore.library.copies import Copies
+from livecore.library.held import HeldContent
 from livecore.library.tables import VIDEO_PREFIX, video, video_part, video_share, video_source, video_view
 from livecore.library.upload_rules import choices
 from livecore.ports import Audience, Clock, Database, Directory, Discussion, Jobs, Principal, Relations, Storage, TakedownTarget, Talk
@@ -50,6 +51,7 @@ class Videos:
         directory: Directory,
         copies: Copies,
         talk: Talk,
+        held: HeldContent,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -59,6 +61,7 @@ class Videos:
         self._directory = directory
         self._copies = copies
         self._talk = talk
+        self._held = held
         jobs.handle(REMOVE_JOB, self._remove_objects)
 
     # -- coming
@@ -276,16 +279,20 @@ class Videos:
         return await self.row(video_id)
 
     async def delete(self, me: Principal, video_id: str, version: int | None) -> None:
-        """Row and rows about it go in one transaction; its objects by a job that outlives this process."""
+        """Row and rows about it go in one transaction; its objects by a job that outlives this process, or when no legal hold is on its owner."""
         await self._owned(me, video_id)
+        is_held = await self._held.holds.held(me.account_id)
         async with self._db.write() as conn:
-            known = (await conn.execute(select(video.c.version).where(video.c.id == video_id))).scalar_one_or_none()
-            if known is None:
+            row = (await conn.execute(select(video).where(video.c.id == video_id))).mappings().one_or_none()
+            if row is None:
                 raise errors.NotFound("There is no such video.")
-            if version is not None and known != version:
+            if version is not None and row["version"] != version:
                 raise errors.StaleTag()
             await self._drop(conn, [video_id])
-            await self._jobs.enqueue(conn, REMOVE_JOB, {"owner": me.account_id, "video": video_id})
+            if is_held:
+                await self._held.keep(conn, "video", dict(row))
+            else:
+                await self._jobs.enqueue(conn, REMOVE_JOB, {"owner": me.account_id, "video": video_id})
 
     async def expire(self, video_id: str, owner_id: str) -> None:
         """Delete one that is over its time. One that is gone changes nothing."""
