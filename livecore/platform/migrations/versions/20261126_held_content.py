@@ -1,6 +1,6 @@
 """held content
 
-Revises: 7c20b4e6a9d1
+Revises: b7c0d5a1f2e4
 Made: 2026-11-26
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c1d95e07b3f2"
-down_revision = "7c20b4e6a9d1"
+down_revision = "b7c0d5a1f2e4"
 branch_labels = None
 depends_on = None
 
