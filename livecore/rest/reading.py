@@ -10,6 +10,34 @@ from livecore import errors
 from livecore.errors import FieldError, Invalid
 
 
+# What pydantic finds wrong, by its name for it; the rest says its own message.
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be one of {expected}",
+    "string_pattern_mismatch": "must have the form {pattern}",
+}
+
+
 def address_class(address: str) -> str:
     try:
         ip = ipaddress.ip_address(address)
@@ -41,9 +69,10 @@ def client_address(request: web.Request, trusted_proxies: int) -> str:
 def fields_of(exc: ValidationError, prefix: str = "") -> list[FieldError]:
     """Pydantic's errors in our words; values are never repeated (they may be somebody's data)."""
     found = []
-    for error in exc.errors(include_url=False, include_input=False, include_context=False):
+    for error in exc.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in error["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-        reason = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
+        words = _REASONS.get(error["type"])
+        reason = error["msg"].removeprefix("Value error, ") if words is None else words.format(**error.get("ctx", {}))
         found.append(FieldError(f"{prefix}{path}" or "body", reason))
     return found
 
@@ -69,7 +98,8 @@ async def read_json(request: web.Request, model: type[BaseModel], limit_bytes: i
     if not isinstance(content, dict):
         raise Invalid([FieldError("body", "must be an object")])
     try:
-        return model.model_validate(content)
+        # Strictly, as JSON: "no" is no boolean and "5" no number, while a date is a text.
+        return model.model_validate_json(data, strict=True)
     except ValidationError as exc:
         raise Invalid(fields_of(exc)) from exc
     except RecursionError as exc:

@@ -365,7 +365,7 @@ def parse(model: type[BaseModel], args: list[Any]) -> BaseModel:
     if len(args) > 1 or not isinstance(data, dict):
         raise Invalid([FieldError("data", "must be one object")])
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, strict=True)
     except ValidationError as exc:
         raise Invalid(fields_of(exc)) from exc
     except RecursionError as exc:

@@ -93,6 +93,9 @@ def bad_bodies(description: dict[str, Any], schema: dict[str, Any]) -> Iterator[
     yield "a word", "word"
     for name, rule in properties.items():
         yield f"{name} of a wrong type", {name: wrong_value(rule)}
+        kinds = {option.get("type") for option in rule.get("anyOf", [rule])}
+        if kinds & {"boolean", "integer", "number"} and "string" not in kinds:
+            yield f"{name} as a text", {name: "no" if "boolean" in kinds else "5"}
         if rule.get("type") == "string":
             yield f"{name} too long", {name: LONG}
 
@@ -125,6 +128,9 @@ async def test_every_body_that_is_wrong_is_refused_and_nothing_is_written(server
             await refused(answer, f"{method} {path} with {what}")
             if answer.status == 422:
                 assert answer.json["errors"], (method, path, what, answer)
+                field, as_text, _ = what.partition(" as a text")
+                assert not as_text or any(error["field"] == field for error in answer.json["errors"]), (method, path, what, answer)
+                assert "nput should" not in answer.body.decode(), (method, path, what, answer)
             tried += 1
         for text, headers, statuses in (
             ("{", {"Content-Type": "application/json"}, {400, 404}),
