@@ -28,7 +28,8 @@ SHUT_OUT = {"nobody": 401, "unverified": 403, "suspended": 401, "declined": 403}
 STAFF = {
     (route.method, route.path): route.auth.partition(":")[2].split("|") for group in ROUTES for route in group.all if ":" in route.auth
 }
-# What is answered where it is not 404: by a secret that is wrong, as what is no longer held, or because it was never hidden.
+# What is answered where it is not 404: by a secret that is wrong, as what is no longer held, because it was never hidden, or by a list of
+# what one may see, which is empty.
 ELSEWHERE = {
     ("GET", "/api/v1/attachments/{id}"): 410,
     ("POST", "/api/v1/attachments/{id}/kept"): 410,
@@ -38,6 +39,7 @@ ELSEWHERE = {
     ("GET", "/live/{live_id}/{signed}/allowed"): 403,
     ("GET", "/live/{live_id}/{signed}/{file}"): 403,
     ("GET", "/api/v1/videos/{id}/hls/{token}/{name}"): 401,
+    ("GET", "/api/v1/lives/{id}/replays"): 200,
     ("DELETE", "/api/v1/feed/hidden/{id}"): 204,
     ("DELETE", "/api/v1/feed/not-interested/{id}"): 204,
     ("POST", "/api/v1/claims/{id}/confirm"): 422,
