@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from livecore import errors
 from livecore.errors import FieldError, Invalid
 
-
 # What pydantic finds wrong, by its name for it; the rest says its own message.
 _REASONS = {
     "missing": "is missing",
