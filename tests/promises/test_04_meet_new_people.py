@@ -16,7 +16,7 @@ async def suggested(person: Person) -> list[str]:
 
 
 async def test_04_strangers_are_suggested_and_nobody_else(server: Server) -> None:
-    names = ("anna", "friend", "blocked", "blocker", "hidden", "suspended", "asked", "declined", "leaving", "muted", "stranger")
+    names = ("anna", "friend", "blocked", "blocker", "hidden", "suspended", "asked", "declined", "decliner", "leaving", "muted", "stranger")
     people = {name: await server.person(name) for name in names}
     unconfirmed = await server.person("unconfirmed", verify=False)
     anna = people["anna"]
@@ -32,6 +32,8 @@ async def test_04_strangers_are_suggested_and_nobody_else(server: Server) -> Non
     await anna.post("/api/v1/friend-requests", {"username": "asked"})
     request = await people["declined"].post("/api/v1/friend-requests", {"username": "anna"})
     await anna.post(f"/api/v1/friend-requests/{request.json['id']}/decline")
+    request = await anna.post("/api/v1/friend-requests", {"username": "decliner"})
+    await people["decliner"].post(f"/api/v1/friend-requests/{request.json['id']}/decline")
     await anna.put("/api/v1/feed/muted/muted")
     async with server.app.db.write() as conn:
         await server.app.accounts.suspend(conn, people["suspended"].id)

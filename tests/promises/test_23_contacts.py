@@ -1,6 +1,8 @@
 """23 to 27. The address book: repeatable, users and others, with one's word, limited, managed."""
 
 import asyncio
+import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +80,28 @@ async def test_24_others_are_kept_as_hashes_and_told_of_when_they_join(server: S
     assert [event["user"]["username"] for event in listener.heard("contact:joined")] == ["joiner"]
     assert await names(anna) == ["joiner"]
     await listener.close()
+
+
+async def test_24_without_the_key_which_is_not_in_the_database_the_hashes_say_nothing(start_server: StartServer, tmp_path: Path) -> None:
+    server = await start_server(data_dir=tmp_path / "one")
+    anna = await server.person("anna")
+    await sync(anna, add=[STRANGER])
+    async with server.app.db.read() as conn:
+        hashed = (await conn.execute(select(tables.contact.c.phone_hash))).scalar_one()
+    for tried in (STRANGER, STRANGER.lstrip("+")):
+        assert hashed != hashlib.sha256(tried.encode()).digest()
+    await server.app.db.checkpoint()
+    await server.stop()
+    # The same database with other keys: the same number is another one.
+    stolen = tmp_path / "two"
+    stolen.mkdir()
+    shutil.copy2(tmp_path / "one" / "livecore.sqlite", stolen)
+    other = await start_server(data_dir=stolen)
+    ben = await other.person("ben", phone="+4915118880001")
+    await sync(ben, add=[STRANGER])
+    async with other.app.db.read() as conn:
+        found = (await conn.execute(select(tables.contact.c.owner_id, tables.contact.c.phone_hash))).all()
+    assert len({bytes(row.phone_hash) for row in found}) == len(found) == 2
 
 
 async def test_24_a_number_that_changed_hands_is_no_longer_theirs(server: Server) -> None:
