@@ -168,8 +168,17 @@ def live_command(
     token: Annotated[str, typer.Option(help="with --whip: the bearer token of both, if they ask for one")] = "",
     pid: Pid = 0,
     viewers: Annotated[str, typer.Option(help="viewers of each point, comma-separated")] = "10,50",
-    codec: Annotated[str, typer.Option(help="vp8 or h264")] = "vp8",
-    packets: Annotated[int, typer.Option(min=1, max=64, help="packets a picture")] = 5,
+    codec: Annotated[str, typer.Option(help="vp8 (the default) or h264; with --layers svc: vp9 (the default) or av1")] = "",
+    layers: Annotated[
+        str, typer.Option(help="none; simulcast: a stream a size, each a third of the next; svc: sizes and rates in one stream")
+    ] = "none",
+    layer_count: Annotated[int, typer.Option(min=1, max=3, help="with --layers: how many sizes, up to 720p")] = 3,
+    narrow: Annotated[
+        float, typer.Option(min=0, max=1, help="the share of viewers with a narrow path, who lose what does not fit it")
+    ] = 0.0,
+    narrow_kbps: Annotated[float, typer.Option(min=50, max=100_000, help="what a narrow path carries [kb/s]")] = 1200.0,
+    feedback: Annotated[bool, typer.Option(help="viewers offer transport-wide feedback, as browsers do")] = True,
+    packets: Annotated[int, typer.Option(min=1, max=64, help="packets a picture, of the largest layer")] = 5,
     audio: Annotated[bool, typer.Option(help="Opus beside the pictures, 50 packets a second")] = True,
     rate: Annotated[float, typer.Option(min=1, max=120, help="pictures a second")] = 30.0,
     packet_bytes: Annotated[int, typer.Option(min=200, max=1200, help="size of a video packet, RTP header included [bytes]")] = 1200,
@@ -187,8 +196,10 @@ def live_command(
     _needed()
     from bench import live, live_joins
 
-    if codec not in ("vp8", "h264"):
-        raise typer.BadParameter("codec: vp8 or h264")
+    if layers not in live.LAYERS:
+        raise typer.BadParameter("layers: none, simulcast or svc")
+    if codec and codec not in live.CODECS[layers]:
+        raise typer.BadParameter(f"codec: {' or '.join(live.CODECS[layers])} with --layers {layers}")
     if native not in ("auto", "off"):
         raise typer.BadParameter("native: auto or off")
     if bool(whip) != bool(whep):
@@ -200,6 +211,11 @@ def live_command(
         pid=pid,
         viewers=[int(count) for count in numbers(viewers, 1, VIEWERS_LIMIT, "viewers")],
         codec=codec,
+        layers=layers,
+        layer_count=layer_count,
+        narrow=narrow,
+        narrow_kbps=narrow_kbps,
+        feedback=feedback,
         packets_per_picture=packets,
         audio=audio,
         rate=rate,

@@ -4,6 +4,7 @@ Any WHIP and WHEP server on this machine can be measured by the same tool, so th
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,16 +25,30 @@ ACCOUNTS = 4
 JOIN_TIMEOUT_S = 0.5
 # Packets of the joining's key pictures are let pass before counting.
 SETTLE_S = 0.5
+# With layers: until their rates are known, and until whoever has a narrow path is on the layer that fits.
+SETTLE_LAYERS_S = 4.0
+LAYERS = ("none", "simulcast", "svc")
+# What each can be made of here; the first unless another is asked for.
+CODECS = {"none": ("vp8", "h264"), "simulcast": ("vp8", "h264"), "svc": ("vp9", "av1")}
 COLUMNS: list[Column] = [
     ("server", "server", 0),
     ("viewers", "viewers", 0),
     ("codec", "codec", 0),
+    ("layers", "layers sent", 0),
     ("packets_per_picture", "packets a picture", 0),
     ("packets_per_s", "packets/s forwarded", 0),
     ("mbit_per_s", "Mb/s", 0),
     ("packets_per_cpu_s", "packets per media CPU-s", 0),
     ("media_cpu_share", "media CPU", 2),
     ("lost_percent", "lost %", 3),
+    ("on_layers", "viewers on each layer", 0),
+    ("narrow_on_layers", "of them the narrow ones", 0),
+    ("switches", "layer switches seen", 0),
+    ("feedback", "feedback messages told", 0),
+    ("feedback_handled", "of it handled", 0),
+    ("nacks", "NACKs told", 0),
+    ("repaired", "packets repaired", 0),
+    ("paced", "viewers paced", 0),
     ("delay.p50_ms", "forwarding p50 ms", 2),
     ("delay.p95_ms", "forwarding p95 ms", 2),
     ("delay.p99_ms", "forwarding p99 ms", 2),
@@ -57,7 +72,9 @@ PLOT: dict[str, Any] = {
 class LiveOptions:
     """`whip`, `whep`: addresses of another server's, with `token` if it asks for one; empty starts a livecore.
 
-    `rtp`: (host, audio port, video port) of one that takes plain RTP in place of WHIP.
+    `rtp`: (host, audio port, video port) of one that takes plain RTP in place of WHIP. `codec`: empty is the first that fits `layers`.
+    `packets_per_picture`: of the largest layer. `narrow`: the share of viewers whose path carries `narrow_kbps` (sound included).
+    `feedback`: whether viewers offer transport-wide feedback.
     """
 
     whip: str = ""
@@ -65,7 +82,12 @@ class LiveOptions:
     token: str = ""
     pid: int = 0
     viewers: Sequence[int] = (10, 50)
-    codec: str = "vp8"
+    codec: str = ""
+    layers: str = "none"
+    layer_count: int = 3
+    narrow: float = 0.0
+    narrow_kbps: float = 1200.0
+    feedback: bool = True
     packets_per_picture: int = 5
     audio: bool = True
     rate: float = 30.0
@@ -78,10 +100,15 @@ class LiveOptions:
     rtp: tuple[str, int, int] | None = None
     name: str = "livecore"
 
+    def __post_init__(self) -> None:
+        if not self.codec:
+            object.__setattr__(self, "codec", CODECS[self.layers][0])
+
 
 @dataclass
 class Live:
-    """Where to publish and watch. `media`: the role of the processes that forward ("" = all)."""
+    """Where to publish and watch. `media`: the role of the processes that forward ("" = all). `figures`: where a livecore's host reads
+    its live's figures, and the host's token; empty elsewhere."""
 
     server: Server
     whip: str
@@ -89,6 +116,8 @@ class Live:
     publish_token: str
     watch_tokens: list[str]
     media: str
+    figures: str = ""
+    host_token: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +135,8 @@ async def where(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncI
         async with aiohttp.ClientSession(server.url) as http:
             made = await serving.call(http, "POST", "/api/v1/lives", body, token=people[0].access, status=201)
         tokens = [person.access for person in people[1:]]
-        yield Live(server, server.url + made["whip"], server.url + made["whep"], made["token"], tokens, "media")
+        figures = f"{server.url}/api/v1/lives/{made['id']}/stats"
+        yield Live(server, server.url + made["whip"], server.url + made["whep"], made["token"], tokens, "media", figures, people[0].access)
 
 
 def to_publish(options: LiveOptions, live: Live) -> dict[str, Any]:
@@ -120,7 +150,28 @@ def to_publish(options: LiveOptions, live: Live) -> dict[str, Any]:
         "packet_bytes": options.packet_bytes,
         "rate": options.rate,
         "rtp": options.rtp,
+        "layers": options.layers,
+        "layer_count": options.layer_count,
     }
+
+
+def to_watch(options: LiveOptions, live: Live, viewers: int, opened: int) -> list[dict[str, Any]]:
+    """What each load process is told to watch; every `opened`-th opens what it gets."""
+    narrow = share(round(viewers * options.narrow), options.loads)
+    return [
+        {
+            "url": live.whep,
+            "tokens": live.watch_tokens,
+            "count": count,
+            "codec": options.codec,
+            "at_once": min(options.joins_at_once, max(1, count)),
+            "opened": opened,
+            "narrow": narrow[index],
+            "narrow_bps": options.narrow_kbps * 1000,
+            "arrivals": options.feedback,
+        }
+        for index, count in enumerate(share(viewers, options.loads))
+    ]
 
 
 async def run(options: LiveOptions, screen: Screen) -> Report:
@@ -151,41 +202,50 @@ async def _point(
         "server": options.name,
         "viewers": viewers,
         "codec": options.codec,
+        "layers": options.layers,
         "packets_per_picture": options.packets_per_picture,
         "label": f"{options.name}\n{viewers} viewers\n{options.packets_per_picture} a picture",
     }
     result |= await _join(options, live, loads, viewers, screen)
     jobs = [{"seconds": options.seconds}] * len(loads)
-    await do_all(loads, "count", [{"seconds": SETTLE_S}] * len(loads), 30.0)
+    settle_s = SETTLE_S if options.layers == "none" else SETTLE_LAYERS_S
+    await do_all(loads, "count", [{"seconds": settle_s}] * len(loads), 30.0)
     with screen.stage(f"{viewers} viewers", options.seconds) as advance:
 
         def told(_index: int, said: dict[str, Any]) -> None:
             p99 = said["p99_ms"]
             advance(said["seconds"], "" if p99 is None else f"p99 {p99:.2f} ms")
 
-        published = await publisher.do("published", {}, 10.0)
+        published, figures = await publisher.do("published", {}, 10.0), await _figures(live)
         before = live.server.sample()
         counted = await do_all(loads, "count", jobs, 60.0 + options.seconds, told)
         after = live.server.sample()
-        published_after = await publisher.do("published", {}, 10.0)
+        published_after, figures_after = await publisher.do("published", {}, 10.0), await _figures(live)
     await do_all(loads, "leave", [{}] * len(loads), 60.0)
     result["published_packets"] = published_after["packets"] - published["packets"]
     result["late_pictures"] = published_after["late_pictures"] - published["late_pictures"]
+    if figures_after:
+        result |= {"feedback_handled": figures_after["feedback"] - figures["feedback"], "paced": figures_after["paced"]}
+        result["switches_of_server"] = figures_after["switches"] - figures["switches"]
     return result | _counted(counted, live, before, after)
 
 
+async def _figures(live: Live) -> dict[str, int]:
+    """What the server says of its viewers, added up; empty where it does not say."""
+    if not live.figures:
+        return {}
+    async with aiohttp.ClientSession() as http:
+        found = await serving.call(http, "GET", live.figures, token=live.host_token)
+    viewers = [viewer for publication in found["media"]["publications"].values() for viewer in publication["viewers"]]
+    return {
+        "feedback": sum(viewer["feedback"] for viewer in viewers),
+        "paced": sum(viewer["pace_bps"] is not None for viewer in viewers),
+        "switches": sum(subscription["switches"] for viewer in viewers for subscription in viewer["subscriptions"]),
+    }
+
+
 async def _join(options: LiveOptions, live: Live, loads: list[LoadProcess], viewers: int, screen: Screen) -> dict[str, Any]:
-    jobs = [
-        {
-            "url": live.whep,
-            "tokens": live.watch_tokens,
-            "count": count,
-            "codec": options.codec,
-            "at_once": min(options.joins_at_once, max(1, count)),
-            "opened": max(1, viewers // OPENED),
-        }
-        for count in share(viewers, len(loads))
-    ]
+    jobs = to_watch(options, live, viewers, max(1, viewers // OPENED))
     joined = [0] * len(loads)
     before = live.server.sample()
     with screen.stage(f"{viewers} joins", viewers) as advance:
@@ -211,9 +271,11 @@ async def _join(options: LiveOptions, live: Live, loads: list[LoadProcess], view
 
 
 def _counted(counted: list[dict[str, Any]], live: Live, before: Sample, after: Sample) -> dict[str, Any]:
-    packets = sum(each["packets"] for each in counted)
+    sums: Counter[str] = Counter()
+    for each in counted:
+        sums.update(each["sums"])
+    packets, expected = sums["packets"], sums["video_expected"]
     seconds = max(each["seconds"] for each in counted)
-    expected, came = (sum(each[key] for each in counted) for key in ("video_expected", "video_counted"))
     delays = Latencies()
     for each in counted:
         delays.merge(each["delays"])
@@ -221,12 +283,19 @@ def _counted(counted: list[dict[str, Any]], live: Live, before: Sample, after: S
         "seconds": round(seconds, 3),
         "packets": packets,
         "packets_per_s": round(packets / seconds, 1),
-        "mbit_per_s": round(sum(each["bytes"] for each in counted) * 8e-6 / seconds, 2),
-        "lost_percent": round(100 * max(0, expected - came) / expected, 4) if expected else None,
+        "mbit_per_s": round(sums["bytes"] * 8e-6 / seconds, 2),
+        "lost_percent": round(100 * max(0, expected - sums["video_counted"]) / expected, 4) if expected else None,
         "delay": delays.summary(),
         "closed": sum(each["closed"] for each in counted),
         "load_share": round(max(each["load_share"] for each in counted), 3),
     }
+    result |= {name: sums[name] for name in ("feedback", "reports", "nacks", "key_requests", "repaired", "switches")}
+    for index, name in enumerate(("on_layers", "narrow_on_layers")):
+        found = Counter[str]()
+        for each in counted:
+            found.update(each["layers"][index])
+        if found:
+            result[name] = " ".join(f"{layer}:{count}" for layer, count in sorted(found.items()))
     if live.server.pids:
         media_cpu_s = after.cpu_s(live.media) - before.cpu_s(live.media)
         result["media_cpu_s"] = round(media_cpu_s, 3)

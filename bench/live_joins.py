@@ -8,7 +8,7 @@ from typing import Any
 from bench import live, processes
 from bench.latency import Latencies
 from bench.live import JOIN_TIMEOUT_S, LiveOptions
-from bench.load import LoadProcess, do_all, load_processes, share
+from bench.load import LoadProcess, do_all, load_processes
 from bench.report import Column, Report, ratio
 from bench.screen import Screen
 
@@ -90,17 +90,7 @@ async def _measure(options: LiveOptions, there: live.Live, loads: list[LoadProce
 
 
 async def _join(options: LiveOptions, there: live.Live, loads: list[LoadProcess], joins: int) -> list[dict[str, Any]]:
-    jobs = [
-        {
-            "url": there.whep,
-            "tokens": there.watch_tokens,
-            "count": count,
-            "codec": options.codec,
-            "at_once": min(options.joins_at_once, max(1, count)),
-            "opened": joins + 1,
-        }
-        for count in share(joins, len(loads))
-    ]
+    jobs = live.to_watch(options, there, joins, joins + 1)
     return await do_all(loads, "watch", jobs, 60.0 + joins * JOIN_TIMEOUT_S)
 
 

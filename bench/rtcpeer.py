@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bench import rtp_header
 from livecore.media import rtcp, stun
 from livecore.media.drops import Counters, Drop
 from livecore.media.ice import Credentials
-from livecore.media.packet import HEADER
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector, generate_certificate
 
 CHECK_S = 0.05
@@ -51,10 +51,12 @@ class Answered:
     payload_types: dict[str, int] = field(default_factory=dict)  # kind → the chosen one
     ssrcs: dict[str, int] = field(default_factory=dict)  # kind → the server's
     rtx_ssrcs: dict[str, int] = field(default_factory=dict)
+    rtx_types: dict[str, int] = field(default_factory=dict)
+    transport_id: int = 0  # of the transport-wide number in video packets; 0 where its feedback was not agreed
 
 
 def read_answer(text: str) -> Answered:
-    answered, kind = Answered(), ""
+    answered, kind, asked, transport_id = Answered(), "", False, 0
     for line in text.splitlines():
         if line.startswith("m="):
             kind = line[2:].split()[0]
@@ -75,10 +77,17 @@ def read_answer(text: str) -> Answered:
             parts = value.split()
             answered.addresses.append((parts[4], int(parts[5])))
             answered.address = answered.addresses[0]
+        elif name == "fmtp" and " apt=" in value:
+            answered.rtx_types.setdefault(kind, int(value.split()[0]))
+        elif name == "rtcp-fb" and kind == "video" and value.endswith(" transport-cc"):
+            asked = True
+        elif name == "extmap" and kind == "video" and value.endswith(TWCC_URI):
+            transport_id = int(value.split()[0].partition("/")[0])
         elif name == "ssrc-group" and value.startswith("FID "):
             answered.rtx_ssrcs[kind] = int(value.split()[2])
         elif name == "ssrc" and kind not in answered.ssrcs:
             answered.ssrcs[kind] = int(value.split()[0])
+    answered.transport_id = transport_id if asked else 0
     return answered
 
 
@@ -157,7 +166,7 @@ class RtcPeer:
             lines.append(f"a=ssrc:{self.ssrcs['audio']} cname:peer")
         return lines
 
-    def _video(self, direction: str, codecs: list[str], rids: list[str], rtx: bool) -> list[str]:
+    def _video(self, direction: str, codecs: list[str], rids: list[str], rtx: bool, arrivals: bool = True) -> list[str]:
         types = [str(n) for codec in codecs for n in ((CODECS[codec][0], CODECS[codec][0] + 1) if rtx else (CODECS[codec][0],))]
         lines = [
             f"m=video 9 UDP/TLS/RTP/SAVPF {' '.join(types)}",
@@ -176,7 +185,8 @@ class RtcPeer:
         for codec in codecs:
             number, mapping, parameters = CODECS[codec]
             lines.append(f"a=rtpmap:{number} {mapping}")
-            lines += [f"a=rtcp-fb:{number} {f}" for f in ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli")]
+            feedback = ("goog-remb", *(("transport-cc",) if arrivals else ()), "ccm fir", "nack", "nack pli")
+            lines += [f"a=rtcp-fb:{number} {f}" for f in feedback]
             if parameters:
                 lines.append(f"a=fmtp:{number} {parameters}")
             if rtx:
@@ -192,9 +202,10 @@ class RtcPeer:
         sections = (self._audio("sendonly") if audio else []) + self._video("sendonly", [codec], rids or [], True)
         return "\r\n".join([*self._head(["0", "1"] if audio else ["1"]), *sections]) + "\r\n"
 
-    def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True, mixed: bool = True) -> str:
-        """`mixed`: whether extensions may be longer than 16 bytes, as the dependency descriptor of a key frame is."""
-        sections = self._audio("recvonly") + self._video("recvonly", codecs or list(CODECS), [], rtx)
+    def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True, mixed: bool = True, arrivals: bool = True) -> str:
+        """`mixed`: whether extensions may be longer than 16 bytes, as the dependency descriptor of a key frame is.
+        `arrivals`: whether transport-wide feedback is offered."""
+        sections = self._audio("recvonly") + self._video("recvonly", codecs or list(CODECS), [], rtx, arrivals)
         return "\r\n".join([*self._head(["0", "1"], mixed=mixed), *sections]) + "\r\n"
 
     # -- connection
@@ -362,33 +373,28 @@ class RtcPeer:
         transport_sequence: int | None = None,
         payload_type: int | None = None,
         level: int | None = None,
+        dependency: bytes = b"",
+        repairs: bool = False,
     ) -> bytes:
         """One packet, protected and sent. Returns the datagram (a replay sends it again).
 
-        `level`: of the sound, 0 (as loud as can be) to 127 (silence), as RFC 6464 has it.
+        `level`: of the sound, 0 (as loud as can be) to 127 (silence), as RFC 6464 has it. `dependency`: the descriptor of AV1's payload format.
+        `repairs`: `rid` is that of the stream that an RTX packet repairs.
         """
         assert self.answered is not None
         assert self._protector is not None
-        number = self.answered.payload_types[kind] if payload_type is None else payload_type
-        block = b""
+        elements = []
         if rid:
-            block += bytes([MID_ID << 4, 0x31]) + bytes([RID_ID << 4 | len(rid) - 1]) + rid.encode()
+            elements += [(MID_ID, b"1"), (RRID_ID if repairs else RID_ID, rid.encode())]
         if transport_sequence is not None:
-            block += bytes([TWCC_ID << 4 | 1]) + (transport_sequence & 0xFFFF).to_bytes(2, "big")
+            elements.append((TWCC_ID, (transport_sequence & 0xFFFF).to_bytes(2, "big")))
         if level is not None:
-            block += bytes([LEVEL_ID << 4, level])
-        extension = b""
-        if block:
-            block += bytes(-len(block) % 4)
-            extension = b"\xbe\xde" + (len(block) // 4).to_bytes(2, "big") + block
-        header = HEADER.pack(
-            0x90 if block else 0x80,
-            number | (0x80 if marker else 0),
-            sequence & 0xFFFF,
-            timestamp & 0xFFFFFFFF,
-            self.ssrcs[kind] if ssrc is None else ssrc,
-        )
-        sealed = self._protector.rtp(header + extension + payload)
+            elements.append((LEVEL_ID, bytes([level])))
+        if dependency:
+            elements.append((DEPENDENCY_ID, dependency))
+        number = self.answered.payload_types[kind] if payload_type is None else payload_type
+        first = number, sequence, timestamp, self.ssrcs[kind] if ssrc is None else ssrc
+        sealed = self._protector.rtp(rtp_header.header(first, elements, marker=marker) + payload)
         assert sealed is not None
         self.send_datagram(sealed)
         return sealed

@@ -3,7 +3,7 @@
 import socket
 
 from bench import janus
-from bench.live_load import PlainPeer
+from bench.live_peer import PlainPeer
 from bench.rtcpeer import RtcPeer, read_answer
 from livecore.media.packet import Header, parse_header
 

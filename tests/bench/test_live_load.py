@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.live_load import why
+from bench.live_peer import why
 from bench.rtcpeer import RtcPeer
 
 

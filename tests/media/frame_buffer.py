@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from bench.scalable_source import Dependencies
 from livecore.media.codecs import dependency
-from tests.media.scalable_camera import Dependencies, Got
+from tests.media.scalable_camera import Got
 
 
 def decode(got: Iterable[Got], dependencies: Dependencies) -> list[tuple[int, int, int]]:

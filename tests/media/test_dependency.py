@@ -6,12 +6,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from bench.scalable_source import HEIGHTS, Dependencies, bits
 from livecore.media.codecs import dependency
 from livecore.media.depacketise.frame import Malformed
 from livecore.media.packet import Packet, Place
 from tests.media.frame_buffer import decode
 from tests.media.netem import Conditions
-from tests.media.scalable_camera import HEIGHTS, Dependencies, Got, ScalableCamera, ScalableScreen, bits
+from tests.media.scalable_camera import Got, ScalableCamera, ScalableScreen
 from tests.media.test_scalable import assert_decodable, play, stage, wish
 from tests.media.virtual import VirtualPlane
 

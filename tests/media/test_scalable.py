@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.scalable_source import HEIGHTS
 from livecore.media import codecs, rtcp
 from livecore.media.layers import Wish
 from livecore.media.packet import Packet, Place
@@ -14,7 +15,7 @@ from livecore.media.scalable import Cut, Scalability
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
 from tests.media.netem import Conditions
-from tests.media.scalable_camera import HEIGHTS, ScalableCamera, ScalableScreen
+from tests.media.scalable_camera import ScalableCamera, ScalableScreen
 from tests.media.virtual import VirtualPeer, VirtualPlane
 
 ALL = {(s, t) for s in range(3) for t in range(3)}
