@@ -14,7 +14,7 @@ from livecore.media import rtcp
 from livecore.media.transport import Certificate
 from livecore.media.twcc import TransportFeedbackBuilder
 
-# Chrome's, from some 220 kb/s on: at most a twentieth of what comes, and not more often than this.
+# As often as browsers tell at the rates of video.
 FEEDBACK_S = 0.05
 REPORT_S = 1.0
 # Which layer comes is read from the last packet of a picture, so often.

@@ -187,6 +187,22 @@ def test_a_live_with_a_few_viewers(tmp_path: Path) -> None:
     assert result["media_cpu_s"] < result["seconds"] * 1.5
 
 
+@pytest.mark.parametrize(("layers", "more"), [("simulcast", ("--narrow", "0.34", "--narrow-kbps", "700")), ("svc", ("--codec", "av1"))])
+def test_a_live_with_layers_and_viewers_that_tell_of_their_paths(tmp_path: Path, layers: str, more: tuple[str, ...]) -> None:
+    ran = run(tmp_path, "live", "--layers", layers, *more, "--viewers", "3", "--seconds", "1", "--no-audio", "--no-pin")
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert result["layers"] == layers
+    assert result["closed"] == 0
+    assert result["feedback"] > 0
+    assert result["feedback_handled"] > 0
+    assert sum(int(part.partition(":")[2]) for part in result["on_layers"].split()) == (2 if layers == "simulcast" else 3)
+    if layers == "simulcast":
+        (part,) = result["narrow_on_layers"].split()
+        assert part in ("0:1", "1:1")  # the largest needs 1.4 Mb/s, the path carries 0.7
+        assert result["paced"] >= 1
+
+
 def test_the_store(tmp_path: Path) -> None:
     ran = run(tmp_path, "store", "--at-once", "20", "--seconds", "0.5")
     assert ran.status == 0, ran.said
@@ -212,6 +228,8 @@ def test_the_store(tmp_path: Path) -> None:
         (("chat", "--versus-node", "--storm", "3"), 2, "--storm"),
         (("live", "--whip", "http://127.0.0.1:9/whip"), 2, "belong"),
         (("live", "--viewers", "0"), 2, "viewers"),
+        (("live", "--layers", "many"), 2, "simulcast or svc"),
+        (("live", "--layers", "svc", "--codec", "vp8"), 2, "vp9 or av1"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_words(tmp_path: Path, arguments: tuple[str, ...], status: int, says: str) -> None:
