@@ -14,15 +14,17 @@ PATTERN = {1: (0,), 2: (0, 1), 3: (0, 2, 1, 2)}
 HEIGHTS = (180, 360, 720)
 
 
-def vp9(picture_id: int, spatial: int, temporal: int, *, key: bool, begin: bool, end: bool, layers: int, body: bytes) -> bytes:
-    """RFC 9628, without flexible mode; a key picture's first packet carries the scalability structure."""
+def vp9(
+    picture_id: int, spatial: int, temporal: int, *, key: bool, begin: bool, end: bool, layers: int, body: bytes, sizes: int = 3
+) -> bytes:
+    """RFC 9628, without flexible mode; a key picture's first packet carries the scalability structure. `sizes`: up to which of HEIGHTS."""
     structure = key and begin and spatial == 0
     # A key picture's upper layers are predicted from the lower ones alone: not inter-predicted.
     first = 0x80 | (0 if key else 0x40) | 0x20 | (0x08 if begin else 0) | (0x04 if end else 0) | (0x02 if structure else 0)
     indices = temporal << 5 | (0x10 if temporal == 0 else 0) | spatial << 1 | (1 if key and spatial else 0)
     out = bytes([first, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF, indices, picture_id & 0xFF])
     if structure:
-        out += bytes([layers - 1 << 5 | 0x10]) + b"".join(struct.pack(">HH", h * 16 // 9, h) for h in HEIGHTS[3 - layers :])
+        out += bytes([layers - 1 << 5 | 0x10]) + b"".join(struct.pack(">HH", h * 16 // 9, h) for h in HEIGHTS[sizes - layers : sizes])
     return out + body
 
 
@@ -63,6 +65,7 @@ class Dependencies:
     temporal: int
     inter: bool = False
     first: int = 5
+    sizes: int = 3
 
     def layers(self) -> list[tuple[int, int, bool]]:
         return [(s, t, key) for s in range(self.spatial) for t, key in ((0, True), *((t, False) for t in range(self.temporal)))]
@@ -98,7 +101,7 @@ class Dependencies:
         width = (len(targets) + 1).bit_length() - 1
         fields.append((0, width))  # no chains
         fields.append((1, 1))
-        for height in HEIGHTS[3 - self.spatial :]:
+        for height in HEIGHTS[self.sizes - self.spatial : self.sizes]:
             fields += [(height * 16 // 9 - 1, 16), (height - 1, 16)]
         return bits(*fields)
 

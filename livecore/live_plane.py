@@ -89,11 +89,12 @@ class LivePlane:
             else:
                 await self._course.publication_down(event.live_id, event.publication_id)
         elif isinstance(event, LayersWanted):
-            await self._course.layers_wanted(event.live_id, event.publication_id, event.account_id, event.rids)
+            await self._course.layers_wanted(event.live_id, event.publication_id, event.account_id, event.rids, event.scalability)
         elif isinstance(event, SpeakerChanged):
             await self._course.speaker_changed(event.live_id, event.publication_id)
         elif isinstance(event, ViewerChanged):
-            await self._course.viewer_changed(event.live_id, event.publication_id, event.account_id, event.state, None)
+            reason = "too_slow" if event.state == "paused" else None
+            await self._course.viewer_changed(event.live_id, event.publication_id, event.account_id, event.state, reason)
         elif isinstance(event, SessionClosed) and event.kind == "watch" and event.reason in CLOSED_FOR_VIEWER:
             await self._course.viewer_changed(event.live_id, event.publication_id, event.account_id, "closed", event.reason)
         elif isinstance(event, WorkerDown):

@@ -128,10 +128,12 @@ class Course:
         publications = await self._lives.publications.now(None, live_id)
         await self._signals.to_room(f"live:{live_id}", "live:publications", {"live": live_id, "publications": publications})
 
-    async def layers_wanted(self, live_id: str, publication_id: str, account_id: str | None, rids: Sequence[str]) -> None:
-        """Which of a publisher's simulcast layers anybody watches; it need not send the others."""
+    async def layers_wanted(
+        self, live_id: str, publication_id: str, account_id: str | None, rids: Sequence[str], scalability: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Which of a publisher's layers anybody watches; it need not send the others."""
         if account_id is not None:
-            data = {"live": live_id, "publication": publication_id, "rids": list(rids)}
+            data = {"live": live_id, "publication": publication_id, "rids": list(rids), "scalability": [dict(one) for one in scalability]}
             await self._signals.to_account(account_id, "live:layers", data)
 
     async def speaker_changed(self, live_id: str, publication_id: str | None) -> None:

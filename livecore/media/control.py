@@ -43,7 +43,7 @@ class SessionClosed:
 
 @dataclass(frozen=True, slots=True)
 class ViewerChanged:
-    """A viewer's path carries no picture any more (`state` "sound_only"), or does again ("picture"). Told to one main process."""
+    """A viewer's path carries no picture any more (`state` "sound_only"; "paused" without any sound), or does again ("picture"). Told to one main process."""
 
     live_id: str
     publication_id: str
@@ -53,12 +53,17 @@ class ViewerChanged:
 
 @dataclass(frozen=True, slots=True)
 class LayersWanted:
-    """Which simulcast layers anybody watches: a publisher need not send the others. Told to one main process."""
+    """Which layers anybody watches: a publisher need not send the others. Told to one main process.
+
+    `rids`: simulcast streams. `scalability`: of a scalable stream of which not all is needed, `rid` and how many `spatial` and
+    `temporal` layers are, from the lowest; a stream that is not among them sends all of its own.
+    """
 
     live_id: str
     publication_id: str
     account_id: str | None
     rids: list[str]
+    scalability: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

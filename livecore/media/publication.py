@@ -259,13 +259,13 @@ class Publication:
             layer.nested = packet.dependency is not None and layer.structure is not None and layer.structure.top[0] > 0
             heights = list(layer.structure.heights) if layer.structure is not None else []
             heights = heights or codecs.heights(track.codec.name, payload)
-            if heights:
+            if heights and layer.scalability is None:
                 layer.height = max(heights)
         if packet.place is not None and layer.scalability is None:
             layer.scalability = Scalability(layer, self._outbox, spatial=track.codec.name in codecs.SPATIAL)
         if layer.scalability is not None:
-            if packet.key and heights:
-                layer.scalability.heights = heights
+            if packet.key:
+                layer.scalability.on_key(heights, at)
             layer.scalability.on_packet(packet)
             if packet.dependency is not None:
                 packet.dependency = described(layer, packet)

@@ -40,10 +40,11 @@ class Rounds:
 
     def _tell_demand(self, published: Published, now: float) -> None:
         publication, video = published.publication, published.publication.tracks.get("video")
-        rids = video.demand.on_tick(video.layers, now) if video is not None else None
-        if rids is not None:
+        wanted = video.demand.on_tick(video.layers, now) if video is not None else None
+        if wanted is not None:
             account_id = published.session.account_id if published.session is not None else None
-            self._emit(LayersWanted(publication.live_id, publication.publication_id, account_id, rids))
+            told = LayersWanted(publication.live_id, publication.publication_id, account_id, wanted.rids, wanted.scalability())
+            self._emit(told)
 
     def _tell_speakers(self, by_live: Mapping[str, Mapping[str, Published]], now: float) -> None:
         for live_id, of_live in by_live.items():

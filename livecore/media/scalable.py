@@ -13,7 +13,7 @@ from livecore.media.forward import Forwarder
 from livecore.media.packet import TEMPORAL_LIMIT, Packet, Place
 from livecore.media.receive import ClockReport
 from livecore.media.rewrite import rewrite_vp8
-from livecore.media.source import Layer, Outbox
+from livecore.media.source import Layer, Outbox, smoothed
 
 # Late packets come within the cache's time; a thousand numbers that were left out reach further back.
 REMEMBERED = 1024
@@ -125,6 +125,8 @@ class Scalability:
         self._source = source
         self._outbox = outbox
         self._spatial = spatial  # whether spatial layers may be left out
+        self.full = 0, 0  # the highest spatial and temporal layer of the stream, those included that its publisher was asked to leave out
+        self._withheld_until = float("-inf")  # for ever while the publisher is asked to leave layers out
         self._top = (0, 0)  # the highest spatial and temporal layer seen
         self._picture = 0, 0  # the timestamp of the last picture that has begun, and the temporal layer of its first frame
         self._shifted = False  # spatial layers of one picture are of several temporal layers (AV1's L2T2_KEY_SHIFT)
@@ -133,9 +135,41 @@ class Scalability:
         self._octets: dict[tuple[int, int], int] = {}
         self._rated_at: float | None = None
 
+    # -- layers that the publisher is asked to leave out
+
+    def needed(self) -> tuple[int, int]:
+        """The highest spatial and temporal layer that anybody gets or waits for. For nobody: the smallest picture, at its full rate."""
+        if self._source.watchers or self._source.waiters:
+            return self.full
+        points = [(cut.spatial, cut.temporal) for cut in self.cuts.values() if cut.active] or [(0, self.full[1])]
+        return max(s for s, _ in points), max(t for _, t in points)
+
+    def withhold(self, less: bool, back_by: float) -> None:
+        """The publisher is asked to send less than all, or all again: that comes `back_by` then, or is not thought to come."""
+        if less:
+            self._withheld_until = float("inf")
+        elif self._withheld_until == float("inf"):
+            self._withheld_until = back_by
+
+    def is_partial(self, now: float) -> bool:
+        """Whether layers are left out as they were asked to be. Those are offered on, at the rates and heights that they had."""
+        sent = [max(axis) for axis in zip(*self._octets, strict=True)] or [-1, -1]
+        return now < self._withheld_until and any(a < b for a, b in zip(sent, self.full, strict=False))
+
+    def on_key(self, heights: list[int], now: float) -> None:
+        """A key frame. `heights`: by spatial layer; empty where it does not tell."""
+        source = self._source
+        withheld = now < self._withheld_until
+        if heights and not (withheld and len(heights) < len(self.heights)):
+            self.heights, source.height = heights, max(heights)
+        if withheld and self.full[0]:
+            source.nested = source.structure is not None  # it will be again, and viewers stay where they are
+        self.floor()  # whoever needs it must not wait for it to be measured
+
     @property
     def _floor(self) -> tuple[int, int]:
-        return 0, self._source.structure.top[1] if self._source.structure is not None else self._top[1]
+        temporal = self._source.structure.top[1] if self._source.structure is not None else self._top[1]
+        return 0, max(temporal, self.full[1])
 
     def floor(self) -> Layer:
         """The best layer for a viewer that gets no dependency descriptor."""
@@ -150,13 +184,15 @@ class Scalability:
 
     def rate(self, now: float) -> None:
         """Measure each layer since the last call (about a second ago), and offer the cuts that there are."""
+        partial = self.is_partial(now)
         octets, self._octets = self._octets, {}
         since, self._rated_at = self._rated_at, now
         if since is None or now <= since or not octets:
             return
-        top_spatial = max(s for s, _ in octets)
-        top_temporal = max(t for _, t in octets)
-        self._top = top_spatial, top_temporal
+        self._top = max(s for s, _ in octets), max(t for _, t in octets)
+        if not partial:
+            self.full = self._top
+        top_spatial, top_temporal = self.full
         if top_spatial < len(self.heights):  # an encoder short of bandwidth leaves out its largest size
             self._source.height = self.heights[top_spatial]
         # Every rate of the smallest picture; of the largest, half the rate at least: a large picture that stutters is no gain.
@@ -167,23 +203,29 @@ class Scalability:
             points |= {(s, top_temporal) for s in range(top_spatial)}
         if self._source.nested:
             points.add(self._floor)
-        points.discard(self._top)
+        points.discard(self.full)
         known = {(cut.spatial, cut.temporal): cut for cut in self.cuts.values()}
         for spatial, temporal in sorted(points - known.keys()):
             cut = known[spatial, temporal] = Cut(self._source, spatial, temporal)
             self.cuts[cut.rid] = cut
         for (spatial, temporal), cut in known.items():
             held = sum(size for (s, t), size in octets.items() if s <= spatial and t <= temporal)
-            share = held / max(1, sum(octets.values())) if (spatial, temporal) in points else 0.0
-            cut.bitrate_bps = int(self._source.bitrate_bps * share)
+            if (spatial, temporal) not in points:
+                cut.bitrate_bps = 0
+            elif not partial:
+                cut.bitrate_bps = int(self._source.bitrate_bps * held / max(1, sum(octets.values())))
+            elif spatial <= self._top[0] and temporal <= self._top[1]:
+                cut.bitrate_bps = smoothed(cut.bitrate_bps, held * 8 / (now - since))
+                # An encoder that has only these to make may spend more on them: what holds more takes more.
+                self._source.bitrate_bps = max(self._source.bitrate_bps, cut.bitrate_bps + 1)
             cut.thinned = temporal < top_temporal
             cut.height = self.heights[spatial] if spatial < len(self.heights) else self._source.height
 
     def on_packet(self, packet: Packet) -> None:
         """The next packet of the stream, before it is forwarded itself."""
-        if packet.key:
-            self.floor()  # whoever needs it must not wait for it to be measured
         place, at = packet.place, packet.at
+        if place is None:
+            self._octets[0, 0] = self._octets.get((0, 0), 0) + len(packet.payload)  # of a single layer, encoders need not say so
         if place is not None and place.spatial < SPATIAL_LIMIT and place.temporal < TEMPORAL_LIMIT:
             key = place.spatial, place.temporal
             self._octets[key] = self._octets.get(key, 0) + len(packet.payload)

@@ -21,7 +21,7 @@ HOPELESS_LOSS = 0.5
 HOPELESS_S = 12.0
 
 ClosedCallback = Callable[["Session", str, float], None]
-# A viewer is sent "sound_only" from now on, or the "picture" again.
+# A viewer is sent "sound_only" from now on, nothing ("paused", where there is no sound), or the "picture" again.
 ChangedCallback = Callable[["ViewerSession", str, float], None]
 
 
@@ -252,7 +252,8 @@ class ViewerSession(Session):
         if not starvation.on_tick(thinnest.bitrate_bps if thinnest else 0, estimate_bps, now):
             if not was_paused:
                 forwarder.want(None)
-                self._changed(self, "sound_only", now)
+                has_sound = any(one.track.kind == "audio" for one in self.subscriptions)
+                self._changed(self, "sound_only" if has_sound else "paused", now)
             self._give_up(now)
             return False
         if was_paused and thinnest is not None:

@@ -29,6 +29,12 @@ ALIVE_S = 1.0
 RISING, FALLING = 0.5, 0.2
 
 
+def smoothed(before_bps: int, measured_bps: float) -> int:
+    """A layer's rate after a second's measure: the first as it is (`before_bps` 0), later ones by their share."""
+    share = RISING if measured_bps > before_bps else FALLING
+    return int(measured_bps if not before_bps else before_bps + share * (measured_bps - before_bps))
+
+
 class Batch:
     """The packets of one layer that one drain of the socket brought, in order of arrival, and how each shape gets them."""
 
@@ -195,15 +201,14 @@ class Layer:
         It rises faster than it falls: a scene that is still for a moment, or an encoder that is short of time, does not make a layer thin.
         """
         octets = self.receiver.octets
-        # A layer that is paused has the rate that it would have.
+        # A layer that is paused, or sent in part, has the rate that it would have.
         if (
             self._rated_at is not None
             and now > self._rated_at
             and (now >= self.paused_until or (self.paused_until < float("inf") and self.alive(now)))
+            and not (self.scalability is not None and self.scalability.is_partial(now))
         ):
-            measured = (octets - self._octets_before) * 8 / (now - self._rated_at)
-            share = RISING if measured > self.bitrate_bps else FALLING
-            self.bitrate_bps = int(measured if not self.bitrate_bps else self.bitrate_bps + share * (measured - self.bitrate_bps))
+            self.bitrate_bps = smoothed(self.bitrate_bps, (octets - self._octets_before) * 8 / (now - self._rated_at))
         self._octets_before, self._rated_at = octets, now
         if self.scalability is not None:
             self.scalability.rate(now)

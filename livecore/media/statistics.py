@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from livecore.media import layers
+from livecore.media.demand import Point
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Drop
 from livecore.media.endpoint import Endpoint
@@ -81,11 +82,14 @@ def _track(track: Track, now: float) -> dict[str, Any]:
     return {
         "kind": track.kind,
         "codec": track.codec.name,
-        "layers": [_layer(layer, now) for layer in track.layers.values()],
+        "layers": [
+            _layer(layer, told.less.get(layer.rid) if (told := track.demand.told) else None, now) for layer in track.layers.values()
+        ],
     }
 
 
-def _layer(layer: Layer, now: float) -> dict[str, Any]:
+def _layer(layer: Layer, less: Point | None, now: float) -> dict[str, Any]:
+    """`less`: up to where the publisher is asked to send it; None: all."""
     receiver = layer.receiver
     return {
         "rid": layer.rid,
@@ -101,6 +105,7 @@ def _layer(layer: Layer, now: float) -> dict[str, Any]:
         "watchers": len(layer.watchers),
         "height": layer.height,
         "paused": layer.paused_until > now,
+        "wanted": {"spatial": less[0] + 1, "temporal": less[1] + 1} if less is not None else None,
         "cuts": [
             {"rid": cut.rid, "bitrate_bps": cut.bitrate_bps, "height": cut.height, "watchers": len(cut.watchers)}
             for cut in (layer.scalability.cuts.values() if layer.scalability is not None else ())

@@ -32,10 +32,13 @@ SERVER_EVENTS: dict[str, tuple[type[BaseModel], str]] = {
     "live:restricted": (lives.LiveRestricted, "You were muted, put out or banned, or that is over"),
     "live:publications": (lives.LivePublications, "Which publications there are"),
     "live:speaker": (lives.LiveSpeaker, "Of several publications, the one that speaks"),
-    "live:layers": (lives.LiveLayers, "To a publisher: which of its simulcast layers anybody watches; the others need not be sent"),
+    "live:layers": (
+        lives.LiveLayers,
+        "To a publisher: which of its layers anybody watches, simulcast and scalable; the others need not be sent",
+    ),
     "live:session": (
         lives.LiveSession,
-        "To a viewer: its path carries sound only, or the picture again, or the session has ended and why",
+        "To a viewer: its path carries sound only, nothing for now (no sound, `too_slow`), or the picture again; or the session has ended and why",
     ),
     "live:ended": (lives.LiveEnded, "The live is over"),
     "live:recording": (lives.LiveRecording, "What you publish is recorded no more, and why: `disk_full`, `too_large`, `empty`"),

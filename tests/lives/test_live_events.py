@@ -21,16 +21,23 @@ async def test_publisher_room_and_viewer_are_told_what_concerns_them(server: Ser
     try:
         assert (await viewer.call("live:join", {"live": live}))["ok"]
         tell = server.app.media.on_event
-        tell(LayersWanted(live, "p1", anna_id, ["l", "h"]))
+        tell(LayersWanted(live, "p1", anna_id, ["l", "h"], [{"rid": "h", "spatial": 1, "temporal": 3}]))
         tell(SpeakerChanged(live, "p1"))
         tell(ViewerChanged(live, "p1", ben_id, "sound_only"))
+        tell(ViewerChanged(live, "p1", ben_id, "paused"))
         tell(SessionClosed("0-ab", "watch", "too_slow", live, "p1", ben_id))
         tell(SessionClosed("0-ac", "watch", "left", live, "p1", ben_id))
-        await until(lambda: len(viewer.heard("live:session")) == 2 and viewer.heard("live:speaker"), "what concerns the viewer")
+        await until(lambda: len(viewer.heard("live:session")) == 3 and viewer.heard("live:speaker"), "what concerns the viewer")
         assert viewer.heard("live:speaker") == [{"live": live, "publication": "p1"}]
-        assert [(one["state"], one["reason"]) for one in viewer.heard("live:session")] == [("sound_only", None), ("closed", "too_slow")]
+        assert [(one["state"], one["reason"]) for one in viewer.heard("live:session")] == [
+            ("sound_only", None),
+            ("paused", "too_slow"),
+            ("closed", "too_slow"),
+        ]
         await until(lambda: host.heard("live:layers"), "what concerns the publisher")
-        assert host.heard("live:layers") == [{"live": live, "publication": "p1", "rids": ["l", "h"]}]
+        assert host.heard("live:layers") == [
+            {"live": live, "publication": "p1", "rids": ["l", "h"], "scalability": [{"rid": "h", "spatial": 1, "temporal": 3}]}
+        ]
         assert not viewer.heard("live:layers")
         assert not host.heard("live:session")
         assert not host.heard("live:speaker"), "not in the room"

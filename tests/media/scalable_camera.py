@@ -37,13 +37,15 @@ class ScalableCamera:
     ssrc: int = 0  # 0: the peer's
     size: int = 700  # bytes of a packet
     sends: int = 3  # no more spatial layers than these, as an encoder short of bandwidth does
+    sizes: int = 3  # its largest picture is this one of HEIGHTS
+    rate: int = 1  # of so many pictures one is made
     _phase: int = 0
     _next: float = 0.0
     _next_report: float = 0.0
 
     def __post_init__(self) -> None:
         self.ssrc = self.ssrc or self.peer.peer.ssrcs["video"]
-        self.dependencies = Dependencies(self.spatial, self.temporal, self.inter)
+        self.dependencies = Dependencies(self.spatial, self.temporal, self.inter, sizes=self.sizes)
         previous = self.peer.on_message
 
         def heard(message: rtcp.Message, now: float) -> None:
@@ -53,10 +55,17 @@ class ScalableCamera:
 
         self.peer.on_message = heard
 
+    def obey(self, spatial: int, temporal: int) -> None:
+        """Another encoder in place of the one before: so many layers of what it had, each at its size and rate."""
+        self.rate = self.rate << self.temporal - temporal if temporal <= self.temporal else self.rate >> temporal - self.temporal
+        self.sizes += spatial - self.spatial
+        self.spatial, self.temporal, self.key_wanted = spatial, temporal, True
+        self.dependencies = Dependencies(spatial, temporal, self.inter, first=self.dependencies.first + 20 & 63, sizes=self.sizes)
+
     def on_time(self, now: float) -> None:
         if not self.running or now < self._next:
             return
-        self._next = max(self._next + FRAME_S, now)
+        self._next = max(self._next + FRAME_S * self.rate, now)
         key, self.key_wanted = self.key_wanted, False
         self.key_frames += key
         self._phase = 0 if key else self._phase + 1
@@ -72,7 +81,9 @@ class ScalableCamera:
                 begin, end = index == 0, index == count - 1
                 dependency = b""
                 if self.codec == "vp9":
-                    payload = vp9(self.picture_id, spatial, temporal, key=key, begin=begin, end=end, layers=self.spatial, body=body)
+                    payload = vp9(
+                        self.picture_id, spatial, temporal, key=key, begin=begin, end=end, layers=self.spatial, body=body, sizes=self.sizes
+                    )
                 elif self.codec == "av1":
                     payload = av1(key, begin, end, body)
                     frame = self.spatial * self.number + spatial
@@ -87,7 +98,7 @@ class ScalableCamera:
                     kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, rid=self.rid, dependency=dependency
                 )
                 self.sequence += 1
-        self.timestamp += 3000
+        self.timestamp += 3000 * self.rate
         self.picture_id = self.picture_id + 1 & 0x7FFF
         if now >= self._next_report:
             self._next_report = now + 1

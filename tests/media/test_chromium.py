@@ -144,7 +144,7 @@ async def test_layer_that_nobody_watches_is_not_sent_until_somebody_wants_it(tmp
             told = media.of(LayersWanted)
             if len(told) > obeyed:
                 obeyed = len(told)
-                await publisher.evaluate("(rids) => want(rids)", told[-1].rids)
+                await publisher.evaluate("(rids) => want({ rids })", told[-1].rids)
             layers: dict[str, Any] = (await publisher.evaluate("stats()"))["layers"]
             return layers
 

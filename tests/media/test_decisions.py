@@ -6,7 +6,7 @@ import pytest
 
 from livecore.media import rtcp, statistics
 from livecore.media.control import SessionClosed, SpeakerChanged, ViewerChanged
-from livecore.media.demand import PAUSE_AFTER_S, RESUME_WITHIN_S, Demand
+from livecore.media.demand import PAUSE_AFTER_S, REPEAT_S, RESUME_WITHIN_S, Demand, Wanted
 from livecore.media.estimate_loss import LossEstimator
 from livecore.media.forward import Forwarder
 from livecore.media.layers import AGAIN_LIMIT_S, AGAIN_S, KEPT_S, Climb, Offered, Wish, choose, step_up_bps
@@ -134,15 +134,17 @@ def test_layers_that_nobody_watches_are_paused_and_wanted_again_at_once() -> Non
     demand = Demand()
     assert demand.on_tick(layers, 100.0) is None
     assert demand.on_tick(layers, 100.0 + PAUSE_AFTER_S - 0.1) is None
-    assert demand.on_tick(layers, 100.0 + PAUSE_AFTER_S) == ["l", "h"]
+    assert demand.on_tick(layers, 100.0 + PAUSE_AFTER_S) == Wanted(["l", "h"], {})
     assert demand.on_tick(layers, 120.0) is None, "told once"
     layers["m"].waiters.append(viewer)
-    assert demand.on_tick(layers, 120.2) == ["l", "m", "h"]
+    assert demand.on_tick(layers, 120.2) == Wanted(["l", "m", "h"], {})
     assert layers["m"].paused_until == 120.2 + RESUME_WITHIN_S
     layers["m"].waiters.clear()
     layers["h"].watchers.clear()
     demand.on_tick(layers, 130.0)
-    assert demand.on_tick(layers, 140.0) == ["l"], "the thinnest always is sent"
+    assert demand.on_tick(layers, 140.0) == Wanted(["l"], {}), "the thinnest always is sent"
+    assert demand.on_tick(layers, 140.0 + REPEAT_S - 0.1) is None
+    assert demand.on_tick(layers, 140.0 + REPEAT_S) == Wanted(["l"], {}), "for a page that was away when it was told"
 
 
 def test_single_stream_is_never_paused() -> None:
@@ -338,5 +340,7 @@ def test_viewer_of_a_live_without_sound_is_told_why_too() -> None:
     while not [e for e in plane.events if isinstance(e, SessionClosed)]:
         plane.run(0.5, each)
         assert plane.now - began < 90
+    assert {e.state for e in plane.events if isinstance(e, ViewerChanged)} <= {"paused", "picture"}, "there is no sound to go on"
+    assert next(e.state for e in plane.events if isinstance(e, ViewerChanged)) == "paused"
     closed = next(e for e in plane.events if isinstance(e, SessionClosed))
     assert (closed.reason, closed.account_id) == ("too_slow", "bert")

@@ -20,8 +20,8 @@ import { figures } from "./figures.js";
 import { guests } from "./guests.js";
 import { room } from "./room.js";
 
-export async function onAir({ node, picture, preview, stream, live, life, sizes }) {
-  const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream, sizes });
+export async function onAir({ node, picture, preview, stream, live, life, sizes, codec }) {
+  const publisher = new Publisher({ endpoint: live.whip, token: live.token, stream, sizes, codec });
   const here = new AbortController();
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner" }), h("p", { role: "status" }, t.host.starting));
   picture.append(veil);
@@ -48,7 +48,7 @@ export async function onAir({ node, picture, preview, stream, live, life, sizes 
   const quit = h("button", { class: "button live compact", type: "button" }, t.host.end);
   const top = picture.querySelector(".top-line");
   on("live:recording", (data) => data.live === live.id && toast(t.host.recordingEnds[data.reason] ?? t.host.recordingEnds.other), here.signal);
-  on("live:layers", (data) => data.live === live.id && publisher.want(data.rids), here.signal);
+  on("live:layers", (data) => data.live === live.id && publisher.want(data), here.signal);
   const health = h("div", { class: "health-of" }, line(publisher, here.signal), figures(live, here.signal));
   const beside = guests(live, { life: here.signal });
   picture.append(beside.node);

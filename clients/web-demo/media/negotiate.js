@@ -13,6 +13,13 @@ const gathered = (peer) =>
     peer.addEventListener("icegatheringstatechange", () => peer.iceGatheringState === "complete" && resolve());
   });
 
+/** Asks for AV1's dependency descriptor, which browsers know and do not ask for: without it viewers see the smallest of a stream's sizes. */
+export function describe(transceiver, direction) {
+  const headers = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  for (const one of headers) if (one.uri.includes("dependency-descriptor")) one.direction = direction;
+  if (headers.length) transceiver.setHeaderExtensionsToNegotiate(headers);
+}
+
 export const pause = (ms, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);

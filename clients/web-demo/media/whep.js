@@ -1,6 +1,6 @@
 // Watching: a WHEP session into a MediaStream, and back again when the connection is lost.
 import { token } from "../core/session.js";
-import { leave, negotiate, pause, settled } from "./negotiate.js";
+import { describe, leave, negotiate, pause, settled } from "./negotiate.js";
 
 const BACK_MS = [300, 1000, 2000, 4000];
 // A picture that stands still this long, in a connection that says it is fine, is a lost one.
@@ -10,13 +10,6 @@ const STILL_MS = 8000;
 const WEAK_MS = 5000;
 const WEAK_SHARE = 0.2;
 const WEAK_PACKETS = 100;
-
-/** Asks for AV1's dependency descriptor, which browsers know and do not ask for: without it they show the smallest of a stream's sizes. */
-function describe(transceiver) {
-  const headers = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
-  for (const one of headers) if (one.uri.includes("dependency-descriptor")) one.direction = "recvonly";
-  if (headers.length) transceiver.setHeaderExtensionsToNegotiate(headers);
-}
 
 export class Viewer extends EventTarget {
   /** Events: "state" with detail "connecting" | "waiting" (for the host) | "watching" | "lost" | "ended"; "weak" when the network is bad. */
@@ -55,7 +48,7 @@ export class Viewer extends EventTarget {
     this.peer = peer;
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
     peer.addEventListener("track", ({ track }) => this.stream.addTrack(track));
-    describe(peer.addTransceiver("video", { direction: "recvonly" }));
+    describe(peer.addTransceiver("video", { direction: "recvonly" }), "recvonly");
     peer.addTransceiver("audio", { direction: "recvonly" });
     const { place, servers } = await negotiate(peer, this.endpoint, {
       bearer: token,

@@ -1,5 +1,5 @@
 // Publishing: camera or canvas to a live's WHIP endpoint, and back again when the connection is lost.
-import { leave, negotiate, pause, settled } from "./negotiate.js";
+import { describe, leave, negotiate, pause, settled } from "./negotiate.js";
 
 // Three sizes of one picture: viewers on slow lines get a small one, and nobody waits for them.
 const SIZES = [
@@ -7,13 +7,20 @@ const SIZES = [
   { rid: "m", scaleResolutionDownBy: 2, maxBitrate: 700_000 },
   { rid: "h", maxBitrate: 2_500_000 },
 ];
+// With these codecs they come in one stream: each size is built on the one below it, at key frames.
+const SCALABLE = ["vp9", "av1"];
+const ALL_LAYERS = "L3T3_KEY";
+// What libwebrtc gives a spatial layer of such a stream at most, in bits a second; a picture alone would get several times as much.
+const layerBits = (pixels) => 50_000 + 1.6 * pixels;
+// Pictures half as often are farther apart, and so take more than half of the bits.
+const LESS_OFTEN = 0.75;
 const BACK_MS = [500, 1000, 2000, 4000];
 
 export class Publisher extends EventTarget {
-  /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". `sizes`: send the picture in three. */
-  constructor({ endpoint, token, stream, sizes = false }) {
+  /** `token` publishes to this live alone. Events: "state" with detail "connecting" | "live" | "lost" | "ended". `sizes`: send the picture in three. `codec`: what the live asks for. */
+  constructor({ endpoint, token, stream, sizes = false, codec = "h264" }) {
     super();
-    Object.assign(this, { endpoint, token, stream, sizes, peer: null, place: null, servers: [], state: "idle" });
+    Object.assign(this, { endpoint, token, stream, sizes, codec, whole: [], peer: null, place: null, servers: [], state: "idle" });
     this.life = new AbortController();
   }
 
@@ -35,8 +42,10 @@ export class Publisher extends EventTarget {
     this.peer = peer;
     for (const track of this.stream.getTracks()) {
       if (track.kind === "video") track.contentHint ||= "motion";
-      const sendEncodings = track.kind === "video" && this.sizes ? SIZES.map((one) => ({ ...one })) : undefined;
-      peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream], ...(sendEncodings && { sendEncodings }) });
+      const scalable = SCALABLE.includes(this.codec);
+      const sendEncodings = track.kind === "video" && this.sizes ? (scalable ? [{ scalabilityMode: ALL_LAYERS }] : SIZES.map((one) => ({ ...one }))) : undefined;
+      const transceiver = peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream], ...(sendEncodings && { sendEncodings }) });
+      if (track.kind === "video" && scalable) first(transceiver, this.codec);
     }
     const { place, servers } = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
     this.place = place;
@@ -50,7 +59,12 @@ export class Publisher extends EventTarget {
       }
       throw new Error("the connection for sound and picture could not be made");
     }
+    this.whole = this.#picture()?.getParameters().encodings ?? [];
     this.#say("live");
+  }
+
+  #picture() {
+    return this.peer?.getSenders().find((one) => one.track?.kind === "video");
   }
 
   async #keep() {
@@ -86,13 +100,22 @@ export class Publisher extends EventTarget {
     this.place = null;
   }
 
-  /** Only these sizes are watched (`live:layers`): the others need not be encoded until they are. */
-  async want(rids) {
-    const sender = this.peer?.getSenders().find((one) => one.track?.kind === "video");
+  /** Only these layers are watched (`live:layers`): the others need not be encoded until they are. Without a new negotiation. */
+  async want({ rids, scalability = [] }) {
+    const sender = this.#picture();
     const parameters = sender?.getParameters();
-    if (!parameters?.encodings?.some((one) => one.rid)) return;
-    for (const one of parameters.encodings) one.active = rids.includes(one.rid);
-    await sender.setParameters(parameters).catch(() => null);
+    if (!parameters?.encodings?.length) return;
+    const before = facts(parameters.encodings);
+    const { width = 1280, height = 720 } = sender.track.getSettings();
+    parameters.encodings.forEach((one, index) => {
+      if (one.rid) one.active = rids.includes(one.rid);
+      const whole = this.whole[index];
+      const less = scalability.find((stream) => stream.rid === (one.rid ?? ""));
+      for (const name of LIMITS) delete one[name];
+      for (const name of LIMITS) if (name in whole) one[name] = whole[name];
+      if (less) Object.assign(one, fewer(whole, less, width * height, sender.track.getSettings().frameRate));
+    });
+    if (facts(parameters.encodings) !== before) await sender.setParameters(parameters).catch(() => null);
   }
 
   /** Another camera or microphone without a new connection. */
@@ -109,4 +132,33 @@ export class Publisher extends EventTarget {
     this.#drop();
     this.#say("ended");
   }
+}
+
+const LIMITS = ["scalabilityMode", "scaleResolutionDownBy", "maxBitrate", "maxFramerate"];
+const facts = (encodings) => JSON.stringify(encodings.map((one) => [one.active, ...LIMITS.map((name) => one[name] ?? null)]));
+
+/** An encoder is made for the first codec in the list. */
+function first(transceiver, codec) {
+  const { codecs } = RTCRtpSender.getCapabilities("video");
+  const rank = (one) => (one.mimeType.toLowerCase() === `video/${codec}` ? 0 : 1);
+  transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
+  describe(transceiver, "sendonly");
+}
+
+/** The same pictures without the upper layers of `whole`: each that is left keeps its size, its rate and its bits. */
+function fewer(whole, { spatial, temporal }, pixels, rate = 30) {
+  const mode = /^L(\d)T(\d)(.*)$/.exec(whole.scalabilityMode ?? "");
+  if (!mode) return {};
+  const [sizes, rates] = [Number(mode[1]), Number(mode[2])];
+  const [above, faster] = [Math.max(0, sizes - spatial), Math.max(0, rates - temporal)];
+  if (!above && !faster) return {};
+  const scale = (whole.scaleResolutionDownBy ?? 1) * 2 ** above;
+  let bits = 0;
+  for (let size = 0; size < sizes - above; size++) bits += layerBits(pixels / (scale * 2 ** size) ** 2);
+  return {
+    scalabilityMode: `L${sizes - above}T${rates - faster}${sizes - above > 1 ? mode[3] : ""}`,
+    scaleResolutionDownBy: scale,
+    maxBitrate: Math.round(Math.min(bits * LESS_OFTEN ** faster, whole.maxBitrate ?? Infinity)),
+    ...(faster && { maxFramerate: rate / 2 ** faster }),
+  };
 }

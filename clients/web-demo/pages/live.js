@@ -15,6 +15,12 @@ import { iconButton } from "../parts/head.js";
 const CLOCK = "clock";
 // Three encoders at once are too much for a small machine; who has one may still ask for them.
 const CORES_FOR_SIZES = 4;
+// What a live may ask for, as far as this browser makes it.
+const CODECS = ["h264", "vp9", "av1"];
+const made = () => {
+  const known = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs.map((one) => one.mimeType.toLowerCase()) ?? [];
+  return CODECS.filter((name) => name === CODECS[0] || known.includes(`video/${name}`));
+};
 
 /** Choose, look at oneself, go live. What happens on air is in live/host.js. */
 export default function goLive({ life }) {
@@ -58,12 +64,12 @@ export default function goLive({ life }) {
   const panel = form(
     {
       submit: t.nav.goLive,
-      act: async ({ title, visibility, record, sizes }) => {
+      act: async ({ title, visibility, record, sizes, codec }) => {
         await ready;
-        const live = await lives.create({ title: title.trim() || t.host.untitled(nameOf(account())), visibility, record }, onceKey());
+        const live = await lives.create({ title: title.trim() || t.host.untitled(nameOf(account())), visibility, record, codec }, onceKey());
         kept = true;
         panel.hidden = true;
-        await onAir({ node, picture, preview, stream, live, life, sizes }).catch((error) => {
+        await onAir({ node, picture, preview, stream, live, life, sizes, codec }).catch((error) => {
           // Back to the choice, with the words of what went wrong.
           lives.end(live.id).catch(() => null);
           panel.hidden = false;
@@ -74,6 +80,7 @@ export default function goLive({ life }) {
     },
     field("title", t.host.title, { maxlength: 100, placeholder: t.host.titlePlaceholder, autocomplete: "off" }),
     h("div", { class: "row" }, field("source", t.host.camera, { control: source }), select("visibility", t.host.visibility, Object.entries(t.host.visibilities), { value: "everyone" })),
+    select("codec", t.host.codec, made().map((name) => [name, t.host.codecs[name]])),
     h("label", { class: "between" }, h("span", {}, t.host.record), h("input", { class: "switch", type: "checkbox", name: "record", checked: true })),
     h("label", { class: "between" }, h("span", {}, t.host.sizes), h("input", { class: "switch", type: "checkbox", name: "sizes", checked: (navigator.hardwareConcurrency ?? 2) >= CORES_FOR_SIZES })),
     note,

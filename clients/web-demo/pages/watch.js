@@ -98,7 +98,7 @@ export default function watch({ params, life }) {
   /** What the server says of one's own line: no picture for now, the picture again, or the end and why. */
   function line({ state, reason }) {
     carried.hidden = state === "picture";
-    carried.textContent = state === "closed" ? (t.live.closed[reason] ?? t.live.closed.other) : t.live.noPicture;
+    carried.textContent = state === "closed" ? (t.live.closed[reason] ?? t.live.closed.other) : state === "paused" ? t.live.paused : t.live.noPicture;
   }
 
   function head(live, ways) {

@@ -119,14 +119,21 @@ class LiveSpeaker(Told):
     publication: str | None
 
 
+class LayersOfStream(Told):
+    rid: str
+    spatial: int
+    temporal: int
+
+
 class LiveLayers(Told):
     live: str
     publication: str
     rids: list[str]
+    scalability: list[LayersOfStream]
 
 
 class LiveSession(Told):
     live: str
     publication: str
-    state: Literal["sound_only", "picture", "closed"]
+    state: Literal["sound_only", "paused", "picture", "closed"]
     reason: str | None
