@@ -12,14 +12,54 @@ from livecore.media.packet import parse_header
 from livecore.media.sequence import Widener
 from livecore.media.twcc import TransportFeedbackBuilder
 from tests.media import payloads
+from tests.media.scripted import payload as payload_of
 from tests.media.virtual import VirtualPeer
 
 FRAME_S = 1 / 30
+SOUND_S = 0.02
+
+
+@dataclass
+class CaptureClock:
+    """One picture or sound each `period_s`, stamped with the moment of its capture, however late it is asked for.
+
+    `timestamp`: of the last one that was captured, at `at`; before the first, what that will have.
+    """
+
+    hz: int
+    period_s: float
+    timestamp: int
+    at: float | None = None  # None before the first
+
+    def captures(self, now: float) -> bool:
+        if self.at is None:
+            self.at = now
+            return True
+        due_at = self.next_at
+        if now < due_at:
+            return False
+        if now - due_at > self.period_s:  # it was stopped meanwhile
+            due_at = now
+        self.timestamp += round((due_at - self.at) * self.hz)
+        self.at = due_at
+        return True
+
+    @property
+    def next_at(self) -> float:
+        """When the next one is due."""
+        return float("-inf") if self.at is None else self.at + self.period_s
+
+    def report(self, ssrc: int, now: float) -> rtcp.SenderReport:
+        """The timestamp that belongs to this very moment, as RFC 3550 (section 6.4.1) asks."""
+        apart_s = 0.0 if self.at is None else now - self.at
+        return rtcp.SenderReport(ssrc, rtcp.ntp_from_unix(now), self.timestamp + round(apart_s * self.hz) & 0xFFFFFFFF, 1, 1)
 
 
 @dataclass
 class Camera:
     """VP8 at 30 pictures a second, `packets` each, and Opus at 50 a second; answers NACKs over RTX and key-frame requests.
+
+    Each carries the moment of its capture. It tells the clocks of both each second; the clock of a layer's pictures has nothing in common with that of another but the moment.
 
     `rid`: the simulcast layer it sends; one Camera a layer.
     """
@@ -37,14 +77,14 @@ class Camera:
     sent: dict[int, tuple[int, bytes, bool]] = field(default_factory=dict)  # wire sequence → (timestamp, payload, marker)
     key_wanted: bool = True
     running: bool = True
-    _next: float = 0.0
-    _next_sound: float = 0.0
     _next_report: float = 0.0
     _sound_sequence: int = 100
     _rtx_sequence: int = 1
 
     def __post_init__(self) -> None:
         self.ssrc = self.ssrc or self.peer.peer.ssrcs["video"]
+        self.pictures = CaptureClock(90_000, FRAME_S, self.timestamp)
+        self.sounds = CaptureClock(48_000, SOUND_S, self._sound_sequence * 960)
         previous = self.peer.on_message
 
         def heard(message: rtcp.Message, now: float) -> None:
@@ -68,29 +108,28 @@ class Camera:
     def on_time(self, now: float) -> None:
         if not self.running:
             return
-        if now >= self._next:
-            self._next = max(self._next + FRAME_S, now)
+        if self.pictures.captures(now):
+            self.timestamp = self.pictures.timestamp
             key, self.key_wanted = self.key_wanted, False
             self.key_frames += key
+            stamp = payloads.STAMP.pack(self.picture_id, self.pictures.at)
             for index in range(self.packets):
-                payload = payloads.vp8(self.picture_id, key=key, start=index == 0, tl0=self.picture_id & 0xFF, size=self.size)
+                payload = payloads.vp8(self.picture_id, key=key, start=index == 0, tl0=self.picture_id & 0xFF, size=self.size, stamp=stamp)
                 marker = index == self.packets - 1
                 self.sent[self.sequence & 0xFFFF] = self.timestamp, payload, marker
                 self.peer.send_rtp(96, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, rid=self.rid)
                 self.sequence += 1
-            self.timestamp += 3000
             self.picture_id = self.picture_id + 1 & 0x7FFF
-        if self.sound and now >= self._next_sound:
-            self._next_sound = max(self._next_sound + 0.02, now)
-            number = self._sound_sequence
-            payload = struct.pack("!L", number) * 20
-            self.peer.send_rtp(111, number, number * 960, payload, self.peer.peer.ssrcs["audio"], marker=False)
+        if self.sound and self.sounds.captures(now):
+            payload = payloads.sound(self._sound_sequence, self.sounds.at or now)
+            self.peer.send_rtp(111, self._sound_sequence, self.sounds.timestamp, payload, self.peer.peer.ssrcs["audio"], marker=False)
             self._sound_sequence += 1
         if now >= self._next_report:
             self._next_report = now + 1.0
-            # The clock of the camera: its timestamp belongs to this very moment.
-            report = rtcp.SenderReport(self.ssrc, rtcp.ntp_from_unix(now), self.timestamp, 1, 1)
-            self.peer.send_rtcp(rtcp.build_sender_report(report))
+            reports = [self.pictures.report(self.ssrc, now)]
+            if self.sound:
+                reports.append(self.sounds.report(self.peer.peer.ssrcs["audio"], now))
+            self.peer.send_rtcp(b"".join(rtcp.build_sender_report(one) for one in reports))
 
 
 class Screen:
@@ -121,14 +160,11 @@ class Screen:
         peer.on_packet = self._packet
 
     def _packet(self, packet: bytes, now: float) -> None:
-        first, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", packet)
+        _, kind, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", packet)
         header = parse_header(packet, {TWCC_ID: Extension.TRANSPORT_SEQUENCE})
         if not isinstance(header, Drop) and header.transport_sequence is not None:
             self._arrivals.add(header.transport_sequence, now)
-        start = 12
-        if first & 0x10:
-            start += 4 + 4 * (packet[14] << 8 | packet[15])
-        payload = packet[start : len(packet) - (packet[-1] if first & 0x20 else 0)]
+        payload = payload_of(packet)
         if ssrc == self._audio:
             self.sounds.add(self._widen_sound(sequence))
             return
@@ -201,3 +237,50 @@ class Screen:
     def longest_freeze_s(self) -> float:
         times = [when for when, _, _ in self.shown]
         return max((b - a for a, b in pairwise(times)), default=float("inf"))
+
+
+class Player:
+    """Places what comes on the timeline of the latest sender reports, as a player does that keeps sound and picture together.
+
+    It needs a `Camera` at the other end, whose packets carry the moment of their capture.
+    """
+
+    CLOCKS = {"video": (90_000, payloads.vp8_stamp), "audio": (48_000, payloads.sound_stamp)}
+
+    def __init__(self, peer: VirtualPeer) -> None:
+        answered = peer.peer.answered
+        assert answered
+        self._kinds = {ssrc: kind for kind, ssrc in answered.ssrcs.items()}
+        self._reports: dict[int, rtcp.SenderReport] = {}
+        self._told: list[tuple[str, float, float]] = []  # (kind, arrival, how much later than its capture it is told to be)
+        on_packet, on_message = peer.on_packet, peer.on_message
+
+        def packet(packet: bytes, now: float) -> None:
+            on_packet(packet, now)
+            self._packet(packet, now)
+
+        def message(message: rtcp.Message, now: float) -> None:
+            on_message(message, now)
+            if isinstance(message, rtcp.SenderReport):
+                self._reports[message.ssrc] = message
+
+        peer.on_packet, peer.on_message = packet, message
+
+    def _packet(self, packet: bytes, now: float) -> None:
+        timestamp, ssrc = struct.unpack_from("!LL", packet, 4)
+        kind, report, payload = self._kinds.get(ssrc), self._reports.get(ssrc), payload_of(packet)
+        if kind is None or report is None or not payload:  # sent again, before the first report, or padding of the publisher's
+            return
+        clock_hz, stamp = self.CLOCKS[kind]
+        apart = (timestamp - report.timestamp + (1 << 31)) % (1 << 32) - (1 << 31)
+        captured = report.ntp / 2**32 + apart / clock_hz
+        self._told.append((kind, now, captured - rtcp.ntp_from_unix(stamp(payload)) / 2**32))
+
+    def told(self, kind: str, since: float) -> list[float]:
+        """Of each packet from `since` on: by how many seconds its told capture is later than its capture."""
+        return [apart for of, at, apart in self._told if of == kind and at >= since]
+
+    def furthest_s(self, since: float) -> float:
+        """How far any picture is told to be from any sound that was captured at the same moment."""
+        picture, sound = self.told("video", since), self.told("audio", since)
+        return max(max(picture) - min(sound), max(sound) - min(picture))

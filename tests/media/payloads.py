@@ -1,13 +1,35 @@
 """RTP payloads as encoders make them, as far as a forwarder looks."""
 
 
-def vp8(picture_id: int, *, key: bool = False, start: bool = True, tl0: int | None = None, size: int = 100, fill: int = 0x55) -> bytes:
-    """A VP8 payload with a 15-bit picture id (RFC 7741), `size` bytes after the descriptor."""
+import struct
+
+# A capture's number and moment (seconds), as far as a test writes them into what is sent.
+STAMP = struct.Struct("!Ld")
+
+
+def vp8(
+    picture_id: int, *, key: bool = False, start: bool = True, tl0: int | None = None, size: int = 100, fill: int = 0x55, stamp: bytes = b""
+) -> bytes:
+    """A VP8 payload with a 15-bit picture id (RFC 7741), `size` bytes after the descriptor, of which `stamp` stands behind the first."""
     extended = 0x80 | (0x40 if tl0 is not None else 0)
     descriptor = bytes([0x80 | (0x10 if start else 0), extended, 0x80 | picture_id >> 8 & 0x7F, picture_id & 0xFF])
     if tl0 is not None:
         descriptor += bytes([tl0 & 0xFF])
-    return descriptor + bytes([0x00 if key else 0x01]) + bytes([fill]) * (size - 1)
+    return descriptor + bytes([0x00 if key else 0x01]) + stamp + bytes([fill]) * (size - 1 - len(stamp))
+
+
+def vp8_stamp(payload: bytes) -> float:
+    """The moment of capture in a payload that has a picture id, TL0PICIDX and a stamp."""
+    return float(STAMP.unpack_from(payload, 6)[1])
+
+
+def sound(number: int, at: float) -> bytes:
+    """Eighty bytes that stand for a packet of Opus."""
+    return STAMP.pack(number, at).ljust(80, b"\x55")
+
+
+def sound_stamp(payload: bytes) -> float:
+    return float(STAMP.unpack_from(payload)[1])
 
 
 def vp8_picture_id(payload: bytes) -> int:

@@ -11,9 +11,8 @@ from livecore.media.extensions import Extension
 from livecore.media.packet import parse_header
 from livecore.media.sequence import Widener
 from livecore.media.twcc import TransportFeedbackBuilder
+from tests.media.actors import FRAME_S, CaptureClock
 from tests.media.virtual import VirtualPeer
-
-FRAME_S = 1 / 30
 
 
 @dataclass
@@ -40,12 +39,12 @@ class ScalableCamera:
     sizes: int = 3  # its largest picture is this one of HEIGHTS
     rate: int = 1  # of so many pictures one is made
     _phase: int = 0
-    _next: float = 0.0
     _next_report: float = 0.0
 
     def __post_init__(self) -> None:
         self.ssrc = self.ssrc or self.peer.peer.ssrcs["video"]
         self.dependencies = Dependencies(self.spatial, self.temporal, self.inter, sizes=self.sizes)
+        self.clock = CaptureClock(90_000, FRAME_S, self.timestamp)
         previous = self.peer.on_message
 
         def heard(message: rtcp.Message, now: float) -> None:
@@ -63,9 +62,10 @@ class ScalableCamera:
         self.dependencies = Dependencies(spatial, temporal, self.inter, first=self.dependencies.first + 20 & 63, sizes=self.sizes)
 
     def on_time(self, now: float) -> None:
-        if not self.running or now < self._next:
+        self.clock.period_s = FRAME_S * self.rate
+        if not self.running or not self.clock.captures(now):
             return
-        self._next = max(self._next + FRAME_S * self.rate, now)
+        self.timestamp = self.clock.timestamp
         key, self.key_wanted = self.key_wanted, False
         self.key_frames += key
         self._phase = 0 if key else self._phase + 1
@@ -98,12 +98,10 @@ class ScalableCamera:
                     kind, self.sequence, self.timestamp, payload, self.ssrc, marker=marker, rid=self.rid, dependency=dependency
                 )
                 self.sequence += 1
-        self.timestamp += 3000 * self.rate
         self.picture_id = self.picture_id + 1 & 0x7FFF
         if now >= self._next_report:
             self._next_report = now + 1
-            report = rtcp.SenderReport(self.ssrc, rtcp.ntp_from_unix(now), self.timestamp, 1, 1)
-            self.peer.send_rtcp(rtcp.build_sender_report(report))
+            self.peer.send_rtcp(rtcp.build_sender_report(self.clock.report(self.ssrc, now)))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ NARROW = Conditions(delay_s=0.02, rate_bps=2_000_000, queue_s=0.35)
 def key_frame(camera: Camera, packets: int) -> None:
     """The next picture is a key frame of so many packets."""
     camera.packets, camera.key_wanted = packets, True
-    camera.on_time(camera._next)
+    camera.on_time(camera.pictures.next_at)
     camera.packets = 3
 
 

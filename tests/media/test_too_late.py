@@ -117,7 +117,7 @@ def test_worker_with_more_to_send_than_it_has_time_for_stays_near_the_present(la
         before = camera.timestamp
         camera.on_time(now)
         if camera.timestamp != before:
-            born[before & 0xFFFFFFFF] = now
+            born[camera.timestamp & 0xFFFFFFFF] = now
 
     sender.send = slow
     plane.run(8.0, each)
@@ -145,7 +145,7 @@ def test_picture_that_has_begun_is_completed_however_old_its_rest_is() -> None:
     # The first two packets of a picture are forwarded, then nothing moves; the rest of it and the next are read together.
     send, held = camera.peer.send_rtp, []
     camera.peer.send_rtp = lambda *a, **k: held.append((a, k))  # type: ignore[method-assign, assignment]
-    camera.on_time(camera._next)
+    camera.on_time(camera.pictures.next_at)
     for args, named in held[:2]:
         send(*args, **named)
     plane.run(0.05)
