@@ -1,6 +1,5 @@
 """RTP payloads as encoders make them, as far as a forwarder looks."""
 
-
 import struct
 
 # A capture's number and moment (seconds), as far as a test writes them into what is sent.

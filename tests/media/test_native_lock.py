@@ -34,7 +34,9 @@ class Holding:
 
     def lc_forward(self, *arguments: Any) -> None:
         pointer = self._ffi.CData
-        self._lib.lc_forward(*[ctypes.c_void_p(int(self._ffi.cast("uintptr_t", a))) if isinstance(a, pointer) else int(a) for a in arguments])
+        self._lib.lc_forward(
+            *[ctypes.c_void_p(int(self._ffi.cast("uintptr_t", a))) if isinstance(a, pointer) else int(a) for a in arguments]
+        )
 
 
 class Gate:
