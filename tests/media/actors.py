@@ -38,8 +38,7 @@ class CaptureClock:
         due_at = self.next_at
         if now < due_at:
             return False
-        if now - due_at > self.period_s:  # it was stopped meanwhile
-            due_at = now
+        due_at += (now - due_at) // self.period_s * self.period_s  # those are left out that came while it was stopped
         self.timestamp += round((due_at - self.at) * self.hz)
         self.at = due_at
         return True
