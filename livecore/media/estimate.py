@@ -43,6 +43,7 @@ class SendSideEstimator:
         self._sent: OrderedDict[int, tuple[float, int]] = OrderedDict()  # number → (when, bytes), not yet heard of
         self._highest_sent: int | None = None
         self._received: deque[tuple[float, int]] = deque()  # (arrival, bytes) within the rate window
+        self._received_bytes = 0  # of all of them
         self._lost = self._heard = 0
         self._group: tuple[float, float] | None = None  # (sent, last arrival) of the burst being heard of
         self._before: tuple[float, float] | None = None  # the same of the burst before
@@ -62,6 +63,7 @@ class SendSideEstimator:
         """Begin anew from this rate: what was heard before a pause says nothing of the path now."""
         self.estimate_bps = bps
         self._received.clear()
+        self._received_bytes = 0
         self._trend.clear()
         self._group = self._before = None
         self._accumulated_ms = self._smoothed_ms = 0.0
@@ -97,11 +99,12 @@ class SendSideEstimator:
                 continue
             arrival = arrival_us / 1e6
             self._received.append((arrival, record[1]))
+            self._received_bytes += record[1]
             if self._probe_numbers and self._probe_numbers[0] <= number < self._probe_numbers[1]:
                 self._probe_arrivals.append((arrival, record[1]))
             self._on_arrival(record[0], arrival)
         while self._received and self._received[-1][0] - self._received[0][0] > RATE_WINDOW_S:
-            self._received.popleft()
+            self._received_bytes -= self._received.popleft()[1]
         self._judge_probe(now)
         self._update(now)
 
@@ -110,7 +113,7 @@ class SendSideEstimator:
         if len(self._received) < 2:
             return 0
         span = max(0.1, self._received[-1][0] - self._received[0][0])
-        return int(sum(size for _, size in self._received) * 8 / span)
+        return int(self._received_bytes * 8 / span)
 
     def _on_arrival(self, sent: float, arrival: float) -> None:
         """Bursts are compared, not packets: what left at once queues behind itself."""
