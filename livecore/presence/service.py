@@ -122,6 +122,10 @@ class Presence:
         """Stands until it is changed, on every device, whatever goes and comes."""
         await self._choose(principal.account_id, status, text)
 
+    async def chosen(self, principal: Principal) -> tuple[str, str | None]:
+        """One's own status and words as one set them, `invisible` included."""
+        return (await self._statuses.of([principal.account_id]))[principal.account_id]
+
     async def _choose(self, account_id: str, status: str, text: str | None) -> None:
         await self._statuses.choose(account_id, status, text)
         self._changed(account_id)

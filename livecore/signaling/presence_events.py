@@ -21,5 +21,7 @@ async def set_status(call: Call, data: people.PresenceSet) -> shapes.Empty:
 
 @events.on("presence:devices", people.PresenceDevices, people.PresenceDevicesAnswer)
 async def devices(call: Call, data: people.PresenceDevices) -> dict[str, object]:
-    """One's own devices: which are here now, and when each was here last."""
-    return {"devices": await call.services.presence.own_devices.list(call.principal)}
+    """One's own devices: which are here now, when each was here last, and what status one chose."""
+    presence = call.services.presence
+    status, text = await presence.chosen(call.principal)
+    return {"devices": await presence.own_devices.list(call.principal), "status": status, "text": text}

@@ -50,6 +50,17 @@ async def test_all_tabs_of_a_profile_are_one_device(program: StartProgram, visit
     assert [await link.get_attribute("href") for link in await links.all()] == ["https://example.org/a?b=1", "/u/anna", "/search?q=%23rain"]
     assert "noopener" in (await links.first.get_attribute("rel") or "")
     assert len(sockets) == 1
+    # How ben wants to be seen, and his words, stand in the head of her chat, and in his own sheet.
+    await ben.go("/me")
+    await ben.page.get_by_role("button", name="How I am seen").click()
+    await ben.page.get_by_label("Others see me as").select_option("Busy")
+    await ben.page.get_by_label("A few words").fill("Until four")
+    await ben.accessible()
+    await ben.picture("status")
+    await ben.page.get_by_role("button", name="Save").click()
+    await expect(second.get_by_text("Busy · Until four")).to_be_visible()
+    await ben.page.get_by_role("button", name="How I am seen").click()
+    await expect(ben.page.get_by_label("Others see me as")).to_have_value("busy")
 
 
 async def test_what_is_written_while_the_server_is_away_goes_out_when_it_is_back(program: StartProgram, visitor: NewVisitor) -> None:

@@ -29,6 +29,10 @@ async def test_a_restart_forgets_no_status(start_server: StartServer, tmp_path: 
     again = await start_server(data_dir=tmp_path / "kept")
     a = await on(again, anna).connect()
     b, c = await on(again, ben).connect(), await on(again, carl).connect()
+    # Oneself sees what one chose, on a device that did not choose it too.
+    for listener, chosen in ((a, ("online", None)), (b, ("invisible", None)), (c, ("away", "cooking"))):
+        own = (await listener.call("presence:devices", {}))["data"]
+        assert (own["status"], own["text"]) == chosen
     seen = await watch(a, "ben", "carl")
     assert (seen["ben"]["status"], seen["carl"]["status"], seen["carl"]["text"]) == ("offline", "away", "cooking")
     for listener in (b, c):

@@ -721,6 +721,15 @@ export const en = {
     overText: "It was revoked, used up, or its time is over. Ask for a new one.",
   },
 
+  status: {
+    title: "How I am seen",
+    seenAs: "Others see me as",
+    kinds: { online: "Here, while I am", away: "Away", busy: "Busy", invisible: "Invisible: as if I were not here" },
+    hint: "Stands until you change it, on all your devices. Who may see it is in the settings.",
+    words: "A few words",
+    example: "In a meeting until four",
+    done: "Saved",
+  },
   me: {
     edit: "Edit profile",
     videos: "Your videos",

@@ -3,14 +3,20 @@ import { emit, linkState, on } from "../realtime/link.js";
 
 const WAIT_MS = 200;
 const states = new Map(); // username → "online" | "away" | "busy" | "offline"
+const words = new Map(); // username → what they wrote beside it
 const wanted = new Set();
 const watchers = new Set();
 let due = 0;
 
 const tell = () => watchers.forEach((watcher) => watcher());
 
-function take({ user, status }) {
+function keep({ user, status, text }) {
   states.set(user, status);
+  words.set(user, text);
+}
+
+function take(one) {
+  keep(one);
   tell();
 }
 
@@ -19,7 +25,7 @@ function subscribe() {
   due = setTimeout(async () => {
     if (linkState() !== "on" || !wanted.size) return;
     const answer = await emit("presence:subscribe", { users: [...wanted].slice(-500) }).catch(() => null);
-    for (const one of answer?.users ?? []) states.set(one.user, one.status);
+    for (const one of answer?.users ?? []) keep(one);
     tell();
   }, WAIT_MS);
 }
@@ -28,6 +34,7 @@ on("presence:update", take);
 on("link", (state) => state === "on" && subscribe());
 
 export const stateOf = (username) => states.get(username) ?? "offline";
+export const wordsOf = (username) => words.get(username) ?? null;
 
 /** Watch these people; `changed()` is called when something is known of anybody. */
 export function watch(usernames, changed, life) {

@@ -18,7 +18,7 @@ import { about, lasting } from "./about.js";
 import * as history from "./history.js";
 import { otherOf, pictureOf } from "./list.js";
 import { markRead } from "./outbox.js";
-import { stateOf, watch } from "./presence.js";
+import { stateOf, watch, wordsOf } from "./presence.js";
 
 // "Typing" is taken back when nothing came for this long.
 const TYPING_ENDS_MS = 5000;
@@ -101,7 +101,7 @@ export function thread(id, { life }) {
     const other = otherOf(conversation);
     const direct = conversation.kind === "direct";
     const state = direct ? stateOf(other.username) : "offline";
-    const under = direct ? (state === "offline" ? other.username && `@${other.username}` : t.messages.presence[state]) : t.messages.kindOf[conversation.kind](conversation.members?.length ?? 0);
+    const under = direct ? (state === "offline" ? other.username && `@${other.username}` : [t.messages.presence[state], wordsOf(other.username)].filter(Boolean).join(" · ")) : t.messages.kindOf[conversation.kind](conversation.members?.length ?? 0);
     if (direct && other.username) link.href = `/u/${other.username}`;
     fill(link, pictureOf(conversation), h("div", { class: "clip" }, h("h1", { class: "clip" }, nameOf(other)), under && h("div", { class: "soft small clip" }, under)), conversation.timer && h("span", { class: "tag" }, icon("timer", 16), lasting(conversation.timer)));
     if (direct) watch([other.username], showState, life);

@@ -92,7 +92,7 @@ export default function meet({ life }) {
       h(
         "section",
         { class: "card pad stack" },
-        h("div", { class: "row-item" }, avatar(peer), h("div", { class: "body" }, h("span", { class: "title clip" }, nameOf(peer)), h("div", { class: "soft small clip" }, `@${peer.username}`)), clock, add),
+        h("div", { class: "row-item" }, avatar(peer), h("div", { class: "body" }, h("span", { class: "title clip" }, nameOf(peer)), h("div", { class: "line-up soft small" }, h("span", { class: "clip" }, `@${peer.username}`), clock)), add),
         peer.interests.length ? h("p", { class: "line-up" }, h("span", { class: "soft small" }, t.meet.common), peer.interests.map((word) => h("span", { class: "tag good" }, word))) : null,
         meeting.live && h("div", { class: "meet-pictures" }),
         h(

@@ -1,13 +1,12 @@
 import { people, posts } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
-import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
 import { ago } from "../core/times.js";
 import { on } from "../realtime/link.js";
 import { nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { friendLink } from "../parts/friend-link.js";
-import { head, iconButton } from "../parts/head.js";
+import { head, iconButton, iconLink } from "../parts/head.js";
 import { act, personRow } from "../parts/person.js";
 import { rowBones } from "../parts/skeleton.js";
 
@@ -80,6 +79,7 @@ export default function friends({ query, life }) {
   async function open(name) {
     current = name;
     for (const tab of tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.name === name));
+    tabs.querySelector("[aria-selected=true]").scrollIntoView({ block: "nearest", inline: "nearest" });
     const drawn = await views[name]();
     if (current === name) fill(place, drawn);
   }
@@ -90,7 +90,7 @@ export default function friends({ query, life }) {
   const node = h(
     "div",
     { class: "page" },
-    head(t.nav.people, { up: "/me", actions: [iconButton("share", t.friendLink.mine, () => friendLink({ life })), h("a", { class: "button compact", href: "/discover" }, icon("search", 18), t.people.find)] }),
+    head(t.nav.people, { up: "/me", actions: [iconButton("share", t.friendLink.mine, () => friendLink({ life })), iconLink("search", t.people.find, "/discover")] }),
     h("div", { class: "column" }, tabs, place),
   );
   return { title: t.nav.people, node, ready: open(current) };

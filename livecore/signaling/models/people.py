@@ -49,7 +49,11 @@ class ListedDevice(OwnDevice):
 
 
 class PresenceDevicesAnswer(Told):
+    """`status` and `text`: what one chose, for oneself alone; others see `invisible` as `offline`."""
+
     devices: list[ListedDevice]
+    status: Literal["online", "away", "busy", "invisible"]
+    text: str | None
 
 
 # -- calls

@@ -14,6 +14,7 @@ import { postCard } from "../../parts/post.js";
 import { doIt, goOn, group } from "../../parts/rows.js";
 import { tileBones } from "../../parts/skeleton.js";
 import { tile } from "../../parts/tile.js";
+import { chooseStatus } from "./status.js";
 
 export default function me({ life }) {
   const card = h("div", { class: "card pad profile" });
@@ -56,7 +57,7 @@ export default function me({ life }) {
       h(
         "div",
         { class: "stack" },
-        group(null, goOn("bell", t.notices.title, "/me/notices"), goOn("settings", t.me.settings, "/me/settings"), goOn("devices", t.me.devices, "/me/devices"), goOn("lock", t.me.password, "/me/password"), goOn("shield", t.twoFactor.title, "/me/two-factor")),
+        group(null, goOn("bell", t.notices.title, "/me/notices"), doIt("eye", t.status.title, () => chooseStatus(life).catch(complain)), goOn("settings", t.me.settings, "/me/settings"), goOn("devices", t.me.devices, "/me/devices"), goOn("lock", t.me.password, "/me/password"), goOn("shield", t.twoFactor.title, "/me/two-factor")),
         group(null, goOn("lock", t.privacy.title, "/me/privacy"), goOn("download", t.me.data, "/me/data"), goOn("document", t.nav.policies, "/policies"), goOn("flag", t.nav.claim, "/claim"), isStaff() && goOn("gavel", t.nav.staff, "/staff")),
         group(null, doIt("signOut", t.signOut, signOut)),
       ),
