@@ -33,7 +33,9 @@ async def test_a_lone_question_goes_at_once_and_what_follows_goes_together() -> 
     assert store.asked == [[2], [4, 5, 6]]
 
 
-async def test_more_than_the_limit_is_several_questions() -> None:
+async def test_more_than_the_limit_is_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    # However slow the machine is at asking: only the limit ends a question.
+    monkeypatch.setattr("livecore.gathered.GATHER_WINDOW_S", 60.0)
     store = Store()
     gathered = Gathered(store.load)
     await asyncio.gather(*(gathered.get(key) for key in range(1 + 2 * GATHER_LIMIT)))

@@ -39,7 +39,7 @@ async def test_a_large_film_comes_by_tus_and_is_fetched_by_the_members(either_se
     data = large_clip()
     assert len(data) > server.settings.attachment_limit_bytes
     path = await given(anna, talk, data)
-    assert (await ben.get(path)).status == 404  # not sent yet
+    assert (await ben.get(path)).status == 410  # not sent yet: as one that never was
     found = (await anna.get(path)).json
     assert (found["kind"], found["media_type"], found["conversation"], found["width"]) == ("video", "video/mp4", talk, 64)
     await send(a, talk, {"kind": "video", "id": found["id"]})

@@ -50,7 +50,8 @@ export class Publisher extends EventTarget {
     const { place, servers } = await negotiate(peer, this.endpoint, { bearer: async () => this.token, signal: this.life.signal });
     this.place = place;
     if (!(await settled(peer))) {
-      this.#drop();
+      // Its session is not deleted: that would say that the host hung up. The next one takes its place.
+      peer.close();
       this.life.signal.throwIfAborted();
       // Once more, through the server's relays, where it names some.
       if (servers.length && !this.servers.length) {
