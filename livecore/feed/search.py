@@ -4,6 +4,7 @@ Newest first, by the number that an entry got when it came: a word that a millio
 query leaves out what is not for the viewer; what it finds is checked again as an item of the feed, from what is stored now.
 """
 
+import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,22 @@ _SQLITE = """
 SELECT entry.n, entry.kind, entry.content_id, entry.owner_id, entry.tags FROM search_fts JOIN search_entry AS entry ON entry.n = search_fts.rowid
 WHERE search_fts MATCH :query AND search_fts.rowid < :below AND {open} ORDER BY search_fts.rowid DESC LIMIT :limit
 """
+# From one word of the index to the next that begins so: a seek each. char(1) is in no word, so that what is looked for is the next word and
+# not the next place of this one.
+_SQLITE_TERMS = """
+WITH RECURSIVE found(term) AS (
+  SELECT (SELECT term FROM search_fts_terms WHERE term >= :beginning LIMIT 1)
+  UNION ALL
+  SELECT (SELECT term FROM search_fts_terms WHERE term >= found.term || char(1) LIMIT 1) FROM found WHERE found.term < :end
+  LIMIT :limit
+) SELECT term FROM found WHERE term < :end
+"""
+# Words asked for in place of a beginning: each costs two seeks, some 50 us. Of more, FTS5 reads all their lists whole.
+ENDINGS_LIMIT = 64
+# Latin letters that `unicode61` does not know to have marks.
+_KEPT_MARKS = "ǡǣǯǽǿ"
+# Beginnings of so many letters have lists of their own in the index (`prefix` in migrations/full_text.py).
+INDEXED_BEGINNING = 3
 # PostgreSQL reads its index whole for a word, or goes backward by number and looks at each entry; which of them is cheap depends on the
 # word, and how often a beginning occurs it cannot tell. So the newest entries are looked at first, which is enough for a common word,
 # and for a rare one the index is asked then: adding 0 keeps the way backward from it.
@@ -71,10 +88,20 @@ def words_of(query: str) -> list[str]:
     return [part for part in parts if any(map(str.isalnum, part))][:WORDS_LIMIT]
 
 
-def fts5_query(words: Sequence[str], *, tags: bool = False) -> str:
-    """Every word, the last one as a beginning. Quoted, so that nothing of a query is read as an operator."""
+def folded(word: str) -> str:
+    """As `unicode61 remove_diacritics 2` has it: Latin letters without their marks, one sigma; other scripts' letters stay."""
+    letters = []
+    for letter in word.replace("ς", "σ"):
+        latin = not letter.isascii() and letter not in _KEPT_MARKS and unicodedata.name(letter, "").startswith("LATIN")
+        letters += [one for one in unicodedata.normalize("NFD", letter) if unicodedata.category(one) != "Mn"] if latin else [letter]
+    return "".join(letters)
+
+
+def fts5_query(words: Sequence[str], endings: Sequence[str] = (), *, tags: bool = False) -> str:
+    """Every word, the last one as a beginning: as any of `endings` where they are given. Quoted, so that nothing of a query is read as
+    an operator."""
     quoted = [f'"{word}"' for word in words]
-    quoted[-1] += "*"
+    quoted[-1] = "(" + " OR ".join(f'"{word}"' for word in endings) + ")" if endings else quoted[-1] + "*"
     joined = " AND ".join(quoted)
     return f"tags : ({joined})" if tags else joined
 
@@ -107,6 +134,19 @@ class Search:
         plain: list[Any] = [bindparam(name, type_=String) for name in ("me", "kind")]
         plain += [bindparam(name, type_=Integer if is_sqlite else None) for name in ("below", "limit")]
         self._queries = [text(each).bindparams(words, *plain) for each in texts]
+
+    async def _query(self, words: Sequence[str], *, tags: bool) -> str:
+        """FTS5 merges the lists of all words that begin so before it answers the first of them, but walks each by itself backward from the
+        newest: a beginning is therefore asked for as the words that it stands for, as long as they are few."""
+        if self._db.dialect != "sqlite":
+            return tsquery(words, tags=tags)
+        beginning = folded(words[-1])
+        if len(beginning) == INDEXED_BEGINNING or not beginning.isalnum():
+            return fts5_query(words, tags=tags)
+        given = {"beginning": beginning, "end": beginning + chr(sys.maxunicode), "limit": ENDINGS_LIMIT + 1}
+        async with self._db.read(slow=True) as conn:
+            endings = (await conn.execute(text(_SQLITE_TERMS), given)).scalars().all()
+        return fts5_query(words, endings if len(endings) <= ENDINGS_LIMIT else (), tags=tags)
 
     async def _entries(self, me: str, words: str, kind: Kind, below: int, limit: int) -> Sequence[Any]:
         hidden = await self._relations.blocked_either_way(me)
@@ -152,10 +192,7 @@ class Search:
         tag = normal_tag(text.strip()) if text.strip().startswith("#") else None
         if not words:
             return Found(FeedPage([], {}, None), None)
-        if tag is not None:
-            query = fts5_query(words, tags=True) if self._db.dialect == "sqlite" else tsquery(words, tags=True)
-        else:
-            query = fts5_query(words) if self._db.dialect == "sqlite" else tsquery(words)
+        query = await self._query(words, tags=tag is not None)
         position = TOP if below is None else below
         found: list[Any] = []
         cards: dict[str, Any] = {}
@@ -179,8 +216,7 @@ class Search:
         tag = normal_tag(beginning.strip())
         if tag is None:
             return []
-        words = words_of(tag)
-        query = fts5_query(words, tags=True) if self._db.dialect == "sqlite" else tsquery(words, tags=True)
+        query = await self._query(words_of(tag), tags=True)
         rows = await self._entries(viewer.account_id, query, "all", TOP, TAG_ENTRIES)
         owners = await self._feed.owners_shown(viewer, {row.owner_id for row in rows})
         counts: dict[str, int] = {}

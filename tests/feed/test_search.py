@@ -1,5 +1,6 @@
 """Search over people, videos, posts and tags through its public interface, on SQLite's FTS5 and on PostgreSQL's full text."""
 
+import sqlite3
 import unicodedata
 from typing import Any
 
@@ -88,6 +89,32 @@ async def test_each_kind_is_found_by_its_words_and_nothing_else_is(finding: Serv
     for kind in ("people", "tags"):
         assert (await ask(ben, "walrus", kind))["items"] == []
     assert [tag["tag"] for tag in (await ask(ben, "s", "tags"))["tags"]] == ["sea"]
+
+
+async def test_a_beginning_finds_its_words_whether_they_are_few_or_many(finding: Server) -> None:
+    anna = await finding.person("anna")
+    few = {(await anna.post("/api/v1/posts", {"text": written})).json["id"] for written in ("a walrus", "walruses #walrusfan", "walrusés")}
+    await anna.post("/api/v1/posts", {"text": "walru wals wxyz"})
+    for query in ("walrus", "WALRUS", "walr", "wal"):
+        assert few <= await ids(anna, query, "posts"), query
+    assert await ids(anna, "walrus", "posts") == few
+    assert len(await ids(anna, "walrusf", "posts")) == 1
+    many = feed_search.ENDINGS_LIMIT + 1
+    crowd = (await anna.post("/api/v1/posts", {"text": " ".join(f"walrus{number}" for number in range(many))})).json["id"]
+    assert await ids(anna, "walrus", "posts") == few | {crowd}
+    assert await ids(anna, "walrus64 walrus1", "posts") == {crowd}
+
+
+def test_words_are_folded_as_the_index_folds_them() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE index_ USING fts5(text, tokenize='unicode61 remove_diacritics 2')")
+    connection.execute("CREATE VIRTUAL TABLE term USING fts5vocab('index_', 'instance')")
+    letters = "".join(chr(code) for code in (*range(0x61, 0x590), *range(0x5D0, 0x5EB), *range(0x620, 0x64B), *range(0x1E00, 0x2000)))
+    words = [word for letter in letters if letter.isalpha() for word in feed_search.words_of(f"a{letter}b") if word.isalnum()]
+    connection.executemany("INSERT INTO index_ VALUES (?)", [(word,) for word in words])
+    terms = [str(term) for (term,) in connection.execute("SELECT term FROM term ORDER BY doc")]
+    connection.close()
+    assert [(word, term) for word, term in zip(words, terms, strict=True) if feed_search.folded(word) != term] == []
 
 
 async def test_pages_bring_every_hit_once_newest_first_however_rare_or_common(finding: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,10 @@ def _columns(table: str, text: str) -> str:
     return f"{text}, tags, visibility, disabled_reason" + (", status" if table == "video" else "")
 
 
+# The words that the index holds, in order: by it a beginning is made into the words that begin so.
+SQLITE_TERMS = "CREATE VIRTUAL TABLE search_fts_terms USING fts5vocab('search_fts', 'instance')"
+
+
 def sqlite_statements() -> list[str]:
     made = [
         "CREATE VIRTUAL TABLE search_fts USING fts5("
