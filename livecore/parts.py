@@ -357,6 +357,7 @@ class Parts:
                 traits=self.account_parts.traits,
                 follows=self.follows,
                 followers=self.follows,
+                neighbours=self.neighbours,
                 shared=bool(self.settings.redis_url),
             )
         )

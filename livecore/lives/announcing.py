@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore.lives.tables import live
-from livecore.ports import Clock, Database, Directory, Followers, Job, Jobs, Notifier, Relations
+from livecore.ports import Clock, Database, Directory, Followers, Job, Jobs, Neighbours, Notifier, Relations
 
 ANNOUNCE = "lives.announce"
 # People asked and told in one transaction: others write in between.
@@ -17,7 +17,15 @@ STALE_MS = 30 * 60 * 1000
 
 class Announcing:
     def __init__(
-        self, db: Database, clock: Clock, jobs: Jobs, relations: Relations, directory: Directory, followers: Followers, notifier: Notifier
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        relations: Relations,
+        directory: Directory,
+        followers: Followers,
+        notifier: Notifier,
+        neighbours: Neighbours,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -26,6 +34,7 @@ class Announcing:
         self._directory = directory
         self._followers = followers
         self._notifier = notifier
+        self._neighbours = neighbours
         jobs.handle(ANNOUNCE, self._run, timeout_s=3600)
 
     async def begun(self, conn: AsyncConnection, live_id: str) -> None:
@@ -60,4 +69,5 @@ class Announcing:
             await self._directory.is_active(account_id)
             and bool(await self._directory.setting(account_id, "notify_lives"))
             and await self._relations.allows(row["owner_id"], account_id, row["visibility"])
+            and row["owner_id"] not in await self._neighbours.muted_by(account_id)
         )

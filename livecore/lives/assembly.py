@@ -27,6 +27,7 @@ from livecore.ports import (
     Limiter,
     LiveRooms,
     MediaControl,
+    Neighbours,
     Notifier,
     Relations,
     Signals,
@@ -54,6 +55,7 @@ class Engines:
     traits: Traits
     follows: FollowGraph
     followers: Followers
+    neighbours: Neighbours
     shared: bool
 
 
@@ -74,8 +76,8 @@ class LiveParts:
             self.publications,
         )
         self.moderation = Moderation(e.db, e.clock, e.directory, e.signals, e.media, self.lives)
-        self.discovery = LiveDiscovery(e.db, e.clock, self.lives, e.relations, e.directory, e.rooms, e.traits, e.follows)
-        self.announcing = Announcing(e.db, e.clock, e.jobs, e.relations, e.directory, e.followers, e.notifier)
+        self.discovery = LiveDiscovery(e.db, e.clock, self.lives, e.relations, e.directory, e.rooms, e.traits, e.follows, e.neighbours)
+        self.announcing = Announcing(e.db, e.clock, e.jobs, e.relations, e.directory, e.followers, e.notifier, e.neighbours)
         self.private = PrivateLives(e.db, e.clock, self.lives)
         self.playback = Playback(self.lives, e.links, e.clock)
         self.rights = MediaRights(e.links, e.keys, e.clock, e.settings)

@@ -11,7 +11,7 @@ from livecore.lives import ranking
 from livecore.lives.ranking import Known, Ranked
 from livecore.lives.service import Lives
 from livecore.lives.tables import live
-from livecore.ports import Clock, Database, Directory, FollowGraph, LiveRooms, Principal, Relations, Traits
+from livecore.ports import Clock, Database, Directory, FollowGraph, LiveRooms, Neighbours, Principal, Relations, Traits
 
 # Lives that are ranked for one viewer: the newest, and those of friends and followed ones. Their order fits into a cursor.
 CANDIDATES_LIMIT = 200
@@ -36,6 +36,7 @@ class LiveDiscovery:
         rooms: LiveRooms,
         traits: Traits,
         follows: FollowGraph,
+        neighbours: Neighbours,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -45,6 +46,7 @@ class LiveDiscovery:
         self._rooms = rooms
         self._traits = traits
         self._follows = follows
+        self._neighbours = neighbours
 
     async def order(self, me: str) -> list[Ranked]:
         """Every live that may be shown, best first; plainly by time for who wants nothing chosen for them."""
@@ -72,8 +74,10 @@ class LiveDiscovery:
         return ranking.ranked(known, self._clock.at_ms())
 
     async def take(self, me: Principal, order: Sequence[Ranked], limit: int) -> tuple[list[Found], int]:
-        """The next of an order that may be watched now, and how many of it were looked at: what ended or was blocked since is left out."""
+        """The next of an order that may be watched now, and how many of it were looked at: what ended or was blocked or muted since is left
+        out."""
         found: list[Found] = []
+        muted = await self._neighbours.muted_by(me.account_id)
         for place, one in enumerate(order):
             if len(found) == limit:
                 return found, place
@@ -81,12 +85,12 @@ class LiveDiscovery:
                 row = await self._lives.get(me, one.id)
             except errors.Problem:
                 continue
-            if row["state"] == "live":
+            if row["state"] == "live" and row["owner_id"] not in muted:
                 found.append(Found(row, one.reason))
         return found, len(order)
 
     async def _candidates(self, me: str, near: frozenset[str]) -> list[Any]:
-        hidden = await self._relations.blocked_either_way(me)
+        hidden = await self._relations.blocked_either_way(me) | await self._neighbours.muted_by(me)
         on_air = select(live.c.id, live.c.owner_id, live.c.started_ms, live.c.visibility).where(
             live.c.state == "live", live.c.disabled_reason.is_(None), live.c.owner_id != me, live.c.visibility != "nobody"
         )

@@ -171,8 +171,7 @@ class Discovery:
             mine = or_(request.sender_id == me, request.receiver_id == me)
             for row in await conn.execute(select(request.sender_id, request.receiver_id).where(mine)):
                 settled |= {row.sender_id, row.receiver_id}
-        if self._neighbours.muted is not None:
-            settled |= await self._neighbours.muted.muted_by(me)
+        settled |= await self._neighbours.muted_by(me)
         if self._neighbours.reviews is not None:
             settled |= await self._neighbours.reviews.reported_either_way(me)
         return settled - {me}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Neighbours:
-    """What `accounts` and `people` use of services that are built after them; `app` fills it in while it starts.
+    """What `accounts`, `people` and `lives` use of services that are built after them; `app` fills it in while it starts.
 
     None means that the part does not run in this process (a command-line call): nothing is then told or recorded there.
     """
@@ -31,3 +31,7 @@ class Neighbours:
     private_lives: PrivateLives | None = None
     device_watchers: list[DeviceWatcher] = field(default_factory=list)
     phone_watchers: list[PhoneWatcher] = field(default_factory=list)
+
+    async def muted_by(self, account_id: str) -> frozenset[str]:
+        """As `Muted`; nobody where that part does not run."""
+        return frozenset() if self.muted is None else await self.muted.muted_by(account_id)

@@ -39,13 +39,14 @@ async def server(start_server: StartServer) -> Server:
 
 
 async def test_friends_and_followers_hear_once_of_a_live_that_they_may_watch(server: Server) -> None:
-    host, friend, follower, blocked, silent, stranger = [
-        await server.person(name) for name in ("host", "fred", "fola", "bob", "sil", "str")
+    host, friend, follower, blocked, silent, stranger, muting = [
+        await server.person(name) for name in ("host", "fred", "fola", "bob", "sil", "str", "mute")
     ]
     await server.befriend(host, friend)
-    for one in (friend, follower, blocked, silent):
+    for one in (friend, follower, blocked, silent, muting):
         assert (await one.put("/api/v1/follows/host")).status in (200, 204)
     await host.put("/api/v1/blocks/bob")
+    assert (await muting.put("/api/v1/feed/muted/host")).status == 204
     assert (await silent.patch("/api/v1/me/settings", {"notify_lives": False})).status == 200
     for body, hears in (({}, [friend, follower]), ({"visibility": "friends"}, [friend]), ({"visibility": "nobody"}, [])):
         live_id = await goes_live(server, host, **body)
@@ -54,7 +55,7 @@ async def test_friends_and_followers_hear_once_of_a_live_that_they_may_watch(ser
         for one in hears:
             await hears_of(one, live_id)
         await until(server.app.jobs.idle, "the announcing")
-        for one in (host, friend, follower, blocked, silent, stranger):
+        for one in (host, friend, follower, blocked, silent, stranger, muting):
             assert (await told(one)).count(live_id) == (one in hears), (one.username, body)
         await host.post(f"/api/v1/lives/{live_id}/end")
 

@@ -103,6 +103,30 @@ async def test_friends_come_first_and_who_is_hidden_does_not_come(server: Server
     assert (await titles(anna))[0] == ("just begun", "fresh")
 
 
+async def test_who_is_muted_is_not_among_the_lives_that_are_on_but_is_found_and_watched(server: Server) -> None:
+    anna, loud, calm, late = [await server.person(name) for name in ("anna", "loud", "calm", "late")]
+    await server.befriend(anna, loud)
+    muted_live = await on_air(server, loud, "loud live")
+    await on_air(server, calm, "calm live")
+    await on_air(server, late, "late live")
+    first = (await anna.get("/api/v1/discover/lives", params={"limit": "1"})).json
+    assert [item["title"] for item in first["items"]] == ["loud live"]
+    for name in ("loud", "late"):
+        assert (await anna.put(f"/api/v1/feed/muted/{name}")).status == 204
+    assert [title for title, _ in await titles(anna)] == ["calm live"]
+    # Also on the next page of a walk that began before.
+    rest = (await anna.get("/api/v1/discover/lives", params={"cursor": first["next_cursor"]})).json["items"]
+    assert [item["title"] for item in rest] == ["calm live"]
+    # No block: what is asked for by itself is there, and the other sees what they saw.
+    assert (await anna.get(f"/api/v1/lives/{muted_live}")).status == 200
+    found = (await anna.get("/api/v1/search", params={"q": "loud", "kind": "people"})).json["people"]
+    assert [one["username"] for one in found] == ["loud"]
+    await on_air(server, anna, "mine")
+    assert "mine" in [title for title, _ in await titles(loud)]
+    assert (await anna.delete("/api/v1/feed/muted/loud")).status == 204
+    assert {title for title, _ in await titles(anna)} == {"loud live", "calm live"}
+
+
 async def test_a_walk_repeats_nothing_and_leaves_out_what_ended_or_was_blocked(server: Server) -> None:
     anna, *hosts = [await server.person(f"host{number}") for number in range(7)]
     ids = [await on_air(server, host, f"live {number}") for number, host in enumerate(hosts)]
