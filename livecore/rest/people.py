@@ -1,6 +1,6 @@
 """Friends, requests, follows, blocks, and people to meet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -31,9 +31,13 @@ class Person(Model):
     standing: Standing
 
 
-class Friend(Model):
+class _Since(Model):
     user: Person
     since: int
+
+
+class Friend(_Since):
+    """A friend, and since when."""
 
 
 class FriendRequest(Model):
@@ -48,14 +52,12 @@ class FriendRequestNew(Body):
     username: Annotated[str, Field(min_length=1, max_length=40)]
 
 
-class Blocked(Model):
-    user: Person
-    since: int
+class Blocked(_Since):
+    """Whom you block, and since when."""
 
 
-class Followed(Model):
-    user: Person
-    since: int
+class Followed(_Since):
+    """Whom you follow, and since when."""
 
 
 class Suggestion(Model):
@@ -124,6 +126,13 @@ def _next(call: Call, kind: str, ids: list[str]) -> str | None:
     return encode_cursor(call.app.keys, kind, [ids[call.params.limit - 1]])
 
 
+async def _page(call: Call, model: type[_Since], kind: str, rows: Sequence[tuple[str, int]]) -> Reply:
+    """A page of (account id, since when), of which `limit` + 1 were asked for; who is gone is left out."""
+    people = await _people(call.app, call.me.account_id, [account_id for account_id, _ in rows])
+    items = [model(user=people[account_id], since=since_ms) for account_id, since_ms in rows[: call.params.limit] if account_id in people]
+    return Reply(Page[_Since](items=items, next_cursor=_next(call, kind, [account_id for account_id, _ in rows])))
+
+
 # -- friends
 
 
@@ -134,11 +143,8 @@ async def list_friends(call: Call) -> Reply:
 
 
 async def _friends_of(call: Call, owner: str, kind: str) -> Reply:
-    me = call.me.account_id
-    rows = await call.app.people.friends(owner, me, _after(call, kind), call.params.limit + 1)
-    people = await _people(call.app, me, [row.friend_id for row in rows])
-    items = [Friend(user=people[row.friend_id], since=row.since_ms) for row in rows[: call.params.limit] if row.friend_id in people]
-    return Reply(Page[Friend](items=items, next_cursor=_next(call, kind, [row.friend_id for row in rows])))
+    rows = await call.app.people.friends(owner, call.me.account_id, _after(call, kind), call.params.limit + 1)
+    return await _page(call, Friend, kind, [(row.friend_id, row.since_ms) for row in rows])
 
 
 @routes.get("/api/v1/users/{username}/friends", params=PageParams, ok=(200, Page[Friend]))
@@ -234,11 +240,8 @@ async def withdraw(call: Call) -> Reply:
 @routes.get("/api/v1/follows", params=PageParams, ok=(200, Page[Followed]))
 async def list_follows(call: Call) -> Reply:
     """Whom you follow."""
-    me = call.me.account_id
-    rows = await call.app.follows.page(me, _after(call, "follows"), call.params.limit + 1)
-    people = await _people(call.app, me, [row.followed_id for row in rows])
-    items = [Followed(user=people[row.followed_id], since=row.created_ms) for row in rows[: call.params.limit] if row.followed_id in people]
-    return Reply(Page[Followed](items=items, next_cursor=_next(call, "follows", [row.followed_id for row in rows])))
+    rows = await call.app.follows.page(call.me.account_id, _after(call, "follows"), call.params.limit + 1)
+    return await _page(call, Followed, "follows", [(row.followed_id, row.created_ms) for row in rows])
 
 
 @routes.put("/api/v1/follows/{username}", ok=(204, None), errors=(409,))
@@ -261,11 +264,8 @@ async def unfollow(call: Call) -> Reply:
 @routes.get("/api/v1/blocks", params=PageParams, ok=(200, Page[Blocked]))
 async def list_blocks(call: Call) -> Reply:
     """Whom you block."""
-    me = call.me.account_id
-    rows = await call.app.blocks.page(me, _after(call, "blocks"), call.params.limit + 1)
-    people = await _people(call.app, me, [row.blocked_id for row in rows])
-    items = [Blocked(user=people[row.blocked_id], since=row.created_ms) for row in rows[: call.params.limit] if row.blocked_id in people]
-    return Reply(Page[Blocked](items=items, next_cursor=_next(call, "blocks", [row.blocked_id for row in rows])))
+    rows = await call.app.blocks.page(call.me.account_id, _after(call, "blocks"), call.params.limit + 1)
+    return await _page(call, Blocked, "blocks", [(row.blocked_id, row.created_ms) for row in rows])
 
 
 @routes.get("/api/v1/blocks/{username}", ok=(200, Person))
