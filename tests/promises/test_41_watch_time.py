@@ -1,5 +1,6 @@
 """41. Watch time: "watched particular images, text messages and videos for a certain period of time"."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from tests.clocks import FakeClock
 from tests.conftest import StartServer
 from tests.feed.seeding import seed_videos
+from tests.library.sending import settled
+from tests.library.test_replays import replay_of
 from tests.people import Person
 from tests.serving import Server
 
@@ -81,3 +84,22 @@ async def test_41_a_creator_sees_numbers_of_groups_only(clocked_server: Server) 
     assert found["retention"] == [1.0] * 4 + [0.0] * 16
     assert found["sources"] == {"feed": 4, "other": 1}
     assert (await viewers[0].get(f"/api/v1/videos/{video_id}/insights")).status == 403
+
+
+async def test_41_a_replay_of_a_live_watched_again_and_again_counts_its_length_once(clocked_server: Server, tmp_path: Path) -> None:
+    server = clocked_server
+    anna = await server.person("anna")
+    viewers = [await server.person(f"viewer{n}") for n in range(5)]
+    replay = await replay_of(server, anna, tmp_path)
+    replay = await settled(anna, f"/api/v1/videos/{replay['id']}")
+    length_s = replay["duration_s"]
+    assert length_s > 0
+    for _ in range(4):
+        server.clock.advance(10)
+        for viewer in viewers:
+            counters = await beat(viewer, replay["id"], 10, position_s=length_s)
+    assert counters["views"] == 5
+    found = (await anna.get(f"/api/v1/videos/{replay['id']}/insights")).json
+    assert (found["views"], found["viewers"]) == (5, 5)
+    assert found["watched_s"] == pytest.approx(5 * length_s, abs=0.1)
+    assert max(found["retention"]) <= 1
