@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.feed.seeding import seed_posts, seed_videos
+from tests.library import media
+from tests.library.sending import sent
 from tests.people import Person
 from tests.serving import Server
+from tests.trust.test_reports import open_cases, report
 
 SEEDED = 1000
 
@@ -78,3 +81,34 @@ async def test_06_a_cursor_is_ones_own_and_cannot_be_made_up(server: Server) -> 
     assert (await anna.get(f"/api/v1/feed?scope=discover&limit=5&cursor={cursor}")).status == 200
     for person, scope, changed in ((ben, "discover", cursor), (anna, "home", cursor), (anna, "discover", cursor[:-2] + "AA")):
         assert (await person.get(f"/api/v1/feed?scope={scope}&limit=5&cursor={changed}")).status == 422
+
+
+@pytest.mark.parametrize("scope", ["home", "discover"])
+async def test_06_a_walk_goes_on_while_films_are_uploaded_staff_removes_one_and_somebody_is_blocked(server: Server, scope: str) -> None:
+    anna, ben, carl, dora = [await server.person(name) for name in ("anna", "ben", "carl", "dora")]
+    mona = await server.person("mona", staff="moderator")
+    for friend in (ben, carl, dora):
+        await server.befriend(anna, friend)
+    of_dora = await seed_videos(server, dora, 100, step_ms=60)
+    of_ben = await seed_videos(server, ben, SEEDED)
+    # The lowest of the walk, so that it is still to come when it goes.
+    (removed,) = await seed_videos(server, ben, 1, published_ms=server.app.clock.at_ms() - 600_000)
+    uploaded: list[str] = []
+
+    async def meanwhile(page: int) -> None:
+        if page < 3:
+            uploaded.append((await sent(carl, media.faststart(), title=f"Film {page}", visibility="everyone"))["id"])
+        if page == 0:
+            assert (await carl.post("/api/v1/reports", report({"kind": "video", "id": removed}))).status == 201
+            (case,) = await open_cases(mona)
+            decided = {"decision": "remove", "reason": "Against the terms."}
+            assert (await mona.post(f"/api/v1/admin/reports/{case['id']}/decision", decided)).status == 200
+            assert (await anna.put("/api/v1/blocks/dora")).status == 204
+
+    seen = await walk(anna, scope, meanwhile)
+    assert len(seen) == len(set(seen))
+    assert set(of_ben) <= set(seen)
+    assert not set(seen[50:]) & set(of_dora)
+    assert removed not in seen[50:]
+    anew = [item["id"] for item in (await anna.get("/api/v1/feed?scope=home&limit=3")).json["items"]]
+    assert anew == uploaded[::-1]
