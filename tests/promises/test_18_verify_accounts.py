@@ -1,5 +1,9 @@
 """18. "We verify accounts and activity"."""
 
+from sqlalchemy import update
+
+from livecore.accounts.tables import account
+from tests.rooms.talk import direct, refusal
 from tests.serving import Server
 from tests.waiting import until
 
@@ -24,6 +28,31 @@ async def test_18_what_is_confirmed_is_shown_and_needed(server: Server) -> None:
     assert (await anna.get("/api/v1/users/ben")).type == "unverified"
     await anna.post("/api/v1/accounts/verify", {"channel": "email", "code": await server.code(anna.email)})
     assert (await anna.post("/api/v1/friend-requests", {"username": "ben"})).status == 201
+
+
+async def test_18_who_is_unconfirmed_reaches_nobody_new_by_socketio(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    await ben.patch("/api/v1/me/settings", {"who_can_message": "everyone", "who_can_call": "everyone"})
+    talk = await direct(anna, ben)
+    # A talk that both have, and an address that is confirmed no more: no route leads there, so that it is written.
+    async with server.app.db.write() as conn:
+        await conn.execute(update(account).where(account.c.id == anna.id).values(email_verified_ms=None))
+    await server.app.account_parts.principals.changed(anna.id)
+    a, b = await anna.connect(), await ben.connect()
+    message = {"conversation": talk, "client_id": "one", "body": "hello"}
+    for event, data in (("message:send", message), ("call:start", {"user": "ben"}), ("match:enter", {"mode": "chat"})):
+        assert await refusal(a, event, data) == "unverified", event
+    async with server.app.db.write() as conn:
+        await conn.execute(update(account).where(account.c.id == anna.id).values(email_verified_ms=server.clock.at_ms()))
+    await server.app.account_parts.principals.changed(anna.id)
+    await a.close()
+    a = await anna.connect()
+    assert (await a.call("message:send", message | {"body": "confirmed"}))["ok"]
+    await until(lambda: b.heard("message:new"), "the message")
+    assert [said["body"] for said in b.heard("message:new")] == ["confirmed"]
+    assert b.heard("call:ringing") == []
+    await a.close()
+    await b.close()
 
 
 async def test_18_a_sign_in_on_a_new_device_is_told_by_mail(server: Server) -> None:

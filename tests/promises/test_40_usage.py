@@ -11,6 +11,7 @@ from tests.conftest import StartServer
 from tests.people import Person
 from tests.promises.test_35_access_own_data import export_of
 from tests.serving import Server
+from tests.waiting import until
 
 DIAGNOSTICS = ("log", "crash", "website", "performance")
 
@@ -131,12 +132,21 @@ async def test_46_after_their_days_rows_are_gone_and_sums_stay_without_ids(start
     await anna.post("/api/v1/telemetry", {"events": [event(server, 1)], "device": {"browser": "Firefox"}})
     await anna.post("/api/v1/diagnostics/log", {"reports": [report(server, 2)]})
     await anna.post("/api/v1/diagnostics/crash", {"reports": [report(server, 3)]})
-    left = []
-    for _ in range(4):
-        await server.app.retention.apply()
-        left.append(sorted(row.kind for row in await kept(server)))
+
+    async def swept(*left: str) -> None:
+        """What is left once the hourly job has run. It is due again at each step of the clock."""
+
+        async def only_these() -> bool:
+            return sorted(row.kind for row in await kept(server)) == list(left)
+
+        server.app.jobs.wake()
+        await until(only_these, f"only {left} to be left")
+        await until(server.app.jobs.idle, "the jobs to end")
+        assert await only_these()
+
+    for left in (["crash", "log", "usage"], ["crash", "usage"], ["usage"], []):
+        await swept(*left)
         server.clock.advance(86_400)
-    assert left == [["crash", "log", "usage"], ["crash", "usage"], ["usage"], []]
     sums = await kept(server, tables.telemetry_daily)
     groups = await kept(server, tables.report_group)
     assert sorted((row.kind, row.events) for row in sums) == [("crash", 1), ("log", 1), ("usage", 1)]
@@ -144,5 +154,9 @@ async def test_46_after_their_days_rows_are_gone_and_sums_stay_without_ids(start
     assert anna.id not in str([*sums, *groups])
     assert len(await kept(server, tables.device_facts)) == 1
     server.clock.advance(181 * 86_400)
-    await server.app.retention.apply()
-    assert await kept(server, tables.device_facts) == []
+    server.app.jobs.wake()
+
+    async def forgotten() -> bool:
+        return await kept(server, tables.device_facts) == []
+
+    await until(forgotten, "the device's facts to go")
