@@ -16,7 +16,7 @@ from typing import Any
 from bench.load import LoadFailed
 from bench.packetise import Sent
 from bench.record import PART_S, rounds, runs
-from livecore.media.tap import BATCH_PACKETS, FILE_BATCH_S
+from livecore.media.settings import MESSAGE_S
 from livecore.platform import ipc
 
 START_S = 30.0
@@ -28,7 +28,9 @@ import sys
 from pathlib import Path
 from livecore.media.recorder import RecorderSettings, run
 base = Path(sys.argv[1])
-sys.exit(run(RecorderSettings(base / "r.sock", base / "recordings", reserve_bytes=0, segments_directory=base / "hls")))
+sys.exit(run(RecorderSettings(
+    base / "r.sock", base / "recordings", reserve_bytes=0, segments_directory=base / "hls", unplayed_s=float(sys.argv[2])
+)))
 """
 
 
@@ -37,10 +39,13 @@ class _Recorder:
 
     def __init__(self, directory: Path, batch_s: float) -> None:
         directory.mkdir()
+        is_played = batch_s < MESSAGE_S
         self.label = f"messages of {batch_s * 1000:.0f} ms" if batch_s else "each drain a message"
         self._batch_s = batch_s
         self._socket = directory / "r.sock"
-        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(directory)], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(directory), "1e9" if is_played else "0"], stdout=subprocess.DEVNULL
+        )
         self._batch: list[Sent] = []
         self._since = 0.0
         self.messages = 0
@@ -68,7 +73,7 @@ class _Recorder:
         if not self._batch:
             self._since = now
         self._batch += packets
-        if self._batch and (now - self._since >= self._batch_s or len(self._batch) >= BATCH_PACKETS):
+        if self._batch and now - self._since >= self._batch_s:
             batch, self._batch = self._batch, []
             joined = runs(batch, now - batch[-1].at)
             for name in self._lives:
@@ -92,7 +97,7 @@ async def measure(
     seconds: float,
     outputs: list[str],
     lives: int = 1,
-    batches_s: Sequence[float] = (0.0, PART_S, FILE_BATCH_S),
+    batches_s: Sequence[float] = (0.0, PART_S, MESSAGE_S),
 ) -> list[dict[str, Any]]:
     """A row for each of `batches_s`; 0: each drain is a message. `lives` of the same packets in each recorder. Raises LoadFailed."""
     with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name, contextlib.ExitStack() as stack:

@@ -101,6 +101,13 @@ class Settings(BaseSettings):
     hls_above_viewers: int = setting(
         1000, "viewers", "newcomers to a larger live are told to watch by HLS: what one core forwards of 1.5 Mb/s", ge=1
     )
+    recording_message_s: float = setting(
+        0.8,
+        "s",
+        "packets wait so long for the recorder while nobody plays HLS, since each waking costs it; with a picture, what a kill may lose of 1 s",
+        ge=0.1,
+        le=0.9,
+    )
     recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=1)
     recording_reserve_bytes: int = setting(
         256 << 20, "bytes", "of the disk that recordings leave free: below it they end, and the lives go on", ge=0

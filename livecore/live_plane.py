@@ -148,6 +148,7 @@ class LivePlane:
             except ipc.IpcError:
                 await asyncio.sleep(RECONNECT_S)
                 continue
+            self._origin.to_recorder = connection.send
             end = asyncio.create_task(closed.wait())
             stats = asyncio.create_task(self._ask_stats(connection))
             try:

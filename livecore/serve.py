@@ -78,6 +78,7 @@ def run_media(settings: Settings, index: int) -> int:
             advertised_hosts=advertised_hosts(settings),
             recorder_socket=settings.recorder_socket,
             segments=SegmentSettings(settings.hls_part_s, settings.hls_segment_s),
+            recording_message_s=settings.recording_message_s,
             log_format=settings.log_format,
             native=settings.native,
             resume_s=settings.media_resume_s,

@@ -14,6 +14,8 @@ from livecore.media.intake import Placed, Track
 from livecore.media.mux import Layout, WebmWriter, WriteFailed
 from livecore.media.sample_entries import SEGMENTED_CODECS, video_entry
 
+# So much is written at once while messages come part by part: two fragments a second.
+WRITE_S = 0.5
 # A camera that shows nothing for so long is off: record the sound.
 PICTURE_WAIT_S = 4.0
 
@@ -27,6 +29,8 @@ class PartWriter(Protocol):
     def video(self, frame: Frame, position_s: float) -> None: ...
 
     def audio(self, frame: Frame, position_s: float) -> bool: ...
+
+    def flush(self, least_s: float) -> None: ...
 
     def close(self) -> None: ...
 
@@ -48,6 +52,9 @@ class FileParts:
         part_limit_s: a part longer than this ends at the next key frame.
         first_part: number of the first part.
 
+    `write_s`: what came together is written at its end, unless what waits is less than this; a kill loses it. 0: always, for messages
+    that are as long as what may be lost.
+
     Raises:
         WriteFailed: from `frames` and `end_part`; the part is reported as closed by `abandon`.
     """
@@ -57,6 +64,7 @@ class FileParts:
         self._open_part = open_part
         self._part_closed = part_closed
         self._part_limit_s = part_limit_s
+        self.write_s = WRITE_S
         self._part = first_part
         self._writer: PartWriter | None = None
         self._layout: Layout | None = None  # of the part being written
@@ -85,6 +93,8 @@ class FileParts:
                 self._write_picture(track, frame, position_s)
             else:
                 self._write_sound(frame, position_s)
+        if self._writer is not None:
+            self._writer.flush(self.write_s)
 
     def _write_picture(self, track: Track, frame: Frame, position_s: float) -> None:
         if frame.is_key and self._writer is not None and self._layout is not None:

@@ -1,20 +1,15 @@
-"""One MP4 file being written: fragments of half a second, each flushed whole, so that a kill costs less than a second.
+"""One MP4 file being written: fragments as often as `flush` says, each written whole, so that a kill costs less than a second.
 
 The boxes are those of HLS (`cmaf`): a library in C would be called for each of eighty frames a second, and be woken cold each time.
 H.264 keeps its parameter sets in its samples, so that a new size goes on in the same file. `repair.finish` gives it an index.
 """
 
-import contextlib
 from pathlib import Path
 
 from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, fragment, init_segment, opus_entry
 from livecore.media.depacketise import Frame, Malformed
-from livecore.media.mux import Layout, WriteFailed, translated
+from livecore.media.mux import Growing, Layout, WriteFailed
 from livecore.media.sample_entries import video_entry
-
-FRAGMENT_TICKS = VIDEO_CLOCK // 2
-# The picture ends a fragment; where it stops, the sound does, somewhat later.
-SOUND_ALONE_TICKS = VIDEO_CLOCK * 6 // 10
 
 
 class FragmentWriter:
@@ -28,21 +23,15 @@ class FragmentWriter:
         assert layout.video is not None
         self._codec = layout.video
         self._layout = layout
-        try:
-            self._file = path.open("wb", buffering=0)
-        except OSError as refused:
-            raise translated(refused) from refused
+        self._file = Growing(path)
         self._has_begun = False
-        self._is_refused = False  # once a write was: what follows would have a hole before it
-        self._whole_bytes = 0  # of the file, that came whole
         self._sequence = 0
-        self._fragment_start = 0  # in ticks of the picture, as the next
-        self._last_video = -1
+        self._last_video = -1  # in ticks of the picture
         self._audio_end = 0  # where the last sound ended, in samples
         self._held: Sample | None = None  # the last picture, whose length the next one tells
         self._video: list[Sample] = []
         self._audio: list[Sample] = []
-        self.duration_s = 0.0
+        self.duration_s = self._written_s = 0.0
         self.video_frames = 0
         self.audio_frames = 0
 
@@ -54,8 +43,6 @@ class FragmentWriter:
         if held is not None:
             held.duration = ticks - held.ticks
             self._video.append(held)
-            if ticks - self._fragment_start >= FRAGMENT_TICKS:
-                self._write_fragment(ticks)
         elif not self._has_begun:
             self._begin(frame)
         self._held = Sample(ticks, 0, frame.data, frame.is_key)
@@ -76,10 +63,12 @@ class FragmentWriter:
         self._audio_end = ticks + frame.samples
         self.audio_frames += 1
         self.duration_s = max(self.duration_s, self._audio_end / AUDIO_CLOCK)
-        at = ticks * VIDEO_CLOCK // AUDIO_CLOCK
-        if self._has_begun and at - self._fragment_start >= SOUND_ALONE_TICKS:
-            self._write_fragment(at)
         return True
+
+    def flush(self, least_s: float) -> None:
+        """Write what is there but the last picture, whose length nobody knows, unless it is less than `least_s`."""
+        if self._has_begun and self.duration_s - self._written_s >= least_s:
+            self._write_fragment()
 
     def close(self) -> None:
         """Write what is held and end the file."""
@@ -88,7 +77,7 @@ class FragmentWriter:
                 self._held.duration = LAST_FRAME_TICKS
                 self._video.append(self._held)
                 self._held = None
-            self._write_fragment(0)
+            self._write_fragment()
         finally:
             self._file.close()
 
@@ -99,29 +88,13 @@ class FragmentWriter:
             raise WriteFailed("write_error") from refused
         if self._layout.has_audio:
             tracks.append(opus_entry(self._layout.channels))
-        self._write(init_segment(tracks))
+        self._file.append(init_segment(tracks))
         self._has_begun = True
 
-    def _write_fragment(self, next_start: int) -> None:
+    def _write_fragment(self) -> None:
+        self._written_s = self.duration_s
         video, audio = self._video, self._audio
         self._video, self._audio = [], []
-        self._fragment_start = next_start
         if self._has_begun and (video or audio):
             self._sequence += 1
-            self._write(fragment(self._sequence, video, audio))
-
-    def _write(self, data: bytes) -> None:
-        if self._is_refused:
-            return
-        try:
-            written = self._file.write(data)
-            while written < len(data):
-                # A disk that is nearly full takes a part, and refuses the rest with its reason.
-                written += self._file.write(memoryview(data)[written:])
-        except (OSError, ValueError) as refused:
-            self._is_refused = True
-            # What came of it goes, so that the file plays to its end; a disk that refuses this too has the torn end, which `repair` leaves out.
-            with contextlib.suppress(OSError):
-                self._file.truncate(self._whole_bytes)
-            raise translated(refused) from refused
-        self._whole_bytes += len(data)
+            self._file.append(fragment(self._sequence, video, audio))

@@ -1,38 +1,35 @@
-"""Writing coded frames into a WebM file that is readable at every moment, with no codec at work: VP8, and sound alone.
+"""Coded frames into a WebM file that is readable at every moment, with no codec at work: VP8, and sound alone.
 
-Clusters of half a second are flushed as they are written, so that a kill costs less than a second. There is no index and no
-duration yet: `repair.finish` gives it both. H.264, VP9 and AV1 go into MP4 (`fragments`).
+Clusters are written whole, as often as `flush` says, so that a kill costs less than a second. There is no index and no
+duration yet: `repair.finish` gives it both. H.264, VP9 and AV1 go into MP4 (`fragments`). Made without a library, as there: one in C
+would be called for each of eighty frames a second, and keep the end of what it was given.
 """
 
+import contextlib
 import errno
-import io
 import struct
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
-from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Stream
-
 from livecore.media.depacketise import Frame
-from livecore.media.webm_end import cut_torn_end
 
-VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
-_VIDEO_TICK = Fraction(1, VIDEO_CLOCK)
-_AUDIO_TICK = Fraction(1, AUDIO_CLOCK)
-# What may be lost to a kill: at most one unfinished cluster, and what interleaving holds back.
-UNIT_MS = 500
-INTERLEAVE_US = 400_000
+VIDEO_TRACK = 1
+AUDIO_TRACK = 2
+# RFC 7845 and the WebM guidelines: so much sound before a seek's target is decoded for a decoder that begins in the middle.
+SEEK_PRE_ROLL_NS = 80_000_000
+# A block says its time as 16 bits of milliseconds from its cluster's (Matroska, 10.3).
+CLUSTER_LIMIT_MS = 30_000
 
-_WEBM_OPTIONS = {
-    "live": "1",
-    "cluster_time_limit": str(UNIT_MS),
-    "flush_packets": "1",
-    "max_interleave_delta": str(INTERLEAVE_US),
-}
+# Element ids (RFC 9559).
+_EBML, _SEGMENT, _INFO, _TRACKS = 0x1A45DFA3, 0x18538067, 0x1549A966, 0x1654AE6B
+_CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
+# A size that is not known: the segment goes on for as long as the file does.
+_UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
+_KEY = 0x80
+# A block's id, its size as a variable-length integer of eight bytes, its track as one of one byte, its time, and flags.
+_BLOCK = struct.Struct(">BQBhB")
+_EIGHT_BYTES, _ONE_BYTE = 1 << 56, 0x80
 
 
 class WriteFailed(Exception):
@@ -65,96 +62,146 @@ class Layout:
         return "mp4" if self.video in ("h264", "vp9", "av1") else "webm"
 
 
+class Growing:
+    """A file that is written from its beginning to its end, in pieces that are there whole or not at all. Raises WriteFailed, once."""
+
+    def __init__(self, path: Path) -> None:
+        self._whole_bytes = 0
+        self._is_refused = False  # once a write was: what follows would have a hole before it
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as refused:
+            raise translated(refused) from refused
+
+    def append(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        try:
+            written = self._file.write(data)
+            while written < len(data):
+                # A disk that is nearly full takes a part, and refuses the rest with its reason.
+                written += self._file.write(memoryview(data)[written:])
+        except (OSError, ValueError) as refused:
+            self._is_refused = True
+            # What came of it goes, so that the file plays to its end; a disk that refuses this too has the torn end, which `repair` leaves out.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._whole_bytes)
+            raise translated(refused) from refused
+        self._whole_bytes += len(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class WebmWriter:
-    """One file being written. Positions are seconds from its start. What a refused write left of a cluster is cut off at `close`.
+    """One file being written. Positions are seconds from its start.
 
     Raises:
-        WriteFailed: from every method, once the disk or the format refuses.
+        WriteFailed: from every method, once the disk refuses.
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        self._path = path
-        self._layout = layout
-        self._is_torn = False  # once a write was refused
-        self._template: InputContainer | None = None
-        try:
-            self._container = av.open(str(path), "w", format="webm", options=_WEBM_OPTIONS)
-            self._video = self._add_video() if layout.video else None
-            self._audio = self._add_audio() if layout.has_audio else None
-        except (OSError, ValueError) as refused:
-            raise translated(refused) from refused
+        self._file = Growing(path)
+        # Milliseconds, track, whether a decoder can begin there, and data of what is not written yet.
+        self._blocks: list[tuple[int, int, bool, bytes]] = []
         self._last_video = -1
-        self._last_audio = -1
         self._audio_end = 0  # where the last sound ended, in samples
-        self.duration_s = 0.0
+        self.duration_s = self._written_s = 0.0
         self.video_frames = 0
         self.audio_frames = 0
-
-    def _add_video(self) -> Stream:
-        assert self._layout.video is not None
-        stream = self._container.add_mux_stream(self._layout.video, width=self._layout.width, height=self._layout.height)
-        stream.time_base = Fraction(1, VIDEO_CLOCK)
-        return stream
-
-    def _add_audio(self) -> Stream:
-        self._template = av.open(io.BytesIO(opus_header_file(self._layout.channels)), "r", format="ogg")
-        stream = self._container.add_stream_from_template(self._template.streams.audio[0], opaque=True)
-        stream.time_base = Fraction(1, AUDIO_CLOCK)
-        return stream
+        self._head = _head(layout)  # goes with the first cluster: empty from then on
 
     def video(self, frame: Frame, position_s: float) -> None:
-        """Write a picture. A position that is not after the last one is moved one tick behind it."""
-        assert self._video is not None
-        ticks = max(round(position_s * VIDEO_CLOCK), self._last_video + 1)
-        self._last_video = ticks
-        packet = Packet(frame.data)
-        packet.pts = packet.dts = ticks
-        packet.time_base = _VIDEO_TICK
-        packet.is_keyframe = frame.is_key
-        packet.stream = self._video
-        self._write(packet)
+        """Write a picture. A position that is not after the last one is moved one millisecond behind it."""
+        at_ms = self._last_video = max(round(position_s * 1000), self._last_video + 1)
+        self._blocks.append((at_ms, VIDEO_TRACK, frame.is_key, frame.data))
         self.video_frames += 1
-        self.duration_s = max(self.duration_s, ticks / VIDEO_CLOCK)
+        self._lasts(at_ms / 1000)
 
     def audio(self, frame: Frame, position_s: float) -> bool:
         """Write a sound packet; False when more than half of it lies before what is there already."""
-        assert self._audio is not None
-        ticks = round(position_s * AUDIO_CLOCK)
-        if ticks < self._audio_end - frame.samples // 2:
+        at = round(position_s * AUDIO_CLOCK)
+        if at < self._audio_end - frame.samples // 2:
             return False
-        ticks = max(ticks, self._last_audio + 1)
-        self._last_audio = ticks
-        packet = Packet(frame.data)
-        packet.pts = packet.dts = ticks
-        packet.time_base = _AUDIO_TICK
-        packet.duration = frame.samples
-        packet.is_keyframe = True
-        packet.stream = self._audio
-        self._write(packet)
-        self._audio_end = ticks + frame.samples
+        self._blocks.append((max(0, at * 1000 // AUDIO_CLOCK), AUDIO_TRACK, True, frame.data))
+        self._audio_end = at + frame.samples
         self.audio_frames += 1
-        self.duration_s = max(self.duration_s, self._audio_end / AUDIO_CLOCK)
+        self._lasts(self._audio_end / AUDIO_CLOCK)
         return True
 
-    def _write(self, packet: "Packet[Stream]") -> None:
-        try:
-            self._container.mux_one(packet)
-        except (OSError, ValueError) as refused:
-            self._is_torn = True
-            raise translated(refused) from refused
+    def _lasts(self, end_s: float) -> None:
+        if end_s > self.duration_s:
+            self.duration_s = end_s
+
+    def flush(self, least_s: float) -> None:
+        """Write what is there as a cluster, unless it is less than `least_s`."""
+        if self._blocks and self.duration_s - self._written_s >= least_s:
+            self._write_clusters()
 
     def close(self) -> None:
-        """Write what is buffered and end the file."""
+        """Write what is there and end the file."""
         try:
-            self._container.close()
-        except (OSError, ValueError) as refused:
-            self._is_torn = True
-            raise translated(refused) from refused
+            self._write_clusters()
         finally:
-            if self._is_torn:
-                cut_torn_end(self._path)
-            if self._template is not None:
-                self._template.close()
+            self._file.close()
+
+    def _write_clusters(self) -> None:
+        self._written_s = self.duration_s
+        blocks, self._blocks = sorted(self._blocks, key=lambda block: block[0]), []
+        while blocks:
+            start = blocks[0][0]
+            within = [block for block in blocks if block[0] - start < CLUSTER_LIMIT_MS]
+            blocks = blocks[len(within) :]
+            pieces = [_number(_TIMESTAMP, start)]
+            for at_ms, track, is_key, data in within:
+                flags = _KEY if is_key else 0
+                pieces.append(_BLOCK.pack(_SIMPLE_BLOCK, _EIGHT_BYTES | len(data) + 4, _ONE_BYTE | track, at_ms - start, flags))
+                pieces.append(data)
+            head, self._head = self._head, b""
+            self._file.append(head + _element(_CLUSTER, *pieces))
+
+
+def _element(id: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return id.to_bytes((id.bit_length() + 7) // 8, "big") + (_EIGHT_BYTES | len(body)).to_bytes(8, "big") + body
+
+
+def _number(id: int, value: int) -> bytes:
+    return _element(id, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
+
+
+def _head(layout: Layout) -> bytes:
+    """All that stands before the first cluster."""
+    file_type = _element(
+        _EBML,
+        _number(0x4286, 1),
+        _number(0x42F7, 1),
+        _number(0x42F2, 4),
+        _number(0x42F3, 8),
+        _element(0x4282, b"webm"),
+        _number(0x4287, 4),
+        _number(0x4285, 2),
+    )
+    info = _element(_INFO, _number(0x2AD7B1, 1_000_000), _element(0x4D80, b"livecore"), _element(0x5741, b"livecore"))
+    tracks = []
+    if layout.video is not None:
+        size = _element(0xE0, _number(0xB0, layout.width), _number(0xBA, layout.height))
+        tracks.append(_track(VIDEO_TRACK, 1, b"V_VP8", size))
+    if layout.has_audio:
+        # RFC 7845, 5.1: the decoder's start-up of 6.5 ms is not trimmed, since a live stream was joined in its middle anyway.
+        opus = struct.pack("<8sBBHIhB", b"OpusHead", 1, layout.channels, 0, AUDIO_CLOCK, 0, 0)
+        sound = _element(0xE1, _element(0xB5, struct.pack(">f", AUDIO_CLOCK)), _number(0x9F, layout.channels))
+        more = (_element(0x63A2, opus), _number(0x56AA, 0), _number(0x56BB, SEEK_PRE_ROLL_NS), sound)
+        tracks.append(_track(AUDIO_TRACK, 2, b"A_OPUS", *more))
+    segment = _SEGMENT.to_bytes(4, "big") + _UNKNOWN_SIZE
+    return file_type + segment + info + _element(_TRACKS, *tracks)
+
+
+def _track(number: int, kind: int, codec: bytes, *more: bytes) -> bytes:
+    # No lacing: a block is a frame.
+    return _element(
+        0xAE, _number(0xD7, number), _number(0x73C5, number), _number(0x9C, 0), _number(0x83, kind), _element(0x86, codec), *more
+    )
 
 
 def translated(refused: Exception) -> WriteFailed:
@@ -165,22 +212,3 @@ def translated(refused: Exception) -> WriteFailed:
     if number == errno.EFBIG:
         return WriteFailed("too_large")
     return WriteFailed("write_error")
-
-
-def opus_header_file(channels: int) -> bytes:
-    """An Ogg file of one silent packet, whose header describes an Opus stream (RFC 7845) to the container library."""
-    # The decoder's start-up of 6.5 ms is not trimmed: a live stream was joined in its middle anyway.
-    head = b"OpusHead" + struct.pack("<BBHIhB", 1, channels, 0, AUDIO_CLOCK, 0, 0)
-    tags = b"OpusTags" + struct.pack("<I", 0) + struct.pack("<I", 0)
-    return _ogg_page(0, 2, head) + _ogg_page(1, 0, tags) + _ogg_page(2, 4, b"\xf8\xff\xfe")
-
-
-def _ogg_page(sequence: int, flags: int, body: bytes) -> bytes:
-    lacing = b"\xff" * (len(body) // 255) + bytes([len(body) % 255])
-    header = b"OggS" + struct.pack("<BBqIIIB", 0, flags, 0, 1, sequence, 0, len(lacing)) + lacing
-    checksum = 0
-    for byte in header + body:
-        checksum ^= byte << 24
-        for _ in range(8):
-            checksum = (checksum << 1 ^ 0x04C11DB7 if checksum & 0x80000000 else checksum << 1) & 0xFFFFFFFF
-    return header[:22] + struct.pack("<I", checksum) + header[26:] + body

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from livecore.media.hls_demand import Asked
 from livecore.media.playlist import Facts, Stream
 from livecore.platform import ipc
 
@@ -30,6 +31,8 @@ WAIT_TARGETS = 3
 AHEAD_LIMIT = 2
 # Who waits is answered in groups, between which the loop has its turn: a thousand writes take some 15 ms.
 WAKE_GROUP = 128
+# Who begins to play a live that nobody played waits so many part targets at most for what its worker holds back: a part comes at once from then on.
+BEGIN_PARTS = 1.5
 # 6.2.5.2 and appendix B.1: an answer to a blocked reload is good for six target durations, another only for a moment.
 BLOCKED_TARGETS = 6
 
@@ -88,6 +91,8 @@ class _Served:
         self.waiting_count = 0
         self.playlists: dict[tuple[bool, bool], Answer] = {}  # by (skip, blocked), of the version below
         self.playlists_version = -1
+        self.asked = Asked(stream.facts.target_s)
+        self.beginning: list[asyncio.Future[None]] = []  # who waits for the next event, to begin with it
 
 
 class Origin:
@@ -98,6 +103,7 @@ class Origin:
     """
 
     def __init__(self, directory: Path, waiting_limit: int, cache_bytes: int) -> None:
+        self.to_recorder: Callable[[ipc.Message], object] = lambda _message: None  # while it is away, nobody hears
         self._directory = directory
         self._waiting_limit = waiting_limit
         self._cache_bytes = cache_bytes
@@ -140,6 +146,8 @@ class Origin:
             self._served[stream_id] = _Served(stream)
         else:
             known.stream, known.playlists_version = stream, -1
+            # A recorder that has just begun knows of nobody.
+            known.asked = Asked(stream.facts.target_s)
 
     def _on_events(self, stream_id: str, message: ipc.Message) -> None:
         served = self._served.get(stream_id)
@@ -147,6 +155,9 @@ class Origin:
             return
         for event in message["e"]:
             served.stream.apply(event)
+        for begun in served.beginning:
+            if not begun.done():
+                begun.set_result(None)
         if served.waiting:
             self._wake(stream_id, served)
 
@@ -163,6 +174,23 @@ class Origin:
     def stream(self, stream_id: str) -> Stream | None:
         served = self._served.get(stream_id)
         return served.stream if served is not None else None
+
+    async def begin(self, stream_id: str) -> None:
+        """Somebody is about to play this: when nobody did, the newest is fetched first, so that they begin at it."""
+        served, now = self._served.get(stream_id), time.monotonic()
+        if served is None or served.stream.is_ended or served.asked.is_fresh(now):
+            return
+        self._tell_asked(served, now)
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        served.beginning.append(begun)
+        try:
+            await asyncio.wait([begun], timeout=BEGIN_PARTS * served.stream.facts.part_target_s)
+        finally:
+            served.beginning.remove(begun)
+
+    def _tell_asked(self, served: _Served, now: float) -> None:
+        if served.asked.is_due(now):
+            self.to_recorder({"t": "asked", "publication": served.stream.facts.publication})
 
     def ask(self, stream_id: str, name: str, query: Mapping[str, str]) -> Answer | Target | None:
         """What is there; what has to be waited for; or None: it lies on the disk (`load`)."""
@@ -185,6 +213,7 @@ class Origin:
         return cached
 
     def _ask_playlist(self, served: _Served, query: Mapping[str, str]) -> Answer | Target:
+        self._tell_asked(served, time.monotonic())
         msn, part, skip = query.get("_HLS_msn"), query.get("_HLS_part"), query.get("_HLS_skip")
         if (
             (part is not None and msn is None)

@@ -13,19 +13,20 @@ import resource
 import signal
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
 
-from livecore.media.file_parts import PartWriter, open_writer
 from livecore.media.finishing import Finishing, at_ms
+from livecore.media.hls_demand import HlsDemand, linger_s
 from livecore.media.intake import Track
-from livecore.media.mux import Layout, WriteFailed
+from livecore.media.mux import WriteFailed
+from livecore.media.open_parts import OpenParts
 from livecore.media.recording import Recording
-from livecore.media.recording_files import RECORDING_ID, Part, RecordingDirectory
+from livecore.media.recording_files import RECORDING_ID, RecordingDirectory
 from livecore.media.segmenter import SegmentSettings
 from livecore.media.stream_desk import StreamDesk
 from livecore.platform import ipc
@@ -35,7 +36,7 @@ log = structlog.get_logger("livecore.recorder")
 # Lateness is half a second, and what is late is seen at the next packet too. Time passes with the packets that come: a timer of its own
 # would wake the process once more, so that of `IDLE_TICK_S`, for when nothing comes, is longer than packets wait for one another.
 TICK_S = 0.35
-IDLE_TICK_S = 0.5
+IDLE_TICK_S = 1.0
 # Asking the file system for its free space is cheap, but not free.
 DISK_CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
@@ -61,6 +62,7 @@ class RecorderSettings:
         segments: how they are cut.
         window_s: how far back a viewer of HLS may go.
         keep_ended_s: how long an ended stream can still be watched.
+        unplayed_s: a stream for whose playlist nobody asked for so long is made from longer messages; None: as `hls_demand` says.
     """
 
     socket_path: Path
@@ -76,6 +78,7 @@ class RecorderSettings:
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     window_s: float = 1800.0
     keep_ended_s: float = 300.0
+    unplayed_s: float | None = None
 
 
 # A main process that is away meanwhile hears of these when it is back.
@@ -89,23 +92,8 @@ class _Running:
     publication: str
     recording: Recording
     worker: ipc.Connection | None  # None while its worker is away
+    demand: HlsDemand | None  # None: there are no segments that could be waited for
     away_since: float = 0.0
-
-
-class _Part:
-    """The writer of one part, which notes the facts of the part when it closes."""
-
-    def __init__(self, directory: RecordingDirectory, part: Part, layout: Layout) -> None:
-        directory.save(part)
-        self.part = part
-        self._writer = open_writer(directory.open_path(part), layout)
-        self.video = self._writer.video
-        self.audio = self._writer.audio
-        self.close = self._writer.close
-
-    @property
-    def duration_s(self) -> float:
-        return self._writer.duration_s
 
 
 class Recorder:
@@ -127,7 +115,7 @@ class Recorder:
             )
         self._connections: set[ipc.Connection] = set()
         self._running: dict[str, _Running] = {}
-        self._parts: dict[str, Part] = {}  # open ones by name
+        self._parts = OpenParts(self._directory, self._finishing)
         self._stopping = asyncio.Event()
         self._tick_handle: asyncio.TimerHandle | None = None
         self._ticked_at = 0.0
@@ -199,6 +187,8 @@ class Recorder:
                     running = self._running.get(message["r"])
                     if running is not None:
                         self._close(running, str(message.get("reason", "closed")))
+                case "asked":
+                    self._on_asked(str(message["publication"]))
                 case "taken":
                     self._finishing.taken(message)
                 case "stats":
@@ -225,6 +215,7 @@ class Recorder:
             drops.update(running.recording.counts())
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
+            "at_once": sum(running.demand is not None and running.demand.is_wanted for running in self._running.values()),
             "running": sum(running.recording.has_file for running in self._running.values()),
             "finishing": self._finishing.unfinished,
             "waiting": self._finishing.waiting,
@@ -250,6 +241,10 @@ class Recorder:
             running = self._running.get(recording_id)
             if running is not None:
                 running.worker = worker
+                if running.demand is not None:
+                    # Its tap begins anew too.
+                    running.demand = self._demand()
+                    running.recording.pace(True)
                 running.recording.reopen(tracks, now)
             else:
                 self._start(worker, recording_id, message, tracks)
@@ -275,19 +270,40 @@ class Recorder:
         if not wants_file and segmenter is None:
             worker.send({"t": "failed", "r": recording_id, "reason": "disk_full" if "file" in outputs else "no_output"})
             return
+        parts = self._parts.of(recording_id, live, publication)
         recording = Recording(
             tracks,
-            (lambda number, layout, start_s: self._open_part(recording_id, live, publication, number, layout, start_s))
-            if wants_file
-            else None,
-            (lambda number, reason: self._part_closed(f"{recording_id}.{number}", reason)) if wants_file else None,
+            parts.open if wants_file else None,
+            parts.closed if wants_file else None,
             self._settings.reorder_wait_s,
             self._settings.part_limit_s,
             self._directory.next_part(recording_id),
             segmenter,
         )
-        self._running[recording_id] = _Running(recording_id, live, publication, recording, worker)
+        demand = self._demand() if "hls" in outputs else None
+        recording.pace(demand is not None)
+        self._running[recording_id] = _Running(recording_id, live, publication, recording, worker, demand)
         log.info("recording_started", recording=recording_id, live=live)
+
+    def _demand(self) -> HlsDemand:
+        wait_s = self._settings.unplayed_s
+        return HlsDemand(linger_s(self._settings.segments.target_s) if wait_s is None else wait_s, asyncio.get_running_loop().time())
+
+    def _on_asked(self, publication: str) -> None:
+        """A main process: somebody plays this by HLS."""
+        now = asyncio.get_running_loop().time()
+        for running in self._running.values():
+            if running.publication == publication and running.demand is not None:
+                running.demand.asked(now)
+                self._pace(running, now)
+
+    def _pace(self, running: _Running, now: float) -> None:
+        is_at_once = running.demand.turn(now) if running.demand is not None else None
+        if is_at_once is None:
+            return
+        running.recording.pace(is_at_once)
+        if running.worker is not None:
+            running.worker.send({"t": "pace", "r": running.id, "at_once": is_at_once})
 
     def _on_rtp(self, message: ipc.Message) -> None:
         running = self._running.get(message["r"])
@@ -334,6 +350,8 @@ class Recorder:
                 continue
             if running.worker is None and now - running.away_since > self._settings.resume_s:
                 self._close(running, "publisher_lost")
+            else:
+                self._pace(running, now)
         self._ask_for_keys(now)
         if self._running and now - self._disk_checked_at > DISK_CHECK_INTERVAL_S:
             self._disk_checked_at = now
@@ -361,38 +379,7 @@ class Recorder:
         for track in running.recording.key_requests(now):
             running.worker.send({"t": "key", "r": running.id, "track": track})
 
-    # -- parts
-
-    def _open_part(self, recording: str, live: str, publication: str, number: int, layout: Layout, start_s: float) -> PartWriter:
-        part = Part(
-            recording=recording,
-            part=number,
-            live=live,
-            publication=publication,
-            container=layout.container,
-            started_at_ms=at_ms() - round(1000 * (time.monotonic() - start_s)),
-            video_codec=layout.video,
-            width=layout.width,
-            height=layout.height,
-            audio_codec="opus" if layout.has_audio else None,
-        )
-        try:
-            writer = _Part(self._directory, part, layout)
-        except OSError as refused:
-            raise WriteFailed("disk_full") from refused
-        self._parts[part.name] = part
-        return writer
-
-    def _part_closed(self, name: str, reason: str) -> None:
-        part = self._parts.pop(name, None)
-        if part is None:
-            return
-        part = replace(part, reason=reason)
-        try:
-            self._directory.save(part)
-        except OSError as refused:
-            log.warning("recording_note_failed", recording=part.recording, error=refused.strerror)
-        self._finishing.add(part)
+    # -- ends
 
     def _close(self, running: _Running, reason: str) -> None:
         try:

@@ -13,6 +13,7 @@ _GAUGES = {
     "finishing": ("finishing", "Files that get their index and duration."),
     "waiting": ("waiting", "Files that the library has not taken yet."),
     "streams": ("hls_streams", "Publications being cut into segments."),
+    "at_once": ("hls_at_once", "Publications whose parts leave at once, since somebody plays them or they have just begun."),
     "streams_failed": ("hls_streams_failed", "Streams whose disk refused."),
     "memory_bytes": ("memory_bytes", "Largest resident size."),
 }

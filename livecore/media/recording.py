@@ -6,7 +6,7 @@ The same frames go into a file (`file_parts`) and into segments for HLS (`segmen
 from collections import Counter
 from collections.abc import Iterable
 
-from livecore.media.file_parts import FileParts, OpenPart, PartClosed
+from livecore.media.file_parts import WRITE_S, FileParts, OpenPart, PartClosed
 from livecore.media.intake import Intake, Placed, Run, Track
 from livecore.media.mux import WriteFailed
 from livecore.media.reorder import Packet
@@ -60,6 +60,11 @@ class Recording:
             self.segmenter.take_tracks(self._intake.picture, self._intake.sound)
         if self._file is not None:
             self._file.take_tracks(self._intake.picture, self._intake.sound)
+
+    def pace(self, is_at_once: bool) -> None:
+        """Whether messages come part by part, or seldom (`hls_demand`): then what a message brought is written at its end."""
+        if self._file is not None:
+            self._file.write_s = WRITE_S if is_at_once else 0.0
 
     def reopen(self, tracks: Iterable[Track], now: float) -> None:
         """The publisher is back: the same part goes on if it can hold what comes, else the next one begins."""

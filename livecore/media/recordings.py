@@ -10,16 +10,27 @@ from livecore.media.publication import Publication
 from livecore.media.segmenter import SegmentSettings
 from livecore.media.tap import RecordingTap, ToRecorder
 
+# What has waited so much of its time goes along with what has to go: one waking of the recorder for several lives.
+GOES_ALONG = 0.5
+
 
 class Recordings:
-    """`taps`: recording id → what copies its publication. `cuts`: how the recorder cuts segments."""
+    """`taps`: recording id → what copies its publication. `cuts`: how the recorder cuts segments. `message_s`: see `RecordingTap`."""
 
-    def __init__(self, to_recorder: ToRecorder, emit: Callable[[RecordingFailed], None], rng: random.Random, cuts: SegmentSettings) -> None:
+    def __init__(
+        self,
+        to_recorder: ToRecorder,
+        emit: Callable[[RecordingFailed], None],
+        rng: random.Random,
+        cuts: SegmentSettings,
+        message_s: float,
+    ) -> None:
         self.taps: dict[str, RecordingTap] = {}
         self._to_recorder = to_recorder
         self._emit = emit
         self._rng = rng
         self._cuts = cuts
+        self._message_s = message_s
         self._past: Counters = Counter()  # of recordings that have ended
 
     # -- what the main process asks
@@ -28,7 +39,9 @@ class Recordings:
         """Starting one that runs changes nothing. `outputs`: "file", "hls"."""
         if recording_id in self.taps:
             return
-        tap = self.taps[recording_id] = RecordingTap(recording_id, publication, outputs, self._to_recorder, self._rng, self._cuts)
+        tap = self.taps[recording_id] = RecordingTap(
+            recording_id, publication, outputs, self._to_recorder, self._rng, self._cuts, self._message_s
+        )
         if connected:
             tap.on_publisher(now)
 
@@ -63,6 +76,12 @@ class Recordings:
         if tap is not None:
             tap.request_key(track, now)
 
+    def on_pace(self, recording_id: str, is_at_once: bool) -> None:
+        """Whether the parts of this one are waited for."""
+        tap = self.taps.get(recording_id)
+        if tap is not None:
+            tap.on_pace(is_at_once)
+
     def on_failed(self, recording_id: str, reason: str) -> None:
         """The recorder gave a recording up."""
         tap = self.taps.pop(recording_id, None)
@@ -75,8 +94,14 @@ class Recordings:
 
     def flush(self, now: float) -> None:
         """Send what has waited long enough; call some fifty times a second."""
-        for tap in self.taps.values():
-            tap.flush_if_due(now)
+        due = [tap for tap in self.taps.values() if tap.waited(now) >= 1]
+        for tap in due:
+            tap.flush()
+        if due:
+            for tap in self.taps.values():
+                # What has parts to end is not torn in the middle of one.
+                if not tap.is_at_once and tap.waited(now) >= GOES_ALONG:
+                    tap.flush()
 
     def on_tick(self, now: float) -> None:
         for tap in self.taps.values():

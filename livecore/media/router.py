@@ -74,7 +74,7 @@ class Router:
         self.published: dict[tuple[str, str], Published] = {}
         self.pressure = Pressure()
         self.rounds = Rounds(self.pressure, emit)
-        self.recordings = Recordings(to_recorder, emit, rng, settings.segments)
+        self.recordings = Recordings(to_recorder, emit, rng, settings.segments, settings.recording_message_s)
         self.sessions: dict[str, Session] = {}
         self._by_live: dict[str, dict[str, Published]] = defaultdict(dict)
 

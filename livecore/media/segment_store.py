@@ -51,9 +51,24 @@ class StoredStream:
         self._tell = tell
         self._wall_ms = wall_ms
         self._file: BinaryIO | None = None  # of the segment being written
+        self._unwritten: list[tuple[bytes, Event]] = []  # parts of it that came together, until `flush`
         self._unnoted: list[Event] = []  # its parts, not yet in the journal
         self._init = max(stream.inits, default=-1)
         self._gone: deque[tuple[float, Segment]] = deque()  # left the playlist, files still there
+
+    def flush(self) -> None:
+        """Append the parts that wait, in one write; only then do others hear of them."""
+        if not self._unwritten:
+            return
+        parts, self._unwritten = self._unwritten, []
+        if self.failure is not None or self._file is None:
+            return
+        try:
+            self._file.write(parts[0][0] if len(parts) == 1 else b"".join([data for data, _ in parts]))
+            for _, event in parts:
+                self.note(event)
+        except OSError as refused:
+            self._fail(refused)
 
     def begin(self, init: bytes, codecs: str, width: int, height: int) -> None:
         self._init += 1
@@ -70,16 +85,10 @@ class StoredStream:
         self._do(create, ["seg", self.stream.next_msn, self._init, is_discontinuity, self._wall_ms(position_s)])
 
     def part(self, data: bytes, duration_s: float, is_independent: bool) -> None:
-        if self.failure is not None or self._file is None:
-            return
-        try:
-            self._file.write(data)
-        except OSError as refused:
-            self._fail(refused)
-            return
-        self.note(["part", round(duration_s, 5), is_independent, len(data)])
+        self._unwritten.append((data, ["part", round(duration_s, 5), is_independent, len(data)]))
 
     def close_segment(self) -> None:
+        self.flush()
         current = self.stream.current
         if current is None:
             return
@@ -99,6 +108,7 @@ class StoredStream:
 
     def _do(self, write: Callable[[], None], event: Event) -> None:
         """Files first, then the journal, then those who are told."""
+        self.flush()
         if self.failure is not None or self.ended_at is not None:
             return
         try:

@@ -72,6 +72,10 @@ class SegmentSink(Protocol):
 
     def end(self) -> None: ...
 
+    def flush(self) -> None:
+        """What came together is whole; parts may be written now at the latest."""
+        ...
+
 
 class SoundCoder(Protocol):
     """Sound in another codec than it came in; see `aac.AacCoder`."""
@@ -157,6 +161,7 @@ class Segmenter:
                 self._take_picture(track, frame, position_s)
             elif track is sound:
                 self._take_sound(frame, position_s)
+        self._sink.flush()
 
     def tick(self, now: float) -> None:
         """Nothing came for a while: what is held goes out."""

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from livecore.media.segmenter import SegmentSettings
 
+# Packets wait so long on the way to the recorder while no part has to leave at once (`tap`): with a picture, what a kill may cost of a second.
+MESSAGE_S = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -19,6 +22,7 @@ class WorkerSettings:
     advertised_hosts: tuple[str, ...] = ()
     recorder_socket: Path | None = None  # None: nothing is recorded
     segments: SegmentSettings = field(default_factory=SegmentSettings)  # as the recorder cuts them
+    recording_message_s: float = MESSAGE_S
     log_format: str = "json"
     native: str = "auto"  # or "off": pure Python
     # A browser whose network changed needs up to ten seconds to notice, and some to sign in again.

@@ -18,15 +18,14 @@ from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.segmenter import PART_FILLED, SegmentSettings
 from livecore.media.source import Batch, Layer
 
-# Each message wakes the recorder, which costs it more than the packets in it (docs/capacity.md). A file has time, but what waits here is
-# lost to a recorder that is killed.
-FILE_BATCH_S = 0.4
-# Segments: packets go with the picture that ends a part, so that no viewer waits for them. This is for when no picture does.
-HLS_BATCH_S = 0.3
+# While somebody plays by HLS, packets go with the picture that ends a part, so that no viewer waits for them. This is for when no picture does.
+PART_BATCH_S = 0.3
 # RFC 6716: no Opus packet is longer than 120 ms.
 SOUND_STEP_S = 0.12
-# Of some 1,400 bytes each: far below what one frame of the socket may hold; a few key frames fill it.
-BATCH_PACKETS = 128
+# Half of what one frame of the socket may hold: 0.8 s of 5 Mb/s. A faster live sends more messages.
+BATCH_BYTES = 512 * 1024
+# What a packet takes in a message besides its payload, at most: a run of its own.
+PACKET_BYTES = 48
 
 # Takes a frame for the recorder; False when it is not there or too far behind (the frame is gone).
 ToRecorder = Callable[[dict[str, Any]], bool]
@@ -40,7 +39,7 @@ class _TrackTap:
         self.track = track
         self.forwarder = Forwarder(track.codec.clock_hz, track.kind == "video", self, rng)
         self._owner = owner
-        self._ends_parts = owner.cuts is not None and track.kind == "video"
+        self._ends_parts = owner.has_segments and track.kind == "video"
         self._sound_hz = track.codec.clock_hz if track.kind == "audio" else 0
         self._part_start = self._segment_start = 0  # widened timestamps
         self._is_key = False  # whether the picture at hand is a key frame
@@ -71,13 +70,13 @@ class _TrackTap:
     def _end_of_picture(self, timestamp: int) -> None:
         """Cut where the segmenter will: a picture that ends a part tells how long the one before it is shown, so its viewers wait for it."""
         cuts = self._owner.cuts
-        assert cuts is not None
         filled = PART_FILLED * self.track.codec.clock_hz
         is_segment = self._is_key and not 0 <= timestamp - self._segment_start < filled * cuts.segment_s
         self._is_key = False
         if is_segment or not 0 <= timestamp - self._part_start < filled * cuts.part_s:
             self._part_start = timestamp
-            self._owner.flush()
+            if self._owner.is_at_once:
+                self._owner.flush()
         if is_segment:
             self._segment_start = timestamp
 
@@ -125,24 +124,35 @@ def extend(run: list[Any], number: int, timestamp: int, marker: bool, payload: b
 
 
 class RecordingTap:
-    """`batch`: runs of packets that wait to be sent together, by `flush`, `batch_s` after the first of them or once there are `BATCH_PACKETS`.
+    """`batch`: runs of packets that wait to be sent together, by `flush`, `batch_s` after the first of them or once there are `BATCH_BYTES`.
 
-    `cuts`: how the recorder will cut segments.
+    `cuts`: how the recorder will cut segments. `message_s`: how long packets wait while no part has to leave at once (a file alone, or nobody
+    plays by HLS: `hls_demand`), since each message wakes the recorder, which costs it more than the packets in it (docs/capacity.md). What
+    waits here is lost to a worker that is killed.
     """
 
     def __init__(
-        self, recording_id: str, publication: Publication, outputs: list[str], send: ToRecorder, rng: random.Random, cuts: SegmentSettings
+        self,
+        recording_id: str,
+        publication: Publication,
+        outputs: list[str],
+        send: ToRecorder,
+        rng: random.Random,
+        cuts: SegmentSettings,
+        message_s: float,
     ) -> None:
         self.recording_id = recording_id
         self.publication = publication
         self.batch: list[list[Any]] = []
         self._runs: dict[int, list[Any]] = {}  # the last of `batch` by track
         self._batch_since = 0.0
-        self._batch_packets = 0
+        self._batch_packets = self._batch_bytes = 0
         self._reports: dict[int, dict[str, Any]] = {}  # by track, what goes after the batch
-        self.cuts = cuts if "hls" in outputs else None  # None: no segments are made
+        self.cuts = cuts
+        self.has_segments = "hls" in outputs
+        self.is_at_once = self.has_segments  # a part leaves as soon as it is whole; until the recorder says that nobody plays
         self.drops: Counters = Counter()
-        self.batch_s = HLS_BATCH_S if "hls" in outputs else FILE_BATCH_S
+        self._message_s = message_s
         self._outputs = outputs
         self._send = send
         self._rng = rng
@@ -176,6 +186,8 @@ class RecordingTap:
         self._want_best(now)
 
     def _announce(self) -> None:
+        # The recorder begins so too.
+        self.is_at_once = self.has_segments
         self._begin_batch()
         self._reports.clear()
         self._open = self._send(
@@ -215,12 +227,23 @@ class RecordingTap:
             run = self._runs[track] = [track, number, timestamp, marker, [payload], at, 0]
             self.batch.append(run)
         self._batch_packets += 1
-        if self._batch_packets >= BATCH_PACKETS:
+        self._batch_bytes += len(payload) + PACKET_BYTES
+        if self._batch_bytes >= BATCH_BYTES:
             self.flush()
 
-    def flush_if_due(self, now: float) -> None:
-        if self.batch and now - self._batch_since >= self.batch_s:
+    @property
+    def batch_s(self) -> float:
+        return PART_BATCH_S if self.is_at_once else self._message_s
+
+    def waited(self, now: float) -> float:
+        """How much of its time the oldest that waits has waited: due from 1 on."""
+        return (now - self._batch_since) / self.batch_s if self.batch else 0.0
+
+    def on_pace(self, is_at_once: bool) -> None:
+        """The recorder says whether somebody plays by HLS; who begins to gets all that is there."""
+        if is_at_once and self.has_segments:
             self.flush()
+        self.is_at_once = is_at_once and self.has_segments
 
     def flush(self) -> None:
         if not self.batch:
@@ -233,7 +256,7 @@ class RecordingTap:
 
     def _begin_batch(self) -> None:
         self.batch = []
-        self._batch_packets = 0
+        self._batch_packets = self._batch_bytes = 0
         self._runs.clear()
 
     def send_report(self, track: int, ntp: int, timestamp: int) -> None:

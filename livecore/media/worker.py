@@ -273,6 +273,8 @@ class Worker:
         recording, now = str(message.get("r")), time.monotonic()
         if message.get("t") == "key":
             self.router.recordings.on_key_wanted(recording, int(message.get("track", 0)), now)
+        elif message.get("t") == "pace":
+            self.router.recordings.on_pace(recording, bool(message.get("at_once")))
         elif message.get("t") == "failed":
             self.router.recordings.on_failed(recording, str(message.get("reason", "failed")))
 

@@ -75,6 +75,7 @@ async def index(call: Call) -> web.Response:
     live = await call.app.lives.to_watch(account_id, live_id)
     publication_id = call.params.publication or await call.app.publications.host_publication(live_id)
     stream = await _begun(call, live, publication_id)
+    await call.app.origin.begin(publication_id)
     init = stream.newest_init
     if init is None or stream.facts.live != live_id:
         raise errors.NotFound("This live cannot be watched by HLS.", headers=CORS)

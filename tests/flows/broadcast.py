@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 from typing import Any
 
 from bench.rtcpeer import RtcPeer
@@ -35,6 +36,7 @@ class Broadcast:
         self.session = ""  # the WHIP resource
         self._task: asyncio.Task[None] | None = None
         self.sent = {"audio": 0, "video": 0}  # packets
+        self.newest_s = 0.0  # the Unix time at which the last packet was due: earlier than it was sent where the machine is slow
 
     @property
     def id(self) -> str:
@@ -83,6 +85,7 @@ class Broadcast:
         video, audio = _coded(self.codec)
         loop = asyncio.get_running_loop()
         start, round_number = loop.time(), 0
+        began_s = time.time()
         numbers = {"video": 1000, "audio": 50}
         while True:
             offset_s = round_number * CODED_S
@@ -101,6 +104,7 @@ class Broadcast:
                 level = self.level if kind == "audio" else None
                 self.peer.send_rtp(kind, packet.number & 0xFFFF, packet.timestamp, packet.payload, marker=packet.marker, level=level)
                 self.sent[kind] += 1
+                self.newest_s = began_s + packet.at
                 if self.sent[kind] % 50 == 1:
                     self._report(kind, packet)
             round_number += 1

@@ -41,6 +41,9 @@ class Kept:
     def end(self) -> None:
         self.stream.apply(["end"])
 
+    def flush(self) -> None:
+        """What came together was taken one by one."""
+
     # -- what a player does
 
     @property

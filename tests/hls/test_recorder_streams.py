@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from livecore.media.recorder import RecorderSettings, run
 from livecore.media.segmenter import SegmentSettings
 base = Path(sys.argv[1])
 sys.exit(run(RecorderSettings(socket_path=base / "r.sock", directory=base / "recordings", idle_exit_s=60.0, resume_s=float(sys.argv[2]),
-    reserve_bytes=0, segments_directory=base / "hls", segments=SegmentSettings(segment_s=1.0), keep_ended_s=float(sys.argv[3]))))
+    reserve_bytes=0, segments_directory=base / "hls", segments=SegmentSettings(segment_s=1.0), keep_ended_s=float(sys.argv[3]),
+    unplayed_s=float(sys.argv[4]) if sys.argv[4] else None)))
 """
 SECONDS = 3.0
 VIDEO = packetise.coded_video("h264", SECONDS, gop=15)
@@ -45,13 +46,15 @@ class Desk:
         self.process: subprocess.Popen[bytes] | None = None
         self.connections: list[ipc.Connection] = []
 
-    async def start(self, resume_s: float = 30.0, keep_ended_s: float = 60.0, file_limit_bytes: int | None = None) -> None:
+    async def start(
+        self, resume_s: float = 30.0, keep_ended_s: float = 60.0, file_limit_bytes: int | None = None, unplayed_s: float | None = None
+    ) -> None:
         def limited() -> None:
             if file_limit_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
 
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(self.base), str(resume_s), str(keep_ended_s)],
+            [sys.executable, "-c", PROGRAM, str(self.base), str(resume_s), str(keep_ended_s), str(unplayed_s or "")],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -77,8 +80,8 @@ class Desk:
         self.connections.append(connection)
         return connection
 
-    async def worker(self) -> ipc.Connection:
-        return await self.connect("media-0", lambda message: None)
+    async def worker(self, hear: Callable[[ipc.Message], object] = lambda _message: None) -> ipc.Connection:
+        return await self.connect("media-0", hear)
 
     @property
     def stream(self) -> Stream | None:
@@ -233,3 +236,40 @@ async def test_an_ended_stream_and_what_nobody_went_on_with_are_deleted(desk: De
     send(worker)
     worker.send({"t": "close", "r": "rec1", "reason": "ended"})
     await until(lambda: not left.exists() and desk.stream is None and not (desk.base / "hls" / "pub1").exists(), "the files to go")
+
+
+async def test_any_main_process_whose_players_ask_makes_the_parts_come_at_once(desk: Desk) -> None:
+    """The one that serves the playlist need not be the one that started the live, and the worker hears it from the recorder."""
+    await desk.start(unplayed_s=0.2)
+    other = await desk.connect("main", lambda _message: None)
+    paces: list[ipc.Message] = []
+    worker = await desk.worker(lambda message: paces.append(message) if message["t"] == "pace" else None)
+    worker.send(opening("file", "hls"))
+    send(worker)
+    await until(lambda: paces == [{"t": "pace", "r": "rec1", "at_once": False}], "the worker to be told that nobody plays")
+    assert (await worker.request({"t": "stats"}))["at_once"] == 0
+    other.send({"t": "asked", "publication": "another"})
+    other.send({"t": "asked", "publication": "pub1"})
+    await until(lambda: len(paces) > 1, "the worker to be told that somebody plays")
+    assert paces[1] == {"t": "pace", "r": "rec1", "at_once": True}
+    await until(lambda: len(paces) > 2, "and that they went")
+    assert paces[2]["at_once"] is False
+
+
+async def test_a_player_that_begins_waits_for_what_was_held_back_and_no_longer_than_a_part(desk: Desk) -> None:
+    await desk.start(unplayed_s=0.2)
+    paces: list[ipc.Message] = []
+    worker = await desk.worker(lambda message: paces.append(message) if message["t"] == "pace" else None)
+    worker.send(opening("hls"))
+    send(worker)
+    await until(lambda: desk.stream is not None and desk.stream.next_msn >= 3 and paces, "a stream that nobody plays")
+    desk.origin.to_recorder = desk.connections[0].send
+    before = len(paces)
+    # Nothing is held back: after a part and a half the player begins with what there is.
+    await asyncio.wait_for(desk.origin.begin("pub1"), 5)
+    assert desk.stream is not None
+    version = desk.stream.version
+    await until(lambda: len(paces) > before and paces[before]["at_once"], "the worker to be asked for parts")
+    # It plays: whoever comes now finds them coming.
+    await asyncio.wait_for(desk.origin.begin("pub1"), 5)
+    assert desk.stream.version == version

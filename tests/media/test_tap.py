@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from livecore.media import rtcp
@@ -182,7 +183,7 @@ async def test_failure_of_a_recording_is_told(tmp_path: Path) -> None:
         assert (await until(lambda: media.of(RecordingFailed), "the event"))[0] == RecordingFailed("rec-1", "disk_full")
 
 
-@pytest.mark.parametrize(("outputs", "per_second"), [(["file", "hls"], 5), (["file"], 2.5)])
+@pytest.mark.parametrize(("outputs", "per_second"), [(["file", "hls"], 5), (["file"], 1.25)])
 def test_packets_go_to_the_recorder_with_the_picture_that_ends_a_part_and_no_more_often(outputs: list[str], per_second: float) -> None:
     """Each message wakes the recorder; a viewer of HLS waits for none. A key frame asked for late shifts what follows."""
     plane = VirtualPlane(seed=3)
@@ -206,3 +207,60 @@ def test_packets_go_to_the_recorder_with_the_picture_that_ends_a_part_and_no_mor
     # Six pictures a part, and one that is shorter where the key frame came.
     assert sorted(parts)[len(parts) // 2] == 6 * 3000
     assert sum(length == 6 * 3000 for length in parts) > len(parts) * 0.6
+
+
+def test_packets_of_a_live_that_nobody_plays_go_seldom_and_all_that_waits_goes_when_somebody_begins() -> None:
+    plane = VirtualPlane(seed=4)
+    source = plane.publish()
+    recordings = plane.router.recordings
+    plane.router.start_recording("live", "main", "rec", ["file", "hls"], plane.now)
+    camera = Camera(source)
+    plane.run(2, camera.on_time)
+
+    def sent(seconds: float) -> int:
+        before = len(plane.to_recorder)
+        plane.run(seconds, camera.on_time)
+        return sum(message["t"] == "rtp" for message in plane.to_recorder[before:])
+
+    recordings.on_pace("rec", False)
+    assert 4 <= sent(4) <= 5
+    plane.run(0.4, camera.on_time)
+    before = len(plane.to_recorder)
+    recordings.on_pace("rec", True)
+    # Nobody waits for the end of the message.
+    assert [message["t"] for message in plane.to_recorder[before:]][:1] == ["rtp"]
+    assert 19 <= sent(4) <= 23
+    # A recorder that has begun anew wants parts, and says so once nobody asks for them.
+    recordings.on_pace("rec", False)
+    recordings.on_ready(plane.now)
+    plane.run(1, camera.on_time)
+    assert 9 <= sent(2) <= 12
+
+
+def test_packets_of_several_lives_wake_the_recorder_together() -> None:
+    plane = VirtualPlane(seed=5)
+    camera = Camera(plane.publish())
+    for name in ("one", "two", "three"):
+        plane.router.start_recording("live", "main", name, ["file"], plane.now)
+        plane.run(0.25, camera.on_time)
+    plane.run(1.5, camera.on_time)
+    moments: dict[float, set[str]] = {}
+    for _ in range(2000):
+        before = len(plane.to_recorder)
+        plane.step()
+        camera.on_time(plane.now)
+        for message in plane.to_recorder[before:]:
+            if message["t"] == "rtp":
+                moments.setdefault(plane.now, set()).add(message["r"])
+    assert len(moments) >= 4
+    assert all(names == {"one", "two", "three"} for names in moments.values())
+
+
+def test_a_message_is_no_larger_than_half_of_what_the_socket_takes_however_fast_the_live() -> None:
+    plane = VirtualPlane(seed=6)
+    camera = Camera(plane.publish(), packets=40, size=1200)
+    plane.router.start_recording("live", "main", "rec", ["file"], plane.now)
+    plane.run(2, camera.on_time)
+    sizes = [len(msgpack.packb(message)) for message in plane.to_recorder]
+    assert max(sizes) > ipc.FRAME_LIMIT_BYTES // 3
+    assert max(sizes) <= ipc.FRAME_LIMIT_BYTES // 2

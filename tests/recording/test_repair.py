@@ -13,7 +13,6 @@ import pytest
 
 from livecore.media.recording_files import Part, RecordingDirectory
 from livecore.media.repair import EXIT_NOTHING, NothingInside, finish
-from livecore.media.webm_end import cut_torn_end
 from tests.recording import tools
 from tests.recording.reading import decode
 
@@ -92,21 +91,25 @@ def test_a_file_cut_at_any_byte_is_repaired_or_said_to_be_empty(tmp_path: Path, 
     assert ends[-1] > 1.5
 
 
-def test_a_webm_whose_last_write_was_refused_ends_with_its_last_whole_cluster(tmp_path: Path) -> None:
-    written, torn = tmp_path / "whole", tmp_path / "torn"
-    killed_at("vp8", written, 2.5)
-    whole = written.read_bytes()
-    dice, kept = random.Random(6), []
-    for cut in sorted([0, 3, 41, *(dice.randrange(len(whole)) for _ in range(8)), len(whole)]):
-        torn.write_bytes(whole[:cut])
-        kept.append(cut_torn_end(torn))
-        assert torn.stat().st_size == kept[-1] <= cut
-        assert whole.startswith(torn.read_bytes())
-        if kept[-1] > 1000:
-            assert tools.complaints_of(torn) == ""
-    assert kept == sorted(kept)
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+def test_a_file_whose_last_write_was_refused_ends_with_its_last_whole_piece(tmp_path: Path, codec: str) -> None:
+    """The limit falls somewhere within a cluster or fragment; nothing is written behind the hole."""
+    whole, limited = tmp_path / "whole", tmp_path / "limited"
+    killed_at(codec, whole, 2.5)
+    limit_bytes = random.Random(6).randrange(100_000, whole.stat().st_size - 1000)
+    refusing = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))\n" + KILLED
+    child = subprocess.run(
+        [sys.executable, "-c", refusing, codec, str(limited), "2.5"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "WriteFailed: too_large" in child.stderr
     # Half a second of this picture is some forty kilobytes.
-    assert len(whole) - kept[-1] < 80_000 < kept[-1]
+    assert limit_bytes - 80_000 < limited.stat().st_size <= limit_bytes
+    assert tools.complaints_of(limited) == ""
 
 
 def test_a_damaged_mp4_is_finished_as_far_as_it_is_whole_or_said_to_be_empty(tmp_path: Path) -> None:
