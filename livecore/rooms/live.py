@@ -159,15 +159,15 @@ class LiveHub:
         await self._bus.publish(TOPIC + live_id, head + b"\n" + orjson.dumps(line))
         return {"id": line_id, "sent_at": sent_at}
 
-    async def react(self, principal: Principal, live_id: str, emoji: str) -> None:
-        """Taps are gathered here: however many there are, other processes get one message of them in each turn of telling."""
-        await self._limiter.hit("live_reaction_per_account", principal.account_id)
+    async def react(self, principal: Principal, live_id: str, emoji: str, count: int = 1) -> None:
+        """Taps (`count` of them, each taken off the rate) are gathered here: however many there are, other processes get one message of them in each turn of telling."""
+        await self._limiter.hit("live_reaction_per_account", principal.account_id, cost=count)
         await self._gate().may_join(principal.account_id, live_id)
         room = await self._room(live_id)
-        room.ring.react(emoji)
+        room.ring.react(emoji, count)
         if self._shared:
             if emoji in room.tapped or len(room.tapped) < REACTIONS_LIMIT:
-                room.tapped[emoji] += 1
+                room.tapped[emoji] += count
             if room.taps_due is None:
                 room.taps_due = asyncio.get_running_loop().call_later(GATHER_S, self._pass_taps, live_id, room)
         self._tell_soon(live_id, room)

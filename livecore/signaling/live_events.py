@@ -32,8 +32,8 @@ async def say(call: Call, data: lives.LiveSay) -> dict[str, object]:
 
 @events.on("live:react", lives.LiveReact, shapes.Empty, rate=None)
 async def react(call: Call, data: lives.LiveReact) -> shapes.Empty:
-    """React in a live's room; reactions are told as counts."""
-    await call.services.lives.react(call.principal, data.live, data.emoji)
+    """React in a live's room, `count` times at once; reactions are told as counts."""
+    await call.services.lives.react(call.principal, data.live, data.emoji, data.count)
     return shapes.Empty()
 
 

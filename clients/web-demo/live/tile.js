@@ -9,12 +9,12 @@ export function liveTile(live) {
   return h(
     "a",
     { class: ["tile live-tile", !live.poster && "bare"], href: `/watch/${live.id}` },
-    live.poster && h("img", { src: live.poster, alt: "", loading: "lazy" }),
+    live.poster ? h("img", { src: live.poster, alt: "", loading: "lazy" }) : h("span", { class: "face" }, avatar(live.owner, "large", { onAir: true })),
     h(
       "span",
       { class: "over" },
       h("span", { class: "line-up" }, h("span", { class: "tag live" }, t.live.badge), h("span", { class: "tag" }, icon("eye"), shortNumber(live.viewers)), t.discover.liveReasons[live.reason] && h("span", { class: "tag" }, t.discover.liveReasons[live.reason])),
-      h("span", { class: "stack tight" }, avatar(live.owner, "small", { onAir: true }), h("span", { class: "caption" }, live.title || t.live.of(nameOf(live.owner)))),
+      h("span", { class: "stack tight" }, live.poster && avatar(live.owner, "small", { onAir: true }), h("span", { class: "caption" }, live.title || t.live.of(nameOf(live.owner)))),
     ),
   );
 }

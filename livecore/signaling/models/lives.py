@@ -20,6 +20,8 @@ class LiveSay(Payload):
 class LiveReact(Payload):
     live: Id
     emoji: Emoji
+    # Taps gathered by the client: one event for all of half a second.
+    count: Annotated[int, Field(ge=1, le=20)] = 1
 
 
 class LivePin(Payload):
