@@ -141,7 +141,8 @@ def video_fields(call: Call, row: Mapping[str, Any], card: PersonCard, is_liked:
     original = version(row["sha256"] or "")
     done = made.read(row)
     has_stills = bool(token and done.get("look", {}).get("sprites"))
-    is_played = token and ("play" in done or "look" not in done or not done.get("renditions") or _plays_as_it_is(done))
+    is_played = "play" in done or "look" not in done or not done.get("renditions") or _plays_as_it_is(done)
+    is_played = bool(token) and row["status"] != "failed" and is_played
     return {
         "kind": "video",
         "id": row["id"],
