@@ -82,6 +82,7 @@ async def test_24_others_are_kept_as_hashes_and_told_of_when_they_join(server: S
     await listener.close()
 
 
+@pytest.mark.embedded
 async def test_24_without_the_key_which_is_not_in_the_database_the_hashes_say_nothing(start_server: StartServer, tmp_path: Path) -> None:
     server = await start_server(data_dir=tmp_path / "one")
     anna = await server.person("anna")
@@ -350,6 +351,7 @@ def held(server: Server, hashed: bytes) -> list[str]:
     return [path.name for path in files if hashed in path.read_bytes()]
 
 
+@pytest.mark.embedded
 async def test_27_contacts_are_named_and_deleted_one_by_one_and_all(server: Server) -> None:
     anna, ben, cara = [await server.person(name) for name in ("anna", "ben", "cara")]
     await sync(anna, add=[ben.phone, cara.phone, STRANGER])
