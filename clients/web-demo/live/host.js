@@ -47,7 +47,7 @@ export async function onAir({ node, picture, preview, stream, live, life, sizes,
   duration(time.lastChild, began, here.signal);
   const quit = h("button", { class: "button live compact", type: "button" }, t.host.end);
   const top = picture.querySelector(".top-line");
-  on("live:recording", (data) => data.live === live.id && toast(t.host.recordingEnds[data.reason] ?? t.host.recordingEnds.other), here.signal);
+  on("live:recording", (data) => data.live === live.id && toast(t.live.recordingEnds[data.reason] ?? t.live.recordingEnds.other), here.signal);
   on("live:layers", (data) => data.live === live.id && publisher.want(data), here.signal);
   const health = h("div", { class: "health-of" }, line(publisher, here.signal), figures(live, here.signal));
   const beside = guests(live, { life: here.signal });
