@@ -104,6 +104,7 @@ def run_recorder(settings: Settings) -> int:
             socket_path=settings.recorder_socket,
             directory=settings.recordings_dir,
             log_format=settings.log_format,
+            message_s=settings.recording_message_s,
             part_limit_s=settings.recording_max_s,
             reserve_bytes=settings.recording_reserve_bytes,
             segments_directory=settings.hls_dir if settings.hls else None,

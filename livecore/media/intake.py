@@ -51,9 +51,9 @@ _POSITION = operator.itemgetter(0)
 class _Input:
     """One track on its way to frames."""
 
-    def __init__(self, track: Track, wait_s: float) -> None:
+    def __init__(self, track: Track, wait_s: float, message_s: float) -> None:
         self.track = track
-        self.reorder = Reorder(wait_s)
+        self.reorder = Reorder(wait_s, message_s)
         self.depacketiser: Depacketiser = depacketiser(track.codec, track.format_parameters)
         self.asked_at = float("-inf")
         self.placed_s = float("-inf")  # where the last frame lies: frames of a track keep their order
@@ -66,10 +66,11 @@ class Intake:
         ValueError: from the constructor and `reopen`, for tracks that cannot be recorded.
     """
 
-    def __init__(self, tracks: Iterable[Track], on_frames: OnFrames, drops: Counter[str], wait_s: float) -> None:
+    def __init__(self, tracks: Iterable[Track], on_frames: OnFrames, drops: Counter[str], wait_s: float, message_s: float) -> None:
         self._on_frames = on_frames  # called with what came together, in order of position
         self._drops = drops
         self._wait_s = wait_s
+        self._message_s = message_s
         self._pending: list[tuple[_Input, Frame]] = []  # until the timeline is settled
         self._placed: list[Placed] = []  # until the packets at hand are done
         self._inputs: dict[int, _Input] = {}
@@ -84,7 +85,7 @@ class Intake:
             chosen.setdefault(track.kind, track)
         if not chosen:
             raise ValueError("no track")
-        self._inputs = {track.number: _Input(track, self._wait_s) for track in chosen.values()}
+        self._inputs = {track.number: _Input(track, self._wait_s, self._message_s) for track in chosen.values()}
 
     def _clocks(self) -> dict[int, int]:
         return {number: source.track.clock for number, source in self._inputs.items()}

@@ -28,6 +28,7 @@ from livecore.media.open_parts import OpenParts
 from livecore.media.recording import Recording
 from livecore.media.recording_files import RECORDING_ID, RecordingDirectory
 from livecore.media.segmenter import SegmentSettings
+from livecore.media.settings import MESSAGE_S
 from livecore.media.stream_desk import StreamDesk
 from livecore.platform import ipc
 
@@ -53,6 +54,7 @@ class RecorderSettings:
         directory: where files are written; only this process writes there.
         log_format: "console" or "json", for the logs that the composition sets up.
         reorder_wait_s: how long a missing packet is waited for: three round trips of a bad mobile network.
+        message_s: how long media workers hold packets back at most; what is missing may wait there.
         resume_s: how long a recording stays open after its worker went away.
         idle_exit_s: with no connection for so long, the process finishes its files and ends.
         retell_s: a finished file that nobody took is told again this often.
@@ -69,6 +71,7 @@ class RecorderSettings:
     directory: Path
     log_format: str = "console"
     reorder_wait_s: float = 0.5
+    message_s: float = MESSAGE_S
     resume_s: float = 30.0
     idle_exit_s: float = 10.0
     retell_s: float = RETELL_INTERVAL_S
@@ -279,6 +282,7 @@ class Recorder:
             self._settings.part_limit_s,
             self._directory.next_part(recording_id),
             segmenter,
+            self._settings.message_s,
         )
         demand = self._demand() if "hls" in outputs else None
         recording.pace(demand is not None)

@@ -23,6 +23,7 @@ class Recording:
     Args:
         open_part, part_closed: what makes a file's writer, and is told when one is done; None: no file is written.
         wait_s: how long a missing packet is waited for.
+        message_s: how long packets may have waited elsewhere before they come here, which what is missing may do too.
         part_limit_s: a part of a file longer than this ends at the next key frame.
         first_part: number of the first part.
         segmenter: cuts the same frames into segments; None: nobody watches by HLS.
@@ -41,9 +42,10 @@ class Recording:
         part_limit_s: float = float("inf"),
         first_part: int = 0,
         segmenter: Segmenter | Segmenters | None = None,
+        message_s: float = 0.0,
     ) -> None:
         self.drops: Counter[str] = Counter()
-        self._intake = Intake(tracks, self._frames, self.drops, wait_s)
+        self._intake = Intake(tracks, self._frames, self.drops, wait_s, message_s)
         self._file: FileParts | None = None
         if open_part is not None and part_closed is not None:
             self._file = FileParts(open_part, part_closed, self.drops, part_limit_s, first_part)

@@ -34,13 +34,17 @@ class Reorder:
     """`push` and `expire` return packets in order, each with whether a hole before it was given up.
 
     Args:
-        wait_s: how long a hole is waited for after the first packet behind it came.
+        wait_s: how long a hole is waited for after the first packet behind it came, by the times of arrival.
+        message_s: how much later than they arrived packets may be handed on: where nothing more comes, so much longer is waited.
     """
 
-    def __init__(self, wait_s: float = 0.5) -> None:
+    def __init__(self, wait_s: float = 0.5, message_s: float = 0.0) -> None:
         self.lost = 0
         self.late = 0
         self._wait_s = wait_s
+        self._message_s = message_s
+        self._clock = float("-inf")  # the latest arrival
+        self._hole_at = 0.0  # what it was when the hole was seen
         self._next: int | None = None  # None before the first packet
         self._held: dict[int, Packet] = {}
         self._hole_since: float | None = None  # None while nothing is missing
@@ -53,6 +57,7 @@ class Reorder:
         return True
 
     def push(self, packet: Packet, now: float) -> list[tuple[Packet, bool]]:
+        self._clock = max(self._clock, packet.at)
         if self._next is None or packet.number < self._next - RESTART_DISTANCE:
             is_restart = self._next is not None
             self._held.clear()
@@ -89,8 +94,9 @@ class Reorder:
                 self._hole_since = None
                 continue
             if self._hole_since is None:
-                self._hole_since = now
-            if now - self._hole_since <= self._wait_s and now != float("inf") and len(self._held) <= HELD_LIMIT:
+                self._hole_since, self._hole_at = now, self._clock
+            waited = self._clock - self._hole_at > self._wait_s or now - self._hole_since > self._wait_s + self._message_s
+            if not waited and now != float("inf") and len(self._held) <= HELD_LIMIT:
                 break
             first = min(self._held)
             self.lost += first - self._next

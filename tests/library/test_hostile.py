@@ -80,6 +80,13 @@ async def test_a_message_that_names_another_file_carries_nothing_of_it(tmp_path:
     assert {path.name for path in tmp_path.iterdir()} <= {"secret.mp4", "source", "sealed"}
 
 
+async def test_bombs_end_in_a_refusal_or_a_small_film(tmp_path: Path) -> None:
+    for name, data in hostile.bombs():  # whole: the corpus keeps only their beginnings
+        found = await looked_at(tmp_path, data)
+        if found is not None:
+            assert int(str(found.get("width", 0))) * int(str(found.get("height", 0))) <= 7680 * 4320, name
+
+
 async def test_mutations_end_in_stills_or_a_refusal(tmp_path: Path) -> None:
     outcomes = [await looked_at(tmp_path, data) is None for _, data in hostile.mutations(4, 6)]
     assert {True, False} == set(outcomes)

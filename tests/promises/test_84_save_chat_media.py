@@ -18,7 +18,7 @@ async def test_84_chat_media_have_a_signed_address_for_members_that_ends_and_can
     path = f"/api/v1/attachments/{heard['attachments'][0]['id']}"
     # Member-only.
     assert (await server.call("GET", path)).status == 401
-    assert (await carl.get(path)).status == 404
+    assert (await carl.get(path)).status == 410
     assert (await server.call("GET", f"{path}/content")).status == 401
     # Signed: not to be made up, nor used for something else.
     url = (await ben.get(path)).json["url"]
