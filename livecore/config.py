@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         "s",
         "packets wait so long for the recorder while nobody plays HLS, since each waking costs it; with a picture, what a kill may lose of 1 s",
         ge=0.1,
-        le=0.9,
+        le=0.8,
     )
     recording_max_s: int = setting(12 * 3600, "s", "a longer recording rotates into a next part", ge=1)
     recording_reserve_bytes: int = setting(
