@@ -1,18 +1,11 @@
 """Each database, with a table."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from livecore.platform.database import SqlDatabase, database_url
+from livecore.platform.database import SqlDatabase
 from tests.contracts.database.notes import metadata
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    configured = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
-    return database_url(configured, tmp_path)
 
 
 @pytest.fixture

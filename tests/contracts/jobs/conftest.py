@@ -1,20 +1,13 @@
 """Jobs on each database, with a clock that stands still."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from livecore.platform.database import SqlDatabase, database_url
+from livecore.platform.database import SqlDatabase
 from livecore.platform.jobs import SqlJobs, job_table
 from livecore.platform.metrics import Metrics
 from tests.clocks import FakeClock
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    configured = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
-    return database_url(configured, tmp_path)
 
 
 @pytest.fixture
