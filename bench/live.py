@@ -29,7 +29,7 @@ SETTLE_S = 0.5
 SETTLE_LAYERS_S = 4.0
 LAYERS = ("none", "simulcast", "svc")
 # What each can be made of here; the first unless another is asked for.
-CODECS = {"none": ("vp8", "h264"), "simulcast": ("vp8", "h264"), "svc": ("vp9", "av1")}
+CODECS = {"none": ("vp8", "h264", "vp9", "av1"), "simulcast": ("vp8", "h264"), "svc": ("vp9", "av1")}
 COLUMNS: list[Column] = [
     ("server", "server", 0),
     ("viewers", "viewers", 0),
@@ -40,7 +40,8 @@ COLUMNS: list[Column] = [
     ("mbit_per_s", "Mb/s", 0),
     ("packets_per_cpu_s", "packets per media CPU-s", 0),
     ("media_cpu_share", "media CPU", 2),
-    ("lost_percent", "lost %", 3),
+    ("missed_percent", "video lost on the way %", 3),
+    ("lost_percent", "lost after repair %", 3),
     ("on_layers", "viewers on each layer", 0),
     ("narrow_on_layers", "of them the narrow ones", 0),
     ("switches", "layer switches seen", 0),
@@ -48,6 +49,10 @@ COLUMNS: list[Column] = [
     ("feedback_handled", "of it handled", 0),
     ("nacks", "NACKs told", 0),
     ("repaired", "packets repaired", 0),
+    ("resent_by_server", "sent again by the server", 0),
+    ("key_requests", "key pictures asked for", 0),
+    ("repair.p50_ms", "repaired after p50 ms", 1),
+    ("repair.p99_ms", "p99 ms", 1),
     ("paced", "viewers paced", 0),
     ("delay.p50_ms", "forwarding p50 ms", 2),
     ("delay.p95_ms", "forwarding p95 ms", 2),
@@ -70,16 +75,18 @@ PLOT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """`whip`, `whep`: addresses of another server's, with `token` if it asks for one; empty starts a livecore.
+    """`whip`, `whep`: addresses of another server's, with `token` (and `watch_token`, where another is needed to watch) if it asks for
+    one; empty starts a livecore.
 
     `rtp`: (host, audio port, video port) of one that takes plain RTP in place of WHIP. `codec`: empty is the first that fits `layers`.
     `packets_per_picture`: of the largest layer. `narrow`: the share of viewers whose path carries `narrow_kbps` (sound included).
-    `feedback`: whether viewers offer transport-wide feedback.
+    `feedback`: whether viewers offer transport-wide feedback. `loss`: the share of packets lost on each viewer's way.
     """
 
     whip: str = ""
     whep: str = ""
     token: str = ""
+    watch_token: str = ""
     pid: int = 0
     viewers: Sequence[int] = (10, 50)
     codec: str = ""
@@ -88,6 +95,7 @@ class LiveOptions:
     narrow: float = 0.0
     narrow_kbps: float = 1200.0
     feedback: bool = True
+    loss: float = 0.0
     packets_per_picture: int = 5
     audio: bool = True
     rate: float = 30.0
@@ -126,7 +134,7 @@ async def where(options: LiveOptions, cores: set[int], screen: Screen) -> AsyncI
         for url in filter(None, (options.whip, options.whep)):
             loopback.check_url(url)
         server = Server(options.whep, [options.pid] if options.pid else [])
-        yield Live(server, options.whip, options.whep, options.token, [options.token], "")
+        yield Live(server, options.whip, options.whep, options.token, [options.watch_token or options.token], "")
         return
     async with serving.livecore(cores, native=options.native) as server:
         with screen.stage(f"{ACCOUNTS} accounts", ACCOUNTS) as advance:
@@ -169,6 +177,7 @@ def to_watch(options: LiveOptions, live: Live, viewers: int, opened: int) -> lis
             "narrow": narrow[index],
             "narrow_bps": options.narrow_kbps * 1000,
             "arrivals": options.feedback,
+            "loss": options.loss,
         }
         for index, count in enumerate(share(viewers, options.loads))
     ]
@@ -227,6 +236,7 @@ async def _point(
     if figures_after:
         result |= {"feedback_handled": figures_after["feedback"] - figures["feedback"], "paced": figures_after["paced"]}
         result["switches_of_server"] = figures_after["switches"] - figures["switches"]
+        result["resent_by_server"] = figures_after["resent"] - figures["resent"]
     return result | _counted(counted, live, before, after)
 
 
@@ -241,6 +251,7 @@ async def _figures(live: Live) -> dict[str, int]:
         "feedback": sum(viewer["feedback"] for viewer in viewers),
         "paced": sum(viewer["pace_bps"] is not None for viewer in viewers),
         "switches": sum(subscription["switches"] for viewer in viewers for subscription in viewer["subscriptions"]),
+        "resent": sum(subscription["resent"] for viewer in viewers for subscription in viewer["subscriptions"]),
     }
 
 
@@ -275,21 +286,28 @@ def _counted(counted: list[dict[str, Any]], live: Live, before: Sample, after: S
     for each in counted:
         sums.update(each["sums"])
     packets, expected = sums["packets"], sums["video_expected"]
+    missed = max(0, expected - sums["video_counted"])
+    # What is still waited for at the end is neither lost nor repaired yet.
+    left = max(0, missed - sums["repaired"] - max(0, sums["missing"]))
     seconds = max(each["seconds"] for each in counted)
-    delays = Latencies()
+    delays, repairs = Latencies(), Latencies()
     for each in counted:
         delays.merge(each["delays"])
+        repairs.merge(each["repairs"])
     result: dict[str, Any] = {
         "seconds": round(seconds, 3),
         "packets": packets,
         "packets_per_s": round(packets / seconds, 1),
         "mbit_per_s": round(sums["bytes"] * 8e-6 / seconds, 2),
-        "lost_percent": round(100 * max(0, expected - sums["video_counted"]) / expected, 4) if expected else None,
         "delay": delays.summary(),
         "closed": sum(each["closed"] for each in counted),
         "load_share": round(max(each["load_share"] for each in counted), 3),
     }
-    result |= {name: sums[name] for name in ("feedback", "reports", "nacks", "key_requests", "repaired", "switches")}
+    if expected:
+        result["missed_percent"], result["lost_percent"] = (round(100 * count / expected, 4) for count in (missed, left))
+    if repairs.count:
+        result["repair"] = repairs.summary()
+    result |= {name: sums[name] for name in ("feedback", "reports", "remb", "nacks", "key_requests", "repaired", "switches")}
     for index, name in enumerate(("on_layers", "narrow_on_layers")):
         found = Counter[str]()
         for each in counted:

@@ -10,12 +10,12 @@ from typing import Any
 
 import aiohttp
 
+from bench.last_mile import LastMile
 from bench.latency import Latencies
 from bench.live_peer import JOIN_TIMEOUT_S, exchange, why
 from bench.live_publisher import Publisher
 from bench.live_viewer import FEEDBACK_S, Viewer
 from bench.load import Handler, LoadFailed, Progress
-from bench.narrow_link import NarrowLink
 from livecore.media.transport import generate_certificate
 
 # Viewers tell in turns, so many to a round.
@@ -29,6 +29,7 @@ class LiveLoad:
         self.viewers: list[Viewer] = []
         self.sessions: list[tuple[str, str]] = []
         self.delays = Latencies()
+        self.repairs = Latencies()
         self._reports: asyncio.Task[None] | None = None
 
     async def publish(self, given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
@@ -47,16 +48,18 @@ class LiveLoad:
         }
 
     async def watch(self, given: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """`count` viewers join, `at_once` at a time; every `opened`-th opens what it gets, the first `narrow` have a link of `narrow_bps`."""
+        """`count` viewers join, `at_once` at a time; every `opened`-th opens what it gets, the first `narrow` have a link of `narrow_bps`,
+        and each loses the share `loss` of what is sent to it."""
         told: dict[str, Latencies] = {"join": Latencies(), "request": Latencies(), "connect": Latencies()}
         numbers = iter(range(given["count"]))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
 
             async def some() -> None:
                 for number in numbers:
-                    link = NarrowLink(given["narrow_bps"]) if number < given.get("narrow", 0) else None
-                    opens = link is None and (number - given.get("narrow", 0)) % max(1, given["opened"]) == 0
-                    viewer = Viewer(self.certificate, self.delays if opens else None, link)
+                    rate_bps = given["narrow_bps"] if number < given["narrow"] else None
+                    link = LastMile(rate_bps, given["loss"], number) if rate_bps is not None or given["loss"] else None
+                    opens = rate_bps is None and (number - given["narrow"]) % max(1, given["opened"]) == 0
+                    viewer = Viewer(self.certificate, self.delays if opens else None, link, self.repairs)
                     try:
                         await self._join(http, viewer, given, given["tokens"][number % len(given["tokens"])], told)
                     except (OSError, aiohttp.ClientError, TimeoutError) as exc:
@@ -74,9 +77,7 @@ class LiveLoad:
         self, http: aiohttp.ClientSession, viewer: Viewer, given: dict[str, Any], token: str, told: dict[str, Latencies]
     ) -> None:
         started = time.monotonic()
-        answer, session = await exchange(
-            http, given["url"], viewer.offer_to_watch([given["codec"]], arrivals=given.get("arrivals", True)), token
-        )
+        answer, session = await exchange(http, given["url"], viewer.offer_to_watch([given["codec"]], arrivals=given["arrivals"]), token)
         told["request"].add((time.monotonic() - started) * 1e3)
         viewer.accept(answer)
         await viewer.connect(JOIN_TIMEOUT_S)
@@ -103,6 +104,7 @@ class LiveLoad:
         """What comes within `seconds`."""
         before = [_numbers(viewer) for viewer in self.viewers]
         self.delays.clear()
+        self.repairs.clear()
         started = time.monotonic()
         cpu = time.process_time()
         while (left := started + given["seconds"] - time.monotonic()) > 0:
@@ -115,10 +117,11 @@ class LiveLoad:
         return {
             "seconds": took_s,
             "sums": sums,
-            "layers": [_layers(viewer for viewer in self.viewers if (viewer.link is not None) == narrow) for narrow in (False, True)],
+            "layers": [_layers(viewer for viewer in self.viewers if viewer.narrow == narrow) for narrow in (False, True)],
             "load_share": (time.process_time() - cpu) / took_s,
             "closed": sum(viewer.closed.is_set() for viewer in self.viewers),
             "delays": self.delays.tell(),
+            "repairs": self.repairs.tell(),
         }
 
     async def leave(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def _numbers(viewer: Viewer) -> dict[str, int]:
         "video_expected": viewer.expected,
         "video_counted": viewer.counted,
         "repaired": viewer.repaired,
+        "missing": viewer.missing,
         "switches": viewer.switches,
     } | viewer.told
 

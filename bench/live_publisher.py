@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 
-from bench import rtp_source
+from bench import rtcp_client, rtp_source
 from bench.live_peer import JOIN_TIMEOUT_S, Peer, PlainPeer, exchange
 from bench.load import LoadFailed
-from bench.rtcpeer import CODECS
+from bench.offer import CODECS
 from bench.rtp_source import Part
 from bench.scalable_source import HEIGHTS, ScalableSource
 from livecore.media import rtcp
@@ -69,6 +69,8 @@ def sources(given: dict[str, Any]) -> list[tuple[str, rtp_source.Source]]:
     if layers == "svc":
         lower = shares(packets, count)[:-1]
         return [("", ScalableSource(codec, [*lower, max(1, packets - sum(lower))], payload_bytes))]
+    if codec in ("vp9", "av1"):
+        return [("", ScalableSource(codec, [packets], payload_bytes, temporal=1))]
     return [("", rtp_source.VideoSource(codec, packets, payload_bytes))]
 
 
@@ -115,6 +117,8 @@ class Publisher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self.peer.closed.is_set():
+            self.peer.send_rtcp(rtcp_client.build_goodbye([stream.ssrc for stream in (self._audio, *self._videos)]))
         self.peer.close()
 
     def _on_rtcp(self, message: rtcp.Message) -> None:

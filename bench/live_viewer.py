@@ -5,11 +5,11 @@ import socket
 import struct
 import time
 
-from bench import rtp_header, rtp_source
+from bench import rtcp_client, rtp_header, rtp_source
+from bench.last_mile import LastMile
 from bench.latency import Latencies
 from bench.live_peer import Peer
 from bench.load import LoadFailed
-from bench.narrow_link import NarrowLink
 from livecore.media import rtcp
 from livecore.media.transport import Certificate
 from livecore.media.twcc import TransportFeedbackBuilder
@@ -33,16 +33,24 @@ _view = memoryview(_buffer)
 
 
 class Viewer(Peer):
-    """`delays`: set for one that opens its video packets. `link`: what lies before it; None: nothing that limits.
+    """`delays`: set for one that opens its video packets. `link`: what lies before it; None: nothing that limits or loses.
+    `repairs`: where it notes how long what was missing took to come after all.
 
     Attributes:
         first_at: monotonic seconds of the first video packet; 0 before.
-        expected, counted: video packets by their sequence numbers, and those that came.
+        expected, counted: video packets by their sequence numbers, and those that came by themselves.
+        repaired: those that came when they were asked for.
         layer, switches: which layer the pictures are of (None before it is known), and how often that changed.
         told: messages sent, by name.
     """
 
-    def __init__(self, certificate: Certificate, delays: Latencies | None = None, link: NarrowLink | None = None) -> None:
+    def __init__(
+        self,
+        certificate: Certificate,
+        delays: Latencies | None = None,
+        link: LastMile | None = None,
+        repairs: Latencies | None = None,
+    ) -> None:
         super().__init__(open_packets=False, certificate=certificate, local=("0.0.0.0", 0))
         self.first_at = 0.0
         self.first = asyncio.Event()
@@ -51,9 +59,10 @@ class Viewer(Peer):
         self.repaired = 0
         self.layer: int | None = None
         self.switches = 0
-        self.told = {"feedback": 0, "reports": 0, "nacks": 0, "key_requests": 0}
+        self.told = {"feedback": 0, "reports": 0, "remb": 0, "nacks": 0, "key_requests": 0}
         self.link = link
         self._delays = delays
+        self._repairs = repairs
         self._video_type = self._rtx_type = -1
         self._transport_id = 0
         self._arrivals = TransportFeedbackBuilder()
@@ -75,6 +84,15 @@ class Viewer(Peer):
         self._video_type = answered.payload_types["video"]
         self._rtx_type = answered.rtx_types.get("video", -1)
         self._transport_id = answered.transport_id
+
+    @property
+    def narrow(self) -> bool:
+        return self.link is not None and self.link.rate_bps is not None
+
+    @property
+    def missing(self) -> int:
+        """Video packets that are still waited for."""
+        return len(self._missing)
 
     @property
     def _timed(self) -> bool:
@@ -134,14 +152,14 @@ class Viewer(Peer):
             step = 1
         else:
             step = sequence - self._last & 0xFFFF
-        self.counted += 1
         if step < 0x8000:
+            self.counted += 1
             self.expected += step
             if 1 < step < HOLE_LIMIT:
                 self._miss(sequence, step)
             self._last = sequence
-        else:
-            self._missing.pop(sequence, None)
+        elif not self._found(sequence):
+            self.counted += 1
         if self._delays is not None:
             opened = self._opened(bytes(data[:size]))
             sent_ns = rtp_source.sent_ns(opened) if opened is not None else None
@@ -177,8 +195,17 @@ class Viewer(Peer):
         if not isinstance(opened, bytes) or len(opened) < 14:
             return
         start = 12 + (4 + 4 * (opened[14] << 8 | opened[15]) if opened[0] & 0x10 else 0)
-        if self._missing.pop(opened[start] << 8 | opened[start + 1], None) is not None:
-            self.repaired += 1
+        self._found(opened[start] << 8 | opened[start + 1])
+
+    def _found(self, sequence: int) -> bool:
+        """A packet that comes after later ones: whether that is because it was asked for."""
+        since, asked = self._missing.pop(sequence, (0.0, 0.0))
+        if not asked:
+            return False
+        self.repaired += 1
+        if self._repairs is not None:
+            self._repairs.add((time.monotonic() - since) * 1e3)
+        return True
 
     def _other(self, data: bytes) -> None:
         if not data:
@@ -218,8 +245,6 @@ class Viewer(Peer):
             del self._missing[number]
         if given_up:
             self._say("key_requests", rtcp.build_pli(1, ssrc))
-        if self._rtx_type < 0:
-            return
         due = [number for number, (_, asked) in self._missing.items() if now - asked > ASK_AGAIN_S][:NACK_LIMIT]
         if due:
             for number in due:
@@ -234,6 +259,9 @@ class Viewer(Peer):
         lost = max(0, self.expected - self.counted) & 0x7FFFFF
         block = rtcp.ReportBlock(ssrc, fraction, lost, self._last or 0, 0, last_sr, delay)
         self._say("reports", rtcp.build_receiver_report(1, [block]))
+        if self.link is not None and self.link.rate_bps is not None and not self._transport_id:
+            # Who does not tell when packets came tells what the path carries.
+            self._say("remb", rtcp_client.build_remb(1, int(self.link.rate_bps), [ssrc]))
 
 
 def _came_ns(ancillary: list[tuple[int, int, bytes]]) -> int:

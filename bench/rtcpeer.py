@@ -11,9 +11,10 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from bench import rtp_header
+from bench import rtcp_client, rtp_header, stun_client
+from bench.answer import Answered, read_answer
+from bench.offer import DEPENDENCY_ID, LEVEL_ID, MID_ID, RID_ID, RRID_ID, TWCC_ID, Offerer
 from livecore.media import rtcp, stun
 from livecore.media.drops import Counters, Drop
 from livecore.media.ice import Credentials
@@ -22,73 +23,6 @@ from livecore.media.transport import Certificate, Dtls, Protector, Unprotector, 
 CHECK_S = 0.05
 # RFC 7675: consent is renewed about every five seconds.
 CONSENT_S = 4.0
-CODECS: dict[str, tuple[int, str, str]] = {
-    "vp8": (96, "VP8/90000", ""),
-    "h264": (102, "H264/90000", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
-    "vp9": (98, "VP9/90000", "profile-id=0"),
-    "av1": (45, "AV1/90000", ""),
-}
-OPUS = 111
-TWCC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
-RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-RRID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-DEPENDENCY_URI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
-MID_ID, RID_ID, RRID_ID, TWCC_ID, LEVEL_ID, DEPENDENCY_ID = 4, 10, 11, 3, 1, 12
-
-
-@dataclass
-class Answered:
-    """What an answer says that a peer needs."""
-
-    ufrag: str = ""
-    password: str = ""
-    fingerprints: list[tuple[str, str]] = field(default_factory=list)
-    setup: str = "passive"
-    address: tuple[str, int] | None = None  # the best candidate over UDP
-    addresses: list[tuple[str, int]] = field(default_factory=list)  # all of them
-    payload_types: dict[str, int] = field(default_factory=dict)  # kind → the chosen one
-    ssrcs: dict[str, int] = field(default_factory=dict)  # kind → the server's
-    rtx_ssrcs: dict[str, int] = field(default_factory=dict)
-    rtx_types: dict[str, int] = field(default_factory=dict)
-    transport_id: int = 0  # of the transport-wide number in video packets; 0 where its feedback was not agreed
-
-
-def read_answer(text: str) -> Answered:
-    answered, kind, asked, transport_id = Answered(), "", False, 0
-    for line in text.splitlines():
-        if line.startswith("m="):
-            kind = line[2:].split()[0]
-            parts = line.split()
-            if parts[1] != "0":
-                answered.payload_types[kind] = int(parts[3])
-        name, _, value = line.removeprefix("a=").partition(":")
-        if name == "ice-ufrag":
-            answered.ufrag = value
-        elif name == "ice-pwd":
-            answered.password = value
-        elif name == "fingerprint":
-            algorithm, digest = value.split()
-            answered.fingerprints = [(algorithm, digest)]
-        elif name == "setup":
-            answered.setup = value
-        elif name == "candidate" and " udp " in value.lower():
-            parts = value.split()
-            answered.addresses.append((parts[4], int(parts[5])))
-            answered.address = answered.addresses[0]
-        elif name == "fmtp" and " apt=" in value:
-            answered.rtx_types.setdefault(kind, int(value.split()[0]))
-        elif name == "rtcp-fb" and kind == "video" and value.endswith(" transport-cc"):
-            asked = True
-        elif name == "extmap" and kind == "video" and value.endswith(TWCC_URI):
-            transport_id = int(value.split()[0].partition("/")[0])
-        elif name == "ssrc-group" and value.startswith("FID "):
-            answered.rtx_ssrcs[kind] = int(value.split()[2])
-        elif name == "ssrc" and kind not in answered.ssrcs:
-            answered.ssrcs[kind] = int(value.split()[0])
-    answered.transport_id = transport_id if asked else 0
-    return answered
 
 
 class RtcPeer:
@@ -134,79 +68,15 @@ class RtcPeer:
 
     # -- descriptions
 
-    def _head(self, mids: list[str], *, mixed: bool = True) -> list[str]:
-        return [
-            "v=0",
-            "o=- 1 1 IN IP4 127.0.0.1",
-            "s=-",
-            "t=0 0",
-            f"a=group:BUNDLE {' '.join(mids)}",
-            *(["a=extmap-allow-mixed"] if mixed else []),
-            f"a=ice-ufrag:{self.credentials.ufrag}",
-            f"a=ice-pwd:{self.credentials.password}",
-            f"a=fingerprint:sha-256 {self.certificate.fingerprint}",
-            "a=setup:actpass",
-        ]
-
-    def _audio(self, direction: str) -> list[str]:
-        lines = [
-            f"m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}",
-            "c=IN IP4 0.0.0.0",
-            "a=mid:0",
-            f"a={direction}",
-            "a=rtcp-mux",
-            f"a=extmap:{MID_ID} {MID_URI}",
-            f"a=extmap:{TWCC_ID} {TWCC_URI}",
-            f"a=extmap:{LEVEL_ID} {LEVEL_URI}",
-            f"a=rtpmap:{OPUS} opus/48000/2",
-            f"a=rtcp-fb:{OPUS} transport-cc",
-            f"a=fmtp:{OPUS} minptime=10;useinbandfec=1",
-        ]
-        if direction == "sendonly":
-            lines.append(f"a=ssrc:{self.ssrcs['audio']} cname:peer")
-        return lines
-
-    def _video(self, direction: str, codecs: list[str], rids: list[str], rtx: bool, arrivals: bool = True) -> list[str]:
-        types = [str(n) for codec in codecs for n in ((CODECS[codec][0], CODECS[codec][0] + 1) if rtx else (CODECS[codec][0],))]
-        lines = [
-            f"m=video 9 UDP/TLS/RTP/SAVPF {' '.join(types)}",
-            "c=IN IP4 0.0.0.0",
-            "a=mid:1",
-            f"a={direction}",
-            "a=rtcp-mux",
-            "a=rtcp-rsize",
-            f"a=extmap:{MID_ID} {MID_URI}",
-            f"a=extmap:{TWCC_ID} {TWCC_URI}",
-            f"a=extmap:{RID_ID} {RID_URI}",
-            f"a=extmap:{RRID_ID} {RRID_URI}",
-        ]
-        if "av1" in codecs:
-            lines.append(f"a=extmap:{DEPENDENCY_ID} {DEPENDENCY_URI}")
-        for codec in codecs:
-            number, mapping, parameters = CODECS[codec]
-            lines.append(f"a=rtpmap:{number} {mapping}")
-            feedback = ("goog-remb", *(("transport-cc",) if arrivals else ()), "ccm fir", "nack", "nack pli")
-            lines += [f"a=rtcp-fb:{number} {f}" for f in feedback]
-            if parameters:
-                lines.append(f"a=fmtp:{number} {parameters}")
-            if rtx:
-                lines += [f"a=rtpmap:{number + 1} rtx/90000", f"a=fmtp:{number + 1} apt={number}"]
-        if rids:
-            lines += [f"a=rid:{rid} send" for rid in rids] + ["a=simulcast:send " + ";".join(rids)]
-        elif direction == "sendonly":
-            media = self.ssrcs["video"]
-            lines += [f"a=ssrc-group:FID {media} {self.rtx_ssrc}", f"a=ssrc:{media} cname:peer", f"a=ssrc:{self.rtx_ssrc} cname:peer"]
-        return lines
+    @property
+    def offerer(self) -> Offerer:
+        return Offerer(self.credentials, self.certificate.fingerprint, self.ssrcs, self.rtx_ssrc)
 
     def offer_to_publish(self, codec: str = "vp8", *, rids: list[str] | None = None, audio: bool = True) -> str:
-        sections = (self._audio("sendonly") if audio else []) + self._video("sendonly", [codec], rids or [], True)
-        return "\r\n".join([*self._head(["0", "1"] if audio else ["1"]), *sections]) + "\r\n"
+        return self.offerer.to_publish(codec, rids=rids, audio=audio)
 
     def offer_to_watch(self, codecs: list[str] | None = None, *, rtx: bool = True, mixed: bool = True, arrivals: bool = True) -> str:
-        """`mixed`: whether extensions may be longer than 16 bytes, as the dependency descriptor of a key frame is.
-        `arrivals`: whether transport-wide feedback is offered."""
-        sections = self._audio("recvonly") + self._video("recvonly", codecs or list(CODECS), [], rtx, arrivals)
-        return "\r\n".join([*self._head(["0", "1"], mixed=mixed), *sections]) + "\r\n"
+        return self.offerer.to_watch(codecs, rtx=rtx, mixed=mixed, arrivals=arrivals)
 
     # -- connection
 
@@ -261,7 +131,7 @@ class RtcPeer:
     def _check(self) -> None:
         assert self.answered is not None
         self._last_check = time.monotonic()
-        request = stun.binding_request(
+        request = stun_client.binding_request(
             secrets.token_bytes(12),
             f"{self.answered.ufrag}:{self.credentials.ufrag}",
             self.answered.password,
@@ -348,8 +218,7 @@ class RtcPeer:
         if 192 <= data[1] <= 223:
             opened = self._unprotector.rtcp(data)
             if isinstance(opened, bytes):
-                for message in rtcp.parse(opened)[0]:
-                    self.on_rtcp(message)
+                self._on_compound(opened)
                 return
         else:
             opened = self._unprotector.rtp(data)
@@ -357,6 +226,12 @@ class RtcPeer:
                 self.on_rtp(opened, time.monotonic())
                 return
         self.drops[opened] += 1
+
+    def _on_compound(self, data: bytes) -> None:
+        if (asked := rtcp_client.reference_time(data)) is not None:
+            self.send_rtcp(rtcp_client.build_echo(self.ssrcs["video"], *asked, 0))
+        for message in rtcp.parse(data)[0]:
+            self.on_rtcp(message)
 
     # -- media
 

@@ -268,7 +268,7 @@ def _transport_feedback(sender: int, ssrc: int, body: bytes) -> TransportFeedbac
     return TransportFeedback(sender, ssrc, base, reference & 0xFF, tuple(arrivals))
 
 
-def _packet(kind: int, count: int, body: bytes) -> bytes:
+def build(kind: int, count: int, body: bytes) -> bytes:
     return struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body
 
 
@@ -296,31 +296,23 @@ def build_sender_report(report: SenderReport) -> bytes:
         report.packets & 0xFFFFFFFF,
         report.octets & 0xFFFFFFFF,
     )
-    return _packet(SR, len(report.reports), fixed + _pack_blocks(report.reports))
+    return build(SR, len(report.reports), fixed + _pack_blocks(report.reports))
 
 
 def build_receiver_report(sender: int, blocks: Sequence[ReportBlock]) -> bytes:
     """At most 31 blocks (the count has five bits)."""
-    return _packet(RR, len(blocks), struct.pack("!L", sender) + _pack_blocks(blocks))
+    return build(RR, len(blocks), struct.pack("!L", sender) + _pack_blocks(blocks))
 
 
 def build_reference_time(sender: int, ntp: int) -> bytes:
     """Asks a sender to echo this time, which gives a receiver the round trip (RFC 3611 section 4.4)."""
-    return _packet(XR, 0, struct.pack("!LBBHQ", sender, RRTR, 0, 2, ntp))
-
-
-def build_echo(sender: int, ssrc: int, last_rr: int, delay: int) -> bytes:
-    return _packet(XR, 0, struct.pack("!LBBHLLL", sender, DLRR, 0, 3, ssrc, last_rr, delay))
+    return build(XR, 0, struct.pack("!LBBHQ", sender, RRTR, 0, 2, ntp))
 
 
 def build_cname(ssrc: int, cname: str) -> bytes:
     item = bytes([1, len(cname.encode())]) + cname.encode()
     body = struct.pack("!L", ssrc) + item
-    return _packet(SDES, 1, body + bytes(4 - len(body) % 4))
-
-
-def build_goodbye(ssrcs: Sequence[int]) -> bytes:
-    return _packet(BYE, len(ssrcs), struct.pack(f"!{len(ssrcs)}L", *ssrcs))
+    return build(SDES, 1, body + bytes(4 - len(body) % 4))
 
 
 def build_nack(sender: int, ssrc: int, lost: Iterable[int]) -> bytes:
@@ -337,18 +329,11 @@ def build_nack(sender: int, ssrc: int, lost: Iterable[int]) -> bytes:
     if first is not None:
         pairs.append((first, mask))
     body = b"".join(struct.pack("!HH", packet & 0xFFFF, bits) for packet, bits in pairs)
-    return _packet(RTPFB, NACK, struct.pack("!LL", sender, ssrc) + body)
+    return build(RTPFB, NACK, struct.pack("!LL", sender, ssrc) + body)
 
 
 def build_pli(sender: int, ssrc: int) -> bytes:
-    return _packet(PSFB, PLI, struct.pack("!LL", sender, ssrc))
-
-
-def build_remb(sender: int, bitrate_bps: int, ssrcs: Sequence[int]) -> bytes:
-    exponent = max(0, bitrate_bps.bit_length() - 18)
-    mantissa = bitrate_bps >> exponent
-    fixed = b"REMB" + struct.pack("!BBH", len(ssrcs), exponent << 2 | mantissa >> 16, mantissa & 0xFFFF)
-    return _packet(PSFB, AFB, struct.pack("!LL", sender, 0) + fixed + struct.pack(f"!{len(ssrcs)}L", *ssrcs))
+    return build(PSFB, PLI, struct.pack("!LL", sender, ssrc))
 
 
 def ntp_from_unix(at_s: float) -> int:

@@ -56,16 +56,6 @@ class Message:
         expected = hmac.digest(password.encode(), self._covered, hashlib.sha1)
         return hmac.compare_digest(expected, self.integrity)
 
-    def mapped_address(self) -> Address | None:
-        """The address in XOR-MAPPED-ADDRESS; None when it is not there or is malformed."""
-        value = self.attributes.get(XOR_MAPPED_ADDRESS)
-        if value is None or len(value) not in (8, 20):
-            return None
-        port = (value[2] << 8 | value[3]) ^ (MAGIC_COOKIE >> 16)
-        mask = MAGIC_COOKIE.to_bytes(4, "big") + self.transaction_id
-        host = bytes(a ^ b for a, b in zip(value[4:], mask, strict=False))
-        return str(ipaddress.ip_address(host)), port
-
 
 def parse(data: bytes) -> Message:
     """Raises StunError when `data` is not one whole STUN message."""
@@ -134,15 +124,3 @@ def xor_address(address: Address, transaction_id: bytes) -> bytes:
 def binding_response(request: Message, address: Address, password: str) -> bytes:
     mapped = xor_address(address, request.transaction_id)
     return build(BINDING_RESPONSE, request.transaction_id, [(XOR_MAPPED_ADDRESS, mapped)], password)
-
-
-def binding_request(transaction_id: bytes, username: str, password: str, *, priority: int, tie_breaker: int, nominate: bool) -> bytes:
-    """A controlling agent's connectivity check (RFC 8445 section 7.2)."""
-    attributes = [
-        (USERNAME, username.encode()),
-        (PRIORITY, priority.to_bytes(4, "big")),
-        (ICE_CONTROLLING, tie_breaker.to_bytes(8, "big")),
-    ]
-    if nominate:
-        attributes.append((USE_CANDIDATE, b""))
-    return build(BINDING_REQUEST, transaction_id, attributes, password)

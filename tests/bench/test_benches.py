@@ -1,6 +1,9 @@
 """Each bench, run as a person runs it, for a second and with few: plausible figures in JSON, and a picture."""
 
+import asyncio
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,10 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import rest
+from bench import live_peers, rest
 from bench.cli import bench
+from bench.janus import JanusMissing
+from bench.live import LiveOptions
+from bench.screen import Screen
+from tests.conftest import StartServer
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # On a machine that is busy with something else a server needs its time to start.
@@ -173,13 +181,18 @@ def test_joins_and_leaves_alone(tmp_path: Path) -> None:
     assert result["joins_per_cpu_s"] == pytest.approx(1e3 / (result["main_ms"] + result["media_ms"]), rel=0.05)
 
 
-def test_a_live_with_a_few_viewers(tmp_path: Path) -> None:
-    ran = run(tmp_path, "live", "--viewers", "3", "--seconds", "1", "--packets", "4")
+def test_a_live_with_a_few_viewers_who_lose_packets_and_ask_for_them(tmp_path: Path) -> None:
+    ran = run(tmp_path, "live", "--viewers", "3", "--seconds", "1", "--packets", "4", "--loss", "0.05")
     assert ran.status == 0, ran.said
     (result,) = ran.report["results"]
     # Three viewers, thirty pictures of four packets and fifty of sound a second; a busy machine makes some of them late.
     assert 0.5 < result["packets_per_s"] / (3 * (30 * 4 + 50)) < 1.5
-    assert result["lost_percent"] < 5
+    assert 1 < result["missed_percent"] < 12
+    assert result["lost_percent"] < 1
+    # What was asked for just before the end is sent, and comes when nobody counts any more; what came again may be lost again.
+    assert 0 < result["repaired"] <= result["resent_by_server"] + 5
+    assert result["nacks"] > 0
+    assert in_order(result["repair"], result["repaired"])
     assert result["closed"] == 0
     assert result["join"]["count"] == 3
     assert in_order(result["join"], 3)
@@ -187,7 +200,9 @@ def test_a_live_with_a_few_viewers(tmp_path: Path) -> None:
     assert result["media_cpu_s"] < result["seconds"] * 1.5
 
 
-@pytest.mark.parametrize(("layers", "more"), [("simulcast", ("--narrow", "0.34", "--narrow-kbps", "700")), ("svc", ("--codec", "av1"))])
+@pytest.mark.parametrize(
+    ("layers", "more"), [("simulcast", ("--narrow", "0.34", "--narrow-kbps", "700")), ("svc", ("--codec", "av1", "--layer-count", "2"))]
+)
 def test_a_live_with_layers_and_viewers_that_tell_of_their_paths(tmp_path: Path, layers: str, more: tuple[str, ...]) -> None:
     ran = run(tmp_path, "live", "--layers", layers, *more, "--viewers", "3", "--seconds", "1", "--no-audio", "--no-pin")
     assert ran.status == 0, ran.said
@@ -201,6 +216,42 @@ def test_a_live_with_layers_and_viewers_that_tell_of_their_paths(tmp_path: Path,
         (part,) = result["narrow_on_layers"].split()
         assert part in ("0:1", "1:1")  # the largest needs 1.4 Mb/s, the path carries 0.7
         assert result["paced"] >= 1
+    else:
+        assert result["on_layers"] == "1:3"  # of two
+
+
+async def test_a_server_that_runs_elsewhere_is_measured_by_its_addresses(tmp_path: Path, start_server: StartServer) -> None:
+    server = await start_server(media=True, rate_scale=100)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    made = (await anna.post("/api/v1/lives", {"title": "Measured", "record": False})).json
+    watching = (await ben.post(f"/api/v1/lives/{made['id']}/watch-token")).json
+    addresses = ("--whip", server.url + made["whip"], "--whep", server.url + watching["whep"], "--pid", str(os.getpid()))
+    tokens = ("--token", made["token"], "--watch-token", watching["token"])
+    # Who offers no transport-wide feedback tells what its path carries (REMB).
+    told = ("--codec", "h264", "--no-feedback", "--narrow", "0.5", "--viewers", "2", "--seconds", "1.2", "--no-audio", "--no-pin")
+    ran = await asyncio.to_thread(run, tmp_path, "live", *addresses, *tokens, *told)
+    assert ran.status == 0, ran.said
+    (result,) = ran.report["results"]
+    assert (result["viewers"], result["codec"], result["closed"]) == (2, "h264", 0)
+    assert result["packets"] > 30
+    assert result["feedback"] == 0
+    assert result["remb"] > 0
+    assert in_order(result["join"], 2)
+    assert result["packets_per_cpu_s"] > 0
+
+
+def test_peers_are_measured_by_the_same_tool() -> None:
+    options = LiveOptions(viewers=[2], seconds=0.5, pin=False)
+    work = live_peers.run(options, Screen(Console(quiet=True)), ("janus",))
+    if shutil.which("janus") is None:
+        with pytest.raises(JanusMissing, match="apt-get install janus"):
+            asyncio.run(work)
+        return
+    (result,) = asyncio.run(work).results
+    assert (result["server"], result["viewers"], result["closed"]) == ("janus", 2, 0)
+    assert result["packets"] > 30
+    assert result["media_cpu_s"] >= 0
+    assert in_order(result["join"], 2)
 
 
 def test_the_store(tmp_path: Path) -> None:
@@ -230,6 +281,7 @@ def test_the_store(tmp_path: Path) -> None:
         (("live", "--viewers", "0"), 2, "viewers"),
         (("live", "--layers", "many"), 2, "simulcast or svc"),
         (("live", "--layers", "svc", "--codec", "vp8"), 2, "vp9 or av1"),
+        (("live", "--loss", "0.9"), 2, "loss"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_words(tmp_path: Path, arguments: tuple[str, ...], status: int, says: str) -> None:

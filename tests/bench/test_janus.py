@@ -3,8 +3,9 @@
 import socket
 
 from bench import janus
+from bench.answer import read_answer
 from bench.live_peer import PlainPeer
-from bench.rtcpeer import RtcPeer, read_answer
+from bench.rtcpeer import RtcPeer
 from livecore.media.packet import Header, parse_header
 
 OFFER = "\r\n".join(

@@ -3,8 +3,8 @@
 import pytest
 
 from bench import rtp_header, rtp_source
+from bench.last_mile import QUEUE_S, LastMile
 from bench.live_publisher import RIDS, shares, sources
-from bench.narrow_link import QUEUE_S, NarrowLink
 from bench.scalable_source import HEIGHTS
 from livecore.media import codecs
 from livecore.media.packet import Packet
@@ -40,6 +40,17 @@ def test_a_scalable_picture_has_every_size_in_one_stream(codec: str) -> None:
         assert codecs.heights(codec, parts[0].payload) == list(HEIGHTS)
 
 
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+def test_these_codecs_come_without_layers_too(codec: str) -> None:
+    ((rid, source),) = sources(JOB | {"codec": codec, "layers": "none"})
+    parts = source.parts(True, 5)
+    assert rid == ""
+    assert [rtp_source.layer_of(part.payload) for part in parts] == [0] * 10
+    packet = Packet(1, 1, False, parts[0].payload, 0.0)
+    codecs.inspect(codec, packet)
+    assert packet.key
+
+
 @pytest.mark.parametrize("before", [[], [(4, b"1")], [(12, bytes(40))]])
 def test_the_transport_wide_number_is_found_behind_other_extensions(before: list[tuple[int, bytes]]) -> None:
     packet = rtp_header.header((96, 7, 8, 9), [*before, (3, b"\x12\x34")]) + b"payload"
@@ -54,9 +65,16 @@ def test_a_packet_without_extensions_has_no_number() -> None:
 
 
 def test_a_narrow_path_delays_and_then_loses() -> None:
-    link = NarrowLink(96_000)
+    link = LastMile(96_000)
     assert link.arrival(1.0, 1200) == pytest.approx(1.1)
     assert link.arrival(1.0, 1200) == pytest.approx(1.2)
     while (at := link.arrival(1.0, 1200)) is not None:
         assert at - 1.0 <= QUEUE_S + 0.11
     assert link.arrival(5.0, 1200) == pytest.approx(5.1)
+
+
+def test_chance_takes_its_share_and_nothing_else_waits() -> None:
+    link = LastMile(loss=0.1, seed=5)
+    arrivals = [link.arrival(float(number), 1200) for number in range(2000)]
+    assert 150 < arrivals.count(None) < 250
+    assert {arrival for arrival in arrivals if arrival is not None} <= {float(number) for number in range(2000)}

@@ -13,7 +13,7 @@ from bench import loopback, processes, rtp_source
 from bench.chat_load import fill, marked_text
 from bench.latency import Latencies
 from bench.load import share
-from bench.rtcpeer import CODECS
+from bench.offer import CODECS
 from bench.socketio_client import MARK, Client, Refused, frame
 from livecore.media import codecs
 from livecore.media.packet import Packet

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bench.rtcpeer import TWCC_ID
+from bench.offer import TWCC_ID
 from livecore.media import rtcp
 from livecore.media.drops import Drop
 from livecore.media.extensions import Extension

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
-from bench.rtcpeer import CODECS, DEPENDENCY_ID, TWCC_ID
+from bench.offer import CODECS, DEPENDENCY_ID, TWCC_ID
 from bench.scalable_source import PATTERN, Dependencies, av1, vp8, vp9
 from livecore.media import rtcp
 from livecore.media.drops import Drop

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from bench import rtcp_client
 from livecore.media import rtcp, statistics
 from livecore.media.control import SessionClosed, SpeakerChanged, ViewerChanged
 from livecore.media.demand import PAUSE_AFTER_S, REPEAT_S, RESUME_WITHIN_S, Demand, Wanted
@@ -238,7 +239,7 @@ def test_statistics_tell_bitrate_round_trip_and_level_of_both_sides() -> None:
     publication = plane.router.published["live", "main"].publication
     assert publication._asked is not None
     # A browser echoes the time it was told, and how long it kept it.
-    source.send_rtcp(rtcp.build_echo(1, publication.ssrc, publication._asked[0], int(0.2 * 65536)))
+    source.send_rtcp(rtcp_client.build_echo(1, publication.ssrc, publication._asked[0], int(0.2 * 65536)))
     asked = publication._asked[1]
     plane.run(0.05, each)
     answered = plane.now

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livecore.media import stun
+from bench import stun_client
 from livecore.media.control import SessionClosed
 from livecore.media.drops import Drop
 from tests.media.virtual import VirtualPeer, VirtualPlane
@@ -122,7 +122,7 @@ def test_forged_source_address_draws_nobodys_packets_to_another_session() -> Non
     mallory = made.subscribe()
     answered = mallory.peer.answered
     assert answered
-    forged = stun.binding_request(bytes(12), f"{answered.ufrag}:x", answered.password, priority=1, tie_breaker=1, nominate=True)
+    forged = stun_client.binding_request(bytes(12), f"{answered.ufrag}:x", answered.password, priority=1, tie_breaker=1, nominate=True)
     made.demux.on_datagram(forged, viewer.address, made.now, made.now)
     assert made.demux.drops[Drop.ADDRESS_TAKEN] == 1
     assert made.router.sessions[mallory.session_id].transport.address == mallory.address

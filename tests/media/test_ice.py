@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench import stun_client
 from livecore.media import stun
 from livecore.media.drops import Drop
 from livecore.media.ice import ADDRESS_LIMIT, IceLite
@@ -12,7 +13,7 @@ HOME, MOBILE, OTHER = ("192.0.2.1", 1000), ("198.51.100.9", 2000), ("203.0.113.5
 def check(agent: IceLite, *, password: str | None = None, ufrag: str | None = None, nominate: bool = False) -> stun.Message:
     ours = agent.credentials
     return stun.parse(
-        stun.binding_request(
+        stun_client.binding_request(
             bytes(12), f"{ufrag or ours.ufrag}:theirs", password or ours.password, priority=1, tie_breaker=1, nominate=nominate
         )
     )

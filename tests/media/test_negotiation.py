@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.rtcpeer import RtcPeer, read_answer
+from bench.answer import read_answer
+from bench.rtcpeer import RtcPeer
 from livecore.media import negotiate, sdp
 from livecore.media.extensions import Extension
 

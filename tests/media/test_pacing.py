@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import rtcp_client
 from livecore.media import rtcp
 from livecore.media.sessions import ViewerSession
 from tests.media import payloads
@@ -113,7 +114,7 @@ async def test_real_worker_spreads_a_key_frame_for_a_viewer_that_tells_its_limit
         sender = Sender(source)
         await show(sender, watcher)
         assert watcher.peer.answered
-        watcher.peer.send_rtcp(rtcp.build_remb(1, 1_000_000, [watcher.peer.answered.ssrcs["video"]]))
+        watcher.peer.send_rtcp(rtcp_client.build_remb(1, 1_000_000, [watcher.peer.answered.ssrcs["video"]]))
 
         async def pace() -> int | None:
             told: int | None = (await media.plane.stats(LIVE))["publications"]["main"]["viewers"][0]["pace_bps"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.rtcpeer import MID_ID, RRID_ID
+from bench.offer import MID_ID, RRID_ID
 from livecore.media import statistics
 from livecore.media.control import LayersWanted
 from livecore.media.layers import Wish

@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from bench.rtcpeer import DEPENDENCY_ID, MID_ID, RID_ID, TWCC_ID, RtcPeer
+from bench import stun_client
+from bench.offer import DEPENDENCY_ID, MID_ID, RID_ID, TWCC_ID
+from bench.rtcpeer import RtcPeer
 from livecore.media import rtcp, stun
 from livecore.media.control import Answer, WorkerEvent
 from livecore.media.demux import Demultiplexer
@@ -58,7 +60,7 @@ class VirtualPeer:
         if now >= self._check_at and not self.silent:
             self._check_at = now + (2.0 if self.connected else 0.05)
             username = f"{answered.ufrag}:{self.peer.credentials.ufrag}"
-            self.send(stun.binding_request(bytes(12), username, answered.password, priority=1, tie_breaker=1, nominate=True))
+            self.send(stun_client.binding_request(bytes(12), username, answered.password, priority=1, tie_breaker=1, nominate=True))
         if self._dtls is not None:
             for datagram in self._dtls.on_deadline(now):
                 self.send(datagram)

@@ -9,9 +9,9 @@ import av
 import pytest
 
 from bench import packetise
+from bench.offer import CODECS
 from bench.packetise import Sent
 from bench.record import CODED_S, rounds
-from bench.rtcpeer import CODECS
 from livecore.media import rtcp
 from livecore.media.file_parts import open_writer
 from livecore.media.intake import Track
