@@ -5,14 +5,16 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from livecore.attention import Attention
 from livecore.ports import Audience, Directory, Notifier, Relations
 from livecore.wording import mentions_of
 
 
 class Mentions:
-    def __init__(self, relations: Relations, directory: Directory, notifier: Notifier) -> None:
+    def __init__(self, relations: Relations, directory: Directory, attention: Attention, notifier: Notifier) -> None:
         self._relations = relations
         self._directory = directory
+        self._attention = attention
         self._notifier = notifier
 
     async def of(self, author_id: str, text: str, owner_id: str, audience: Audience) -> frozenset[str]:
@@ -20,7 +22,7 @@ class Mentions:
         told = set()
         for username in mentions_of(text):
             other = await self._directory.by_username(username)
-            if other is None or other == author_id or not await self._directory.setting(other, "notify_mentions"):
+            if other is None or not await self._attention.wants(other, author_id, "notify_mentions"):
                 continue
             wanted = await self._directory.setting(other, "who_can_mention")
             if await self._relations.allows(other, author_id, wanted) and await self._relations.allows(owner_id, other, audience):

@@ -10,6 +10,7 @@ from typing import Any
 from livecore import data
 from livecore.accounts.assembly import AccountParts, Engines
 from livecore.accounts.consent_mail import ConsentMailer
+from livecore.attention import Attention
 from livecore.calls.service import Calls
 from livecore.config import Settings
 from livecore.endtoend.service import DeviceKeys
@@ -381,8 +382,9 @@ class Parts:
         await self.lives.separate(one, other)
 
     async def _start_library(self) -> None:
-        mentions = Mentions(self.relations, self.directory, self.notices)
-        talk = TalkParts(TalkEngines(self.db, self.clock, self.relations, self.directory, self.limiter, self.notices, mentions))
+        attention = Attention(self.relations, self.directory, self.neighbours)
+        mentions = Mentions(self.relations, self.directory, attention, self.notices)
+        talk = TalkParts(TalkEngines(self.db, self.clock, self.relations, self.directory, self.limiter, attention, self.notices, mentions))
         library = LibraryParts(
             LibraryEngines(
                 db=self.db,

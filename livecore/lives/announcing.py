@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from livecore.attention import Attention
 from livecore.lives.tables import live
-from livecore.ports import Clock, Database, Directory, Followers, Job, Jobs, Neighbours, Notifier, Relations
+from livecore.ports import Clock, Database, Followers, Job, Jobs, Notifier, Relations
 
 ANNOUNCE = "lives.announce"
 # People asked and told in one transaction: others write in between.
@@ -22,19 +23,17 @@ class Announcing:
         clock: Clock,
         jobs: Jobs,
         relations: Relations,
-        directory: Directory,
+        attention: Attention,
         followers: Followers,
         notifier: Notifier,
-        neighbours: Neighbours,
     ) -> None:
         self._db = db
         self._clock = clock
         self._jobs = jobs
         self._relations = relations
-        self._directory = directory
+        self._attention = attention
         self._followers = followers
         self._notifier = notifier
-        self._neighbours = neighbours
         jobs.handle(ANNOUNCE, self._run, timeout_s=3600)
 
     async def begun(self, conn: AsyncConnection, live_id: str) -> None:
@@ -65,9 +64,7 @@ class Announcing:
         return row["state"] == "live" and row["disabled_reason"] is None and self._clock.at_ms() - began_ms < STALE_MS
 
     async def _wants(self, account_id: str, row: Any) -> bool:
-        return (
-            await self._directory.is_active(account_id)
-            and bool(await self._directory.setting(account_id, "notify_lives"))
-            and await self._relations.allows(row["owner_id"], account_id, row["visibility"])
-            and row["owner_id"] not in await self._neighbours.muted_by(account_id)
+        host_id = row["owner_id"]
+        return await self._attention.wants(account_id, host_id, "notify_lives") and await self._relations.allows(
+            host_id, account_id, row["visibility"]
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from livecore.attention import Attention
 from livecore.config import Settings
 from livecore.links import MediaLinks
 from livecore.lives.announcing import Announcing
@@ -77,7 +78,9 @@ class LiveParts:
         )
         self.moderation = Moderation(e.db, e.clock, e.directory, e.signals, e.media, self.lives)
         self.discovery = LiveDiscovery(e.db, e.clock, self.lives, e.relations, e.directory, e.rooms, e.traits, e.follows, e.neighbours)
-        self.announcing = Announcing(e.db, e.clock, e.jobs, e.relations, e.directory, e.followers, e.notifier, e.neighbours)
+        self.announcing = Announcing(
+            e.db, e.clock, e.jobs, e.relations, Attention(e.relations, e.directory, e.neighbours), e.followers, e.notifier
+        )
         self.private = PrivateLives(e.db, e.clock, self.lives)
         self.playback = Playback(self.lives, e.links, e.clock)
         self.rights = MediaRights(e.links, e.keys, e.clock, e.settings)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from livecore.attention import Attention
 from livecore.config import Settings
 from livecore.people.blocks import Blocks
 from livecore.people.contact_quota import ContactQuota
@@ -48,7 +49,7 @@ class Engines:
 class PeopleParts:
     def __init__(self, e: Engines) -> None:
         who = (e.relations, e.directory)
-        self.people = People(e.db, e.clock, *who, e.activity, e.neighbours, e.settings.friend_requests_open)
+        self.people = People(e.db, e.clock, *who, e.activity, e.neighbours, Attention(*who, e.neighbours), e.settings.friend_requests_open)
         self.blocks = Blocks(e.db, e.clock, *who, e.activity)
         self.contact_quota = ContactQuota(e.db, e.keys, e.clock, e.settings.rate_scale)
         self.contacts = Contacts(e.db, e.keys, e.clock, self.contact_quota, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)

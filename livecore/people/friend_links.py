@@ -114,34 +114,43 @@ class FriendLinks:
     # -- whoever is shown it
 
     async def owner(self, me: str, token: str) -> str:
-        """Whose link it is. Raises NotFound (none, a block either way, an owner who is gone), Gone (expired or used up)."""
+        """Whose link it is. Raises NotFound (none, a block either way, an owner who is gone), Gone (expired or used up, but for a friend)."""
+        return (await self._shown(me, token)).owner_id
+
+    async def _shown(self, me: str, token: str) -> Link:
         link_id = self._link_id(token)
         if link_id is None:
             raise errors.NotFound("There is no such link.")
         async with self._db.read() as conn:
             row = (await conn.execute(select(tables.friend_link).where(tables.friend_link.c.id == link_id))).one_or_none()
-        if row is None or (await self._relations.between(me, row.owner_id)).blocked or not await self._directory.is_active(row.owner_id):
+        if row is None:
+            raise errors.NotFound("There is no such link.")
+        standing = await self._relations.between(me, row.owner_id)
+        if standing.blocked or not await self._directory.is_active(row.owner_id):
             raise errors.NotFound("There is no such link.")
         found = self._link(row)
-        if found.expires_ms <= self._clock.at_ms() or found.uses_left == 0:
+        # What it does is done for a friend: whoever took the last use may ask again, with an answer that was lost on the way.
+        if not standing.friends and (found.expires_ms <= self._clock.at_ms() or found.uses_left == 0):
             raise errors.Gone("This link is over.", type="link_over")
-        return found.owner_id
+        return found
 
     async def accept(self, me: str, token: str) -> RequestView:
-        """Friends at once: whoever made the link asked, whoever accepts it says yes. Raises as `owner` does, Conflict for oneself."""
-        owner = await self.owner(me, token)
-        if owner == me:
+        """Friends at once: whoever made the link asked, whoever accepts it says yes. By a friend it changes nothing and uses nothing up.
+        Raises as `owner` does, Conflict for oneself."""
+        shown = await self._shown(me, token)
+        if shown.owner_id == me:
             raise errors.Conflict("That is your own link.", type="self")
-        link_id = self._link_id(token)
+        view = RequestView(shown.id, shown.owner_id, incoming=True, status="accepted", created_ms=shown.created_ms)
         link = tables.friend_link.c
         async with self._db.write() as conn:
+            if not await self._people.befriend(conn, me, shown.owner_id):
+                return view
             # Of two who take the last use at the same moment one gets it.
             room = (link.max_uses.is_(None)) | (link.uses < link.max_uses)
-            used = update(tables.friend_link).where(link.id == link_id, link.expires_ms > self._clock.at_ms(), room)
+            used = update(tables.friend_link).where(link.id == shown.id, link.expires_ms > self._clock.at_ms(), room)
             if not (await conn.execute(used.values(uses=link.uses + 1))).rowcount:
                 raise errors.Gone("This link is over.", type="link_over")
-            view = await self._people.befriend(conn, me, owner, str(link_id))
-        await self._people.befriended(me, owner, view)
+        await self._people.befriended(me, shown.owner_id, view)
         return view
 
 

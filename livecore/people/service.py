@@ -10,6 +10,7 @@ from sqlalchemy import and_, delete, func, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
+from livecore.attention import Attention
 from livecore.ids import new_id
 from livecore.people import tables
 from livecore.people.friendship import Act, Effect, Pair, Side, step
@@ -46,6 +47,7 @@ class People:
         directory: Directory,
         activity: Activity,
         neighbours: Neighbours,
+        attention: Attention,
         requests_limit: int,
     ) -> None:
         self._requests_limit = requests_limit
@@ -55,6 +57,7 @@ class People:
         self._directory = directory
         self._activity = activity
         self._neighbours = neighbours
+        self._attention = attention
 
     async def other(self, me: str, username: str) -> str:
         """The id of somebody whom `me` may deal with. Raises NotFound (also for who blocks `me`), Conflict for oneself."""
@@ -95,12 +98,10 @@ class People:
         if int((await conn.execute(mine)).scalar_one()) >= self._requests_limit:
             raise errors.Conflict("Too many of your requests wait; take some back first.", type="too_many_requests")
 
-    async def befriend(self, conn: AsyncConnection, me: str, owner: str, link_id: str) -> RequestView:
-        """Part of the caller's transaction: both said yes. Raises Conflict (`already_friends`). Call `befriended` after the commit."""
+    async def befriend(self, conn: AsyncConnection, me: str, owner: str) -> bool:
+        """Part of the caller's transaction: both said yes. False where they are friends already. Call `befriended` after the commit."""
         _, effect = await self._act(conn, me, owner, Act.BEFRIEND)
-        if effect is Effect.REFUSED:
-            raise errors.Conflict("You are friends already.", type="already_friends")
-        return RequestView(link_id, owner, incoming=True, status="accepted", created_ms=self._clock.at_ms())
+        return effect is not Effect.REFUSED
 
     async def befriended(self, me: str, owner: str, view: RequestView) -> None:
         await self._after(me, owner, Effect.BEFRIENDED, view)
@@ -229,8 +230,8 @@ class People:
         card = (await self._directory.cards(other, [me])).get(me)
         if card is None:
             return
-        # Who wants no news of friends finds them in their lists.
-        if not await self._directory.setting(other, "notify_friends"):
+        # Who wants no news of friends, or of this person, finds them in their lists.
+        if not await self._attention.wants(other, me, "notify_friends"):
             return
         who = {"id": card.id, "username": card.username, "name": card.name, "avatar": card.avatar}
         event = "friend:request" if effect is Effect.ASKED else "friend:accepted"

@@ -104,5 +104,6 @@ async def open_link(call: Call, body: FriendLinkGiven) -> Reply:
     rate="friend_request_per_account",
 )
 async def accept(call: Call, body: FriendLinkGiven) -> Reply:
-    """Become friends with whoever made the link, at once; they are told (`friend:accepted`)."""
+    """Become friends with whoever made the link, at once; they are told (`friend:accepted`). Again it answers the same and changes
+    nothing, also when the link is over by then."""
     return Reply(await request_model(call, await call.app.friend_links.accept(call.me.account_id, body.token)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from livecore.attention import Attention
 from livecore.mentions import Mentions
 from livecore.ports import Clock, Database, Directory, Discussed, Limiter, Notifier, Relations
 from livecore.talk.comments import Comments
@@ -16,6 +17,7 @@ class Engines:
     relations: Relations
     directory: Directory
     limiter: Limiter
+    attention: Attention
     notifier: Notifier
     mentions: Mentions
 
@@ -26,5 +28,5 @@ class TalkParts:
     def __init__(self, e: Engines) -> None:
         self.kinds: dict[str, Discussed] = {}
         self.rows = TalkRows(e.db, self.kinds)
-        self.comments = Comments(e.db, e.clock, self.kinds, e.relations, e.directory, e.limiter, e.notifier, e.mentions)
-        self.likes = Likes(e.db, e.clock, self.kinds, e.relations, e.directory, e.notifier)
+        self.comments = Comments(e.db, e.clock, self.kinds, e.relations, e.directory, e.limiter, e.attention, e.notifier, e.mentions)
+        self.likes = Likes(e.db, e.clock, self.kinds, e.relations, e.directory, e.attention, e.notifier)

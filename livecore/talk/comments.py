@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from livecore import errors
+from livecore.attention import Attention
 from livecore.errors import FieldError, Invalid
 from livecore.ids import new_id
 from livecore.mentions import Mentions
@@ -46,6 +47,7 @@ class Comments:
         relations: Relations,
         directory: Directory,
         limiter: Limiter,
+        attention: Attention,
         notifier: Notifier,
         mentions: Mentions,
     ) -> None:
@@ -55,6 +57,7 @@ class Comments:
         self._relations = relations
         self._directory = directory
         self._limiter = limiter
+        self._attention = attention
         self._notifier = notifier
         self._mentions = mentions
 
@@ -127,13 +130,7 @@ class Comments:
     async def _told(self, me: str, owner_id: str, parent: Row | None) -> dict[str, str]:
         """Who hears of it and as what: whom it answers, and the content's owner."""
         wanted = {owner_id: "comment"} if parent is None else {owner_id: "comment", parent["author_id"]: "reply"}
-        told = {}
-        for account_id, kind in wanted.items():
-            if account_id == me or (await self._relations.between(me, account_id)).blocked:
-                continue
-            if await self._directory.is_active(account_id) and await self._directory.setting(account_id, "notify_comments"):
-                told[account_id] = kind
-        return told
+        return {other: kind for other, kind in wanted.items() if await self._attention.wants(other, me, "notify_comments")}
 
     async def _one(self, where: Any) -> Row:
         async with self._db.read() as conn:
@@ -183,7 +180,7 @@ class Comments:
     async def like(self, me: Principal, kind: ContentKind, content_id: str, comment_id: str) -> Row:
         """Liking twice changes nothing."""
         author_id = (await self._seen(me, kind, content_id, comment_id))["author_id"]
-        is_told = author_id != me.account_id and await self._directory.setting(author_id, "notify_likes")
+        is_told = await self._attention.wants(author_id, me.account_id, "notify_likes")
         like = {"comment_id": comment_id, "account_id": me.account_id, "content_id": content_id, "created_ms": self._clock.at_ms()}
         try:
             async with self._db.write() as conn:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from livecore import errors
 from livecore.among import among, members
+from livecore.attention import Attention
 from livecore.ports import Clock, ContentKind, Database, Directory, Discussed, Notifier, PersonCard, Principal, Relations
 from livecore.talk.tables import content_like
 
@@ -18,13 +19,21 @@ Place = tuple[int, str]
 
 class Likes:
     def __init__(
-        self, db: Database, clock: Clock, kinds: Mapping[str, Discussed], relations: Relations, directory: Directory, notifier: Notifier
+        self,
+        db: Database,
+        clock: Clock,
+        kinds: Mapping[str, Discussed],
+        relations: Relations,
+        directory: Directory,
+        attention: Attention,
+        notifier: Notifier,
     ) -> None:
         self._db = db
         self._clock = clock
         self._kinds = kinds
         self._relations = relations
         self._directory = directory
+        self._attention = attention
         self._notifier = notifier
         columns = content_like.c
         # On the path of each feed page, so it is made once.
@@ -41,7 +50,7 @@ class Likes:
     async def like(self, me: Principal, kind: ContentKind, content_id: str) -> None:
         """Liking twice changes nothing. Its owner is told once for the content, not for each like."""
         owner_id = (await self._kinds[kind].discussed(me.account_id, content_id)).owner_id
-        is_told = owner_id != me.account_id and await self._directory.setting(owner_id, "notify_likes")
+        is_told = await self._attention.wants(owner_id, me.account_id, "notify_likes")
         row = {"content_id": content_id, "account_id": me.account_id, "kind": kind, "created_ms": self._clock.at_ms()}
         try:
             async with self._db.write() as conn:

@@ -16,6 +16,7 @@ from livecore.rest.feed import FeedList
 from tests.feed.seeding import seed_posts, seed_videos
 from tests.people import Person
 from tests.serving import Server
+from tests.waiting import until
 
 
 async def notices(person: Person) -> list[tuple[str, dict[str, Any]]]:
@@ -95,6 +96,63 @@ async def test_notices_honour_blocks_and_settings(server: Server) -> None:
         assert not any(
             set(data) - {"video", "comment", "post"} for kind, data in await notices(who) if kind in ("comment", "reply", "mention")
         )
+
+
+async def test_what_somebody_muted_does_is_told_by_no_notice(server: Server) -> None:
+    """Each notice that another person's act makes, and the events of friends; whoever mutes hears the same of others, and of them again."""
+    anna, loud, other = [await server.person(name) for name in ("anna", "loud", "other")]
+    assert (await anna.put("/api/v1/feed/muted/loud")).status == 204
+    listener = await anna.connect()
+
+    async def heard_of(person: Person) -> list[str]:
+        """What anna is told of what the person does to what she just made."""
+        (video_id,) = await seed_videos(server, anna, 1)
+        post = (await anna.post("/api/v1/posts", {"text": "here"})).json["id"]
+        comments = f"/api/v1/videos/{video_id}/comments"
+        mine = (await anna.post(comments, {"text": "first"})).json["id"]
+        before, told = len(await notices(anna)), len(listener.events)
+        for what in (f"/api/v1/videos/{video_id}/like", f"/api/v1/posts/{post}/like", f"{comments}/{mine}/like"):
+            assert (await person.put(what)).status == 200
+        for text in ({"text": "well"}, {"text": "so", "parent": mine}, {"text": "I say, @anna"}):
+            assert (await person.post(comments, text)).status == 201
+        assert (await person.post("/api/v1/posts", {"text": "hear, @anna"})).status == 201
+        assert (await person.put("/api/v1/follows/anna")).status == 204
+        asked = await person.post("/api/v1/friend-requests", {"username": "anna"})
+        assert asked.status == 201
+        # It waits in her list all the same.
+        assert asked.json["id"] in [one["id"] for one in (await anna.get("/api/v1/friend-requests")).json["items"]]
+        assert (await person.delete(f"/api/v1/friend-requests/{asked.json['id']}")).status == 204
+        # What comes after it shows that nothing of it is late.
+        await server.app.signals.to_account(anna.id, "after", {})
+        await until(lambda: "after" in [name for name, _ in listener.events[told:]], "what comes after it")
+        events = [name for name, _ in listener.events[told:] if name.startswith("friend:")]
+        now = [kind for kind, _ in await notices(anna)]
+        return sorted(now[: len(now) - before] + events)
+
+    everything = ["comment", "comment", "comment_like", "friend:request", "like", "like", "mention", "reply"]
+    assert await heard_of(loud) == []
+    assert await heard_of(other) == everything
+    assert (await anna.delete("/api/v1/feed/muted/loud")).status == 204
+    assert await heard_of(loud) == everything
+    await listener.close()
+
+
+async def test_each_kind_of_notice_has_a_switch_of_its_own(server: Server) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    (video_id,) = await seed_videos(server, anna, 1)
+    path = f"/api/v1/videos/{video_id}"
+    mine = (await anna.post(f"{path}/comments", {"text": "first"})).json["id"]
+    await anna.patch("/api/v1/me/settings", {"notify_likes": False})
+    await ben.put(f"{path}/like")
+    await ben.put(f"{path}/comments/{mine}/like")
+    await ben.post(f"{path}/comments", {"text": "well"})
+    assert await kinds(anna, "like", "comment_like", "comment") == ["comment"]
+    await anna.patch("/api/v1/me/settings", {"notify_likes": True, "notify_comments": False})
+    for what in (f"{path}/like", f"{path}/comments/{mine}/like"):
+        await ben.delete(what)
+        await ben.put(what)
+    await ben.post(f"{path}/comments", {"text": "again"})
+    assert sorted(await kinds(anna, "like", "comment_like", "comment")) == ["comment", "comment_like", "like"]
 
 
 async def test_what_was_hidden_or_muted_is_not_shown_until_it_is_taken_back(server: Server) -> None:

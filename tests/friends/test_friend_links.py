@@ -22,9 +22,13 @@ async def test_who_accepts_a_link_is_a_friend_at_once(server: Server) -> None:
     await until(lambda: listener.heard("friend:accepted"), "the news")
     assert listener.heard("friend:accepted")[0]["user"]["username"] == "ben"
     assert [item["user"]["username"] for item in (await ben.get("/api/v1/friends")).json["items"]] == ["anna"]
-    assert (await ben.post("/api/v1/friend-links/accept", {"token": token})).type == "already_friends"
+    # Again it answers the same, uses nothing up and tells nobody.
+    for _ in range(2):
+        again = await ben.post("/api/v1/friend-links/accept", {"token": token})
+        assert (again.status, again.json) == (200, accepted.json)
     assert (await anna.post("/api/v1/friend-links/accept", {"token": token})).type == "self"
     assert (await anna.get("/api/v1/friend-links")).json["items"][0]["uses"] == 1
+    assert len(listener.heard("friend:accepted")) == 1
     await listener.close()
 
 
@@ -48,6 +52,13 @@ async def test_a_link_ends_by_time_by_uses_and_by_its_owner(server: Server) -> N
     # Two at the same moment: one of them.
     both = await asyncio.gather(*(one.post("/api/v1/friend-links/accept", {"token": once["token"]}) for one in (ben, cara)))
     assert sorted(answer.status for answer in both) == [200, 410]
+    # Whoever got it may ask again; the other is too late for good. Who is no friend any more needs another link.
+    again = [await one.post("/api/v1/friend-links/accept", {"token": once["token"]}) for one in (ben, cara)]
+    assert [answer.status for answer in again] == [answer.status for answer in both]
+    lucky = ben if again[0].status == 200 else cara
+    assert (await lucky.post("/api/v1/friend-links/open", {"token": once["token"]})).json["username"] == "anna"
+    assert (await lucky.delete("/api/v1/friends/anna")).status == 204
+    assert (await lucky.post("/api/v1/friend-links/accept", {"token": once["token"]})).type == "link_over"
     brief = (await anna.post("/api/v1/friend-links", {"expires_in": 60})).json
     revoked = (await anna.post("/api/v1/friend-links", {})).json
     assert (await anna.delete(f"/api/v1/friend-links/{revoked['id']}")).status == 204
