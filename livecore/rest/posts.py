@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from livecore import cursors, errors
 from livecore.feed.posts import TEXT_LIMIT, NewPost
@@ -25,12 +25,6 @@ class PostNew(Body):
     images: list[Id] = Field(default_factory=list, max_length=10, description="Pictures uploaded before with the purpose `image`.")
     video: Id | None = None
     who_can_comment: Audience | None = Field(default=None, description="Null: as the author's setting says.")
-
-    @model_validator(mode="after")
-    def _says_something(self) -> "PostNew":
-        if not self.text.strip() and not self.images and self.video is None:
-            raise ValueError("needs a text, a picture or a video")
-        return self
 
 
 class PostChange(Body):
@@ -86,6 +80,8 @@ async def list_posts(call: Call) -> Reply:
 @routes.post("/api/v1/posts", body=PostNew, ok=(201, Post), idempotent=True, rate="post_per_account")
 async def create_post(call: Call, body: PostNew) -> Reply:
     """Write a post: a text, pictures, a video, or several of these."""
+    if not body.text.strip() and not body.images and body.video is None:
+        raise errors.Invalid([errors.FieldError("text", "may be empty only beside pictures or a video")])
     new = NewPost(body.text, body.visibility, tuple(dict.fromkeys(body.images)), body.video, body.who_can_comment)
     row = await call.app.posts.create(call.me, new, call.idempotency_key)
     reply = await _one(call, row, status=201)

@@ -1,9 +1,10 @@
-"""Walks through the feed while everything else goes on: whatever others write, delete, narrow or have taken down, and whatever the
-walker blocks, hides and mutes between two pages and during one, nothing comes twice, nothing that stayed is missing, and nothing comes
-that may not be seen any more."""
+"""Walks through the feed while everything else goes on: whatever others write, show live, delete, narrow or have taken down, and whatever
+the walker blocks, hides and mutes between two pages and during one, nothing comes twice, nothing that stayed is missing, and nothing comes
+that may not be seen any more. On SQLite by one process, which is now and then another one for the next page; on PostgreSQL by two, page
+by turns."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,11 +19,12 @@ from livecore.config import Settings
 from livecore.feed import service
 from livecore.feed.tables import post
 from livecore.library.tables import video
-from livecore.ports import TakedownTarget
+from livecore.lives.tables import live
 from tests.clocks import ShiftedClock
 from tests.feed.seeding import seed_posts, seed_videos
 from tests.people import Person
 from tests.serving import Answer, Server
+from tests.trust.filing import decide, file_claim
 
 T = TypeVar("T")
 # Vera walks. Anna and Ben are her friends at first, nobody knows Cara.
@@ -40,25 +42,49 @@ class Item:
     is_there: bool = True
     is_taken_down: bool = False
     is_hidden: bool = False
+    receipt: Mapping[str, Any] | None = None  # of the claim that took it down
 
 
 class World:
-    """One server for every example."""
+    """The processes of one platform, for every example. `restarts`: how often in all one may give way to another."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, processes: int, restarts: int, **engines: str) -> None:
         self.loop = asyncio.new_event_loop()
-        chosen = Settings(data_dir=directory, media_port=0, media_workers=1, rate_scale=10_000.0)
-        self.server = Server(chosen, clock=ShiftedClock())
+        self.settings = Settings(data_dir=directory, media_port=0, media_workers=1, rate_scale=10_000.0, **engines)
+        self.restarts = restarts
         self.people: dict[str, Person] = {}
-        self.run(self._start())
+        self.servers = self.run(self._start(processes))
+
+    @property
+    def server(self) -> Server:
+        """By which all act but who reads the pages."""
+        return self.servers[0]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    async def _start(self) -> None:
-        await self.server.start()
+    async def _begun(self) -> Server:
+        server = Server(self.settings, clock=ShiftedClock())
+        await server.start()
+        return server
+
+    async def _start(self, processes: int) -> list[Server]:
+        servers = [await self._begun() for _ in range(processes)]
         for name in AUTHORS:
-            self.people[name] = await self.server.person(name)
+            self.people[name] = await servers[0].person(name)
+        self.staff = await servers[0].person("mona", staff="legal")
+        return servers
+
+    async def restart(self) -> None:
+        self.restarts -= 1
+        await self.servers[0].stop()
+        self.servers[0] = await self._begun()
+        for person in (*self.people.values(), self.staff):
+            person.server = self.servers[0]
+
+    async def page(self, number: int, path: str) -> Answer:
+        """Of Vera's feed, from the processes by turns."""
+        return await self.servers[number % len(self.servers)].call("GET", path, token=self.people["vera"].access)
 
     async def reset(self, *, personalised: bool) -> list[Item]:
         """Nothing between them but two friendships, and some items of each, one above the other."""
@@ -66,6 +92,7 @@ class World:
         async with self.server.app.db.write() as conn:
             await conn.execute(delete(post))
             await conn.execute(delete(video))
+            await conn.execute(delete(live))
         await self.server.app.choices.erase(vera.id)
         for name in AUTHORS[:3]:
             await vera.delete(f"/api/v1/blocks/{name}")
@@ -82,21 +109,42 @@ class World:
             items += [Item("video", found, name) for found in await seed_videos(self.server, person, 3, step_ms=step_ms * 2000)]
         return items
 
+    async def goes_live(self, author: str, audience: str) -> Answer:
+        """On the air, as when its first picture arrives; a live goes on without its pictures."""
+        made = await self.people[author].post("/api/v1/lives", {"title": "Now", "visibility": audience, "record": False})
+        if made.status == 201:
+            publication_id = await self.server.app.publications.host_publication(made.json["id"])
+            await self.server.app.course.publication_up(made.json["id"], publication_id, "VP8")
+        return made
+
+    async def take_down(self, item: Item) -> None:
+        item.receipt = await file_claim(self.server, {"kind": item.kind, "id": item.id})
+        await decide(self.staff, item.receipt["id"], "uphold")
+
+    async def withdraw(self, receipt: Mapping[str, Any]) -> Answer:
+        return await self.server.call("POST", f"/api/v1/claims/{receipt['id']}/withdraw", token=receipt["token"])
+
     def close(self) -> None:
-        self.run(self.server.stop())
+        for server in self.servers:
+            self.run(server.stop())
         self.loop.close()
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch:
-        # Several windows for some thirty items, and lifted ones among them.
-        patch.setattr(service, "WINDOW_ITEMS", 7)
-        patch.setattr(service, "LIFTED_ITEMS", 3)
-        patch.setattr(service, "SPAN_MS", 4000)
-        made = World(tmp_path_factory.mktemp("walks"))
-        yield made
-        made.close()
+@pytest.fixture
+def begin_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    # Several windows for some thirty items, and lifted ones among them.
+    monkeypatch.setattr(service, "WINDOW_ITEMS", 7)
+    monkeypatch.setattr(service, "LIFTED_ITEMS", 3)
+    monkeypatch.setattr(service, "SPAN_MS", 4000)
+    begun: list[World] = []
+
+    def begin(**settings: Any) -> World:
+        begun.append(World(tmp_path, **settings))
+        return begun[-1]
+
+    yield begin
+    for world in begun:
+        world.close()
 
 
 class Walking(RuleBasedStateMachine):
@@ -112,7 +160,10 @@ class Walking(RuleBasedStateMachine):
         self.muted: set[str] = set()
         self.scope = ""
         self.cursor: str | None = None
+        self.pages = 0
         self.seen: list[str] = []
+        self.times: list[int] = []
+        self.personalised, self.is_ranked = personalised, False
         self.due: set[str] = set()
         self.start("discover")
 
@@ -148,16 +199,21 @@ class Walking(RuleBasedStateMachine):
             assert found not in self.seen, ("twice", self.items[found])
             assert found in allowed, ("may not come", self.items.get(found))
             self.seen.append(found)
+        if not self.is_ranked:
+            self.times += [item["started_at"] if item["kind"] == "live" else item["created_at"] for item in answer.json["items"]]
+            assert self.times == sorted(self.times, reverse=True), "not by time"
         self.cursor = answer.json["next_cursor"]
         if self.cursor is None:
             assert self.due <= set(self.seen), ("lost", [self.items[lost] for lost in self.due - set(self.seen)])
 
     def ask(self, limit: int) -> Coroutine[Any, Any, Answer]:
         cursor = f"&cursor={self.cursor}" if self.cursor else ""
-        return self.world.people["vera"].get(f"/api/v1/feed?scope={self.scope}&limit={limit}{cursor}")
+        self.pages += 1
+        return self.world.page(self.pages, f"/api/v1/feed?scope={self.scope}&limit={limit}{cursor}")
 
     def start(self, scope: str, limit: int = 3) -> None:
-        self.scope, self.cursor, self.seen = scope, None, []
+        self.scope, self.cursor, self.seen, self.times = scope, None, [], []
+        self.is_ranked = scope == "discover" and self.personalised
         self.due = set(self.items)
         self.changed()
         self.take(self.world.run(self.ask(limit)), self.may_all())
@@ -171,6 +227,11 @@ class Walking(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 9))
     def go_on(self, limit: int) -> None:
         self.take(self.world.run(self.ask(limit)), self.may_all())
+
+    @precondition(lambda self: self.cursor is not None and self.world.restarts)
+    @rule()
+    def another_process_takes_over(self) -> None:
+        self.world.run(self.world.restart())
 
     def finish(self) -> None:
         for _ in range(PAGES_LIMIT):
@@ -217,11 +278,18 @@ class Walking(RuleBasedStateMachine):
         made = self.do(during, work, lambda: None, statuses=(201,)).json["id"]
         self.items[made] = Item("post", made, author)
 
+    @rule(author=st.sampled_from(AUTHORS), audience=st.sampled_from(["everyone", "friends", "nobody"]), during=st.booleans())
+    def go_live(self, author: str, audience: str, during: bool) -> None:
+        made = self.do(during, self.world.goes_live(author, audience), lambda: None, statuses=(201,)).json["id"]
+        self.items[made] = Item("live", made, author, audience)
+
     @rule(author=st.sampled_from(AUTHORS), number=st.integers(0, 99), during=st.booleans())
     def remove(self, author: str, number: int, during: bool) -> None:
         item = self.of(author, number)
         if item is not None and not item.is_taken_down:
-            self.do(during, self.world.people[author].delete(f"/api/v1/{item.kind}s/{item.id}"), lambda: setattr(item, "is_there", False))
+            person, path = self.world.people[author], f"/api/v1/{item.kind}s/{item.id}"
+            work = person.post(f"{path}/end") if item.kind == "live" else person.delete(path)
+            self.do(during, work, lambda: setattr(item, "is_there", False), statuses=(200, 204))
 
     @rule(author=OTHERS, number=st.integers(0, 99), audience=st.sampled_from(["everyone", "friends", "nobody"]), during=st.booleans())
     def show_to(self, author: str, number: int, audience: str, during: bool) -> None:
@@ -230,22 +298,22 @@ class Walking(RuleBasedStateMachine):
             work = self.world.people[author].patch(f"/api/v1/{item.kind}s/{item.id}", {"visibility": audience})
             self.do(during, work, lambda: setattr(item, "audience", audience), statuses=(200,))
 
-    @rule(author=st.sampled_from(AUTHORS), number=st.integers(0, 99), down=st.booleans())
-    def take_down(self, author: str, number: int, down: bool) -> None:
+    @rule(author=st.sampled_from(AUTHORS), number=st.integers(0, 99))
+    def take_down(self, author: str, number: int) -> None:
         item = self.of(author, number)
-        if item is not None:
-            self.world.run(self._take_down(item, down))
-            item.is_taken_down = down
+        if item is not None and not item.is_taken_down:
+            self.world.run(self.world.take_down(item))
+            item.is_taken_down = True
+            item.is_there = item.kind != "live"  # which ends by it
             self.changed()
 
-    async def _take_down(self, item: Item, down: bool) -> None:
-        app = self.world.server.app
-        keeper: Any = app.posts if item.kind == "post" else app.videos
-        async with app.db.write() as conn:
-            if down:
-                await keeper.disable(conn, TakedownTarget(item.kind, item.id), "report")
-            else:
-                await keeper.enable(conn, TakedownTarget(item.kind, item.id))
+    @rule(number=st.integers(0, 99), during=st.booleans())
+    def withdraw_the_claim(self, number: int, during: bool) -> None:
+        down = [item for item in self.items.values() if item.is_taken_down]
+        if down:
+            item = down[number % len(down)]
+            assert item.receipt is not None
+            self.do(during, self.world.withdraw(item.receipt), lambda: setattr(item, "is_taken_down", False), statuses=(200,))
 
     # -- what is between them
 
@@ -297,6 +365,7 @@ class Walking(RuleBasedStateMachine):
     def let_habits_be_used(self, personalised: bool) -> None:
         """A walk goes on as it began."""
         self.world.run(self.world.people["vera"].patch("/api/v1/me/settings", {"personalised": personalised}))
+        self.personalised = personalised
 
 
 def check(world: World, examples: int, steps: int) -> None:
@@ -316,10 +385,23 @@ def check(world: World, examples: int, steps: int) -> None:
     )
 
 
-def test_a_walk_repeats_nothing_loses_nothing_and_shows_nothing_that_may_not_be_seen(world: World) -> None:
-    check(world, 40, 30)
+def test_a_walk_repeats_nothing_loses_nothing_and_shows_nothing_that_may_not_be_seen(begin_world: Callable[..., World]) -> None:
+    check(begin_world(processes=1, restarts=2), 20, 30)
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_so_do_walks_whose_pages_come_from_two_processes(begin_world: Callable[..., World], postgres_url: str, redis_url: str) -> None:
+    check(begin_world(processes=2, restarts=0, database_url=postgres_url, redis_url=redis_url), 6, 25)
 
 
 @pytest.mark.deep
-def test_walks_for_long(world: World) -> None:
-    check(world, 120, 40)
+def test_walks_for_long(begin_world: Callable[..., World]) -> None:
+    check(begin_world(processes=1, restarts=30), 120, 40)
+
+
+@pytest.mark.deep
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_walks_of_two_processes_for_long(begin_world: Callable[..., World], postgres_url: str, redis_url: str) -> None:
+    check(begin_world(processes=2, restarts=3, database_url=postgres_url, redis_url=redis_url), 60, 40)
