@@ -76,6 +76,23 @@ class Settings(BaseSettings):
     media_late_s: float = setting(
         1.0, "s", "pictures older than this are left out up to the next key frame: a player's buffer reaches no further", ge=0.1, le=30
     )
+    media_starved_s: float = setting(
+        4.0,
+        "s",
+        "a path that does not carry the thinnest layer for so long gets sound alone: a stutter is worse than no picture",
+        ge=0.2,
+        le=60,
+    )
+    media_retry_s: float = setting(
+        8.0, "s", "then the picture is tried again, ever more rarely up to a minute: each try disturbs the sound", ge=0.2, le=300
+    )
+    media_hopeless_s: float = setting(
+        12.0,
+        "s",
+        "a path that carries neither picture nor half of the sound for so long is told too_slow: a lift is over by then",
+        ge=0.2,
+        le=600,
+    )
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
     publish_token_s: int = setting(24 * 3600, "s", "a publish token opens sessions for so long; a running one goes on", ge=60)
     watch_token_s: int = setting(3600, "s", "a watch token opens sessions for so long; it stands in players and addresses", ge=60)

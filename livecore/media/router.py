@@ -35,6 +35,7 @@ from livecore.media.rounds import Rounds
 from livecore.media.sessions import PublisherSession, Session, ViewerSession, new_ssrcs
 from livecore.media.settings import WorkerSettings
 from livecore.media.source import Outbox
+from livecore.media.starvation import Patience
 from livecore.media.subscription import Subscription
 from livecore.media.tap import ToRecorder
 from livecore.media.transport import Certificate
@@ -70,6 +71,7 @@ class Router:
         self.age_limit = AgeLimit(settings.late_s)
         self.pacer = Pacer(sender, settings.backlog_limit, self.age_limit)
         self.outbox = Outbox(self.pacer)
+        self._patience = Patience(settings.starved_s, settings.retry_s, settings.hopeless_s)
         self.past: Counters = Counter()  # what was counted for sessions, publications and recordings that have ended
         self.published: dict[tuple[str, str], Published] = {}
         self.pressure = Pressure()
@@ -126,7 +128,7 @@ class Router:
         for section in sections:
             if section.codec is not None:
                 track = publication.tracks[section.offered.kind]
-                session.subscribe(Subscription(track, section, session.transport, self.pacer, self._rng))
+                session.subscribe(Subscription(track, section, session.transport, self.pacer, self._rng, self._patience))
         published.viewers[session.session_id] = session
         return answer
 

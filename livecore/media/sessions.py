@@ -16,9 +16,6 @@ from livecore.media.subscription import Subscription
 
 # A probe asks for a little more than the better layer needs: what it proves is rounded down.
 PROBE_MARGIN = 1.1
-# Sound of which half is lost, for so long, with no picture beside it: the path carries nothing, and the viewer should be told.
-HOPELESS_LOSS = 0.5
-HOPELESS_S = 12.0
 
 ClosedCallback = Callable[["Session", str, float], None]
 # A viewer is sent "sound_only" from now on, nothing ("paused", where there is no sound), or the "picture" again.
@@ -101,7 +98,7 @@ class ViewerSession(Session):
         self.feedback_messages = 0  # transport-wide feedback that was taken in
         self.by_loss = LossEstimator()  # judges the path of a viewer that tells nothing else
         self._told_bps = False  # whether the viewer tells of its path otherwise
-        self._hopeless_since: float | None = None  # None while at least the sound arrives
+        self._starved = False  # whether its picture is paused
         self.meter = Meter()
         self._climb = layers.Climb()
         self._changed = changed
@@ -238,7 +235,7 @@ class ViewerSession(Session):
     @property
     def starving(self) -> bool:
         """Whether its path is known to be limited, or was: then somebody has to look after it."""
-        return self.by_loss.estimate_bps is not None or self._hopeless_since is not None
+        return self.by_loss.estimate_bps is not None or self._starved
 
     def _worth_sending(self, subscription: Subscription, offered: list[layers.Offered], now: float) -> bool:
         """False while the path does not carry even the thinnest layer: the viewer then gets sound alone.
@@ -250,33 +247,27 @@ class ViewerSession(Session):
         estimate_bps = self.estimate_bps if estimator is not None else self.by_loss.estimate_bps
         was_paused = starvation.paused
         if not starvation.on_tick(thinnest.bitrate_bps if thinnest else 0, estimate_bps, now):
+            sound = next((one for one in self.subscriptions if one.track.kind == "audio"), None)
             if not was_paused:
+                self._starved = True
                 forwarder.want(None)
-                has_sound = any(one.track.kind == "audio" for one in self.subscriptions)
-                self._changed(self, "sound_only" if has_sound else "paused", now)
-            self._give_up(now)
+                self._changed(self, "sound_only" if sound is not None else "paused", now)
+            sound_lost = sound.fraction_lost if sound is not None else None
+            if thinnest is None:
+                sound_lost = 0.0  # the publisher is away: nothing is sent that could be lost
+            if starvation.is_hopeless(sound_lost, now):
+                self.transport.close("too_slow", now)
             return False
         if was_paused and thinnest is not None:
+            self._starved = False
             restart_bps = int(thinnest.bitrate_bps * layers.HEADROOM)
             self.by_loss.restart(restart_bps)
             if estimator is not None:
                 estimator.restart(restart_bps)
             self._estimate(restart_bps)
-            self._hopeless_since = None
             self._want(subscription, thinnest.rid, now)
             self._changed(self, "picture", now)
         return True
-
-    def _give_up(self, now: float) -> None:
-        sound = next((s for s in self.subscriptions if s.track.kind == "audio"), None)
-        # In a live without sound nothing is left to be sent.
-        if sound is not None and sound.fraction_lost < HOPELESS_LOSS:
-            self._hopeless_since = None
-            return
-        if self._hopeless_since is None:
-            self._hopeless_since = now
-        if now - self._hopeless_since > HOPELESS_S:
-            self.transport.close("too_slow", now)
 
     def on_probe(self, interval_s: float, now: float) -> bool:
         """Send a probe's next burst; False when it is over."""

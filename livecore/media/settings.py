@@ -43,3 +43,9 @@ class WorkerSettings:
     pace_factor: float = 2.5
     # A player's buffer does not reach further, and a key frame is cheaper than being a second behind for good.
     late_s: float = 1.0
+    # A passing dip is over by then; a picture that stutters for longer is worse than none beside clean sound.
+    starved_s: float = 4.0
+    # A try floods a path that carries nothing but sound: seldom enough that this stays clean, soon enough for who left a lift. Doubled by each try in vain.
+    retry_s: float = 8.0
+    # A path that carries neither picture nor half of the sound: a lift or a tunnel is over by then, and the viewer should be told.
+    hopeless_s: float = 12.0

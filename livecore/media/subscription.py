@@ -17,12 +17,20 @@ from livecore.media.resend import Resend, Resender
 from livecore.media.rewrite import Epoch, rewrite_vp8
 from livecore.media.sdp import AnswerSection
 from livecore.media.source import Batch, Layer
-from livecore.media.starvation import Starvation
+from livecore.media.starvation import PATIENCE, Patience, Starvation
 from livecore.media.wire import Run, Shape, ShapeKey
 
 
 class Subscription:
-    def __init__(self, track: Track, section: AnswerSection, transport: Transport, pacer: Pacer, rng: random.Random) -> None:
+    def __init__(
+        self,
+        track: Track,
+        section: AnswerSection,
+        transport: Transport,
+        pacer: Pacer,
+        rng: random.Random,
+        patience: Patience = PATIENCE,
+    ) -> None:
         assert section.codec is not None
         self.track = track
         self.ssrc = section.ssrc
@@ -34,7 +42,7 @@ class Subscription:
         self.native: Any = None  # what has been sent natively, counted where the helper writes it; None before
         self.greeted = False  # whether the viewer has been sent a report
         self.resent = 0
-        self.starvation = Starvation()
+        self.starvation = Starvation(patience)
         self.meter = Meter()
         self.fraction_lost = 0.0  # as the viewer last reported it
         self.reported_packets = self._packets_at_report = 0  # how many that was said of

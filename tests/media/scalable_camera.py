@@ -24,6 +24,7 @@ class ScalableCamera:
     spatial: int = 3
     temporal: int = 3
     inter: bool = True  # of AV1's spatial layers; VP9's are told to be so
+    described: bool = True  # AV1 with the dependency descriptor
     sequence: int = 65_400
     timestamp: int = 0xFFFFA000
     picture_id: int = 0x7FE0
@@ -86,12 +87,13 @@ class ScalableCamera:
                     )
                 elif self.codec == "av1":
                     payload = av1(key, begin, end, body)
+                elif self.codec == "vp8":
+                    payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
+                if self.codec == "av1" and self.described:
                     frame = self.spatial * self.number + spatial
                     dependency = self.dependencies.descriptor(frame, spatial, temporal, key=key, begin=begin, end=end)
                     if layers < self.spatial and begin and spatial == 0:
                         dependency = self.dependencies.active(dependency, (1 << layers * self.temporal) - 1)
-                else:
-                    payload = vp8(self.picture_id, temporal, key=key, begin=begin, body=body)
                 marker = end and spatial == layers - 1
                 kind = CODECS[self.codec][0]
                 self.peer.send_rtp(

@@ -129,6 +129,23 @@ def test_viewer_without_the_descriptor_gets_the_lowest_size() -> None:
     assert all(one.spatial == 0 for one in late.since(0)), "nothing else from the start"
 
 
+def test_stream_of_several_sizes_that_its_publisher_does_not_describe_is_passed_on_whole() -> None:
+    """Players that read the layers in the pictures themselves show it; who offers the descriptor and who does not get the same."""
+    plane = VirtualPlane(seed=16)
+    camera = ScalableCamera(plane.publish(codec="av1"), "av1", spatial=3, temporal=2, described=False)
+    plane.run(2.5, camera.on_time)
+    screens = [ScalableScreen(plane.subscribe(mixed=mixed, down=Conditions(loss=0.02, delay_s=0.01)), "av1") for mixed in (True, False)]
+    plane.run(4, lambda now: [one.on_time(now) for one in (camera, *screens)])
+    for screen in screens:
+        screen.peer.down.conditions = Conditions(delay_s=0.01)
+    plane.run(1, lambda now: [one.on_time(now) for one in (camera, *screens)])
+    for screen in screens:
+        assert screen.layers(0) == {(s, t) for s in range(3) for t in range(2)}
+        assert camera.pictures[screen.since(0)[0].picture][1], "a key frame"
+        assert len({one.picture for one in screen.since(0)}) > 4.9 * 30
+        assert_decodable(camera, screen)
+
+
 @pytest.mark.usefixtures("both_ways")
 def test_publisher_that_comes_back_goes_on_with_frame_numbers_that_ascend_across_their_wrap() -> None:
     plane, camera, viewer, screen = stage(10, "av1", spatial=2, temporal=2, number=32_700)
