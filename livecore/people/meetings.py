@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -77,7 +77,8 @@ class Meetings:
     # -- who waits
 
     async def enter(self, me: Principal, sid: str, mode: Mode, interests: Sequence[str] | None, languages: Sequence[str] | None) -> None:
-        """Wait for somebody; a meeting that is on ends ("next"). What is not given is taken from the profile.
+        """Wait for somebody; a meeting that is on ends ("next"). What is not given is taken from the profile, but of who limits the use of
+        their data.
 
         Raises Forbidden (`meeting_closed`), Unavailable (`queue_full`).
         """
@@ -88,6 +89,8 @@ class Meetings:
             # Why is not told: it would tell them that, and when, they were reported.
             raise errors.Forbidden("Meeting new people is not open to you at the moment.", type="meeting_closed")
         own = (await self._traits.of([account_id]))[account_id]
+        if await self._directory.setting(account_id, "restrict"):
+            own = replace(own, interests=(), languages=())
         waiting = Waiting(
             account_id=account_id,
             ticket=new_id(),
@@ -190,6 +193,8 @@ class Meetings:
         if standing.blocked or standing.friends:
             return False
         if not await self._directory.is_active(one) or not await self._directory.is_active(other):
+            return False
+        if other in await self._neighbours.muted_by(one) or one in await self._neighbours.muted_by(other):
             return False
         reviews = self._neighbours.reviews
         return reviews is None or not (await reviews.under_review([one, other]) or other in await reviews.reported_either_way(one))

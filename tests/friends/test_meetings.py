@@ -241,25 +241,6 @@ async def test_a_meeting_is_in_the_export_of_both_and_erased_with_either(server:
     assert ben.id
 
 
-async def test_two_processes_pair_over_redis(distributed: dict[str, str], start_server: StartServer) -> None:
-    one, other = await start_server(**distributed), await start_server(**distributed)
-    people = [await one.person(f"person{number}") for number in range(6)]
-    listeners = []
-    for number, person in enumerate(people):
-        person.server = (one, other)[number % 2]
-        listeners.append(await person.connect())
-    for listener in listeners:
-        await enter(listener)
-    partners = {}
-    for person, listener in zip(people, listeners, strict=True):
-        partners[person.username] = (await found(listener))["peer"]["username"]
-    # Everybody has exactly one partner, who has them.
-    assert {partners[partner]: partner for partner in partners.values()} == partners
-    assert all(len(listener.heard("match:found")) == 1 for listener in listeners)
-    for listener in listeners:
-        await listener.close()
-
-
 async def test_whom_the_queue_lost_waits_again(distributed: dict[str, str], start_server: StartServer) -> None:
     """A Redis that began anew, or one that took a process that stood still for gone."""
     one, other = await start_server(**distributed), await start_server(**distributed)
@@ -272,6 +253,59 @@ async def test_whom_the_queue_lost_waits_again(distributed: dict[str, str], star
     await enter(his)
     assert (await found(hers))["peer"]["username"] == "ben"
     assert (await found(his))["peer"]["username"] == "anna"
+    for listener in (hers, his):
+        await listener.close()
+
+
+async def test_who_may_not_meet_strangers_is_refused_or_passed_over(server: Server) -> None:
+    """Unconfirmed, declined the policy, suspended while they wait, found to be a minor, or muted by the other."""
+    boss = await server.person("boss", staff="admin")
+    names = ("declined", "suspended", "minor", "loud", "anna", "ben")
+    people = {name: await server.person(name) for name in names} | {"new": await server.person("new", verify=False)}
+    sockets = {name: await person.connect() for name, person in people.items()}
+    assert (await people["declined"].post("/api/v1/policies/privacy/decline")).status in (200, 204)
+    for name, why in (("new", "unverified"), ("declined", "policy_declined")):
+        refused = await sockets[name].call("match:enter", {"mode": "chat"})
+        assert refused["error"]["type"] == f"/problems/{why}"
+    for name, mode in (("suspended", "chat"), ("minor", "video")):
+        await enter(sockets[name], mode)
+    assert (await boss.post("/api/v1/admin/users/suspended/suspend", {"reason": "Spam"})).status in (200, 204)
+    assert (await boss.post("/api/v1/admin/users/minor/purge", {"ground": "underage", "reason": "Said so"})).status == 202
+    for name in ("suspended", "minor"):
+        await until(lambda name=name: not sockets[name].connected, f"the end of the socket of the {name} one")
+
+    async def nobody_waits() -> bool:
+        return await waiting(server) == []
+
+    await until(nobody_waits, "those who are out to wait no more")
+    assert (await people["anna"].put("/api/v1/feed/muted/loud")).status == 204
+    for name in ("loud", "anna"):
+        await enter(sockets[name])
+    await settled()
+    assert len(await waiting(server)) == 2
+    await enter(sockets["ben"])
+    peers = {name: (await found(sockets[name]))["peer"]["username"] for name in ("loud", "ben")}
+    assert peers == {"loud": "ben", "ben": "loud"}
+    assert sockets["anna"].heard("match:found") == []
+    for socket in sockets.values():
+        await socket.close()
+
+
+async def test_under_restriction_nothing_of_the_profile_chooses_whom_one_meets(server: Server) -> None:
+    """What one says with the wish itself still counts."""
+    anna, ben, hers, his = await two(server)
+    for person, word in ((anna, "chess"), (ben, "music")):
+        await person.patch("/api/v1/me", {"interests": [word], "languages": ["de"]})
+    await enter(hers)
+    await enter(his)
+    await settled()
+    assert hers.heard("match:found") == []
+    assert (await anna.patch("/api/v1/me/settings", {"restrict": True})).status == 200
+    await enter(hers, interests=["chess"])
+    await settled()
+    assert hers.heard("match:found") == []
+    await enter(hers)
+    assert (await found(hers))["peer"]["interests"] == []
     for listener in (hers, his):
         await listener.close()
 
