@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,23 +74,28 @@ class ObjectStorage:
         parts = [part async for part in self.stream(key, start, end)]
         return b"".join(parts)
 
-    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int = 0, end: int | None = None, *, etag: str | None = None) -> AsyncGenerator[bytes, None]:
         check_key(key)
         if start < 0 or (end is not None and end < start):
             raise ValueError("a range is 0 <= start <= end")
-        if start or end is not None:
+        if etag is None and (start or end is not None):
             # Stores differ in what they answer to an empty range or one past the end: clip it here.
             size = (await self.head(key)).size_bytes
             end = size if end is None else min(end, size)
-            if start >= end:
-                return
+        if end is not None and start >= end:
+            return
         try:
             result = await obstore.get_async(self._store, key, options={"range": (start, end)} if end is not None else None)
+            if etag is not None and _stored(result.meta).etag != etag:
+                raise KeyError(key)
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
         except FileNotFoundError:
             raise KeyError(key) from None
         except BaseError as exc:
+            # A range that lay inside the version asked for may lie outside of the one that took its place.
+            if etag is not None and (await self.head(key)).etag != etag:
+                raise KeyError(key) from None
             raise _unavailable(exc) from exc
 
     async def head(self, key: str) -> StoredObject:

@@ -161,7 +161,11 @@ class Storage(Protocol):
     async def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Bytes [start, end)."""
 
-    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
+    def stream(self, key: str, start: int = 0, end: int | None = None, *, etag: str | None = None) -> AsyncGenerator[bytes, None]:
+        """Bytes [start, end) of one version: whatever takes the object's place once the first bytes are there, the rest is of the same put.
+
+        `etag`: of no version but the one of which `head` said this (the range lies inside it). Raises KeyError when that is gone.
+        """
 
     async def head(self, key: str) -> StoredObject: ...
 

@@ -15,8 +15,8 @@ from livecore import errors
 from livecore.library import made
 from livecore.library.tables import VIDEO_PREFIX
 from livecore.rest.api import Call, Raw, Routes
-from livecore.rest.objects import NOT_KEPT, send_from, send_named
-from livecore.rest.ranges import Stored, client_has
+from livecore.rest.objects import NOT_KEPT, send_by_name, send_named
+from livecore.rest.ranges import client_has
 from livecore.rest.signed import BytesParams, FileParams, Viewer, check_version, holder_of, keeping, version, viewer_of
 from livecore.rest.videos import FILE_ERRORS, INLINE
 
@@ -33,11 +33,7 @@ async def _object(call: Call, row: Mapping[str, Any], name: str, media_type: str
     if media_type != PLAYLIST_TYPE:
         return await send_named(call, key, etag, media_type, headers)
     # Its lines are relative to where it came from: after a redirect they would name files of the store without a signature.
-    try:
-        found = await call.app.storage.head(key)
-    except KeyError as gone:
-        raise errors.NotFound("This video has no such file.") from gone
-    return await send_from(call.request, call.app.storage, key, Stored(found.size_bytes, etag, found.modified_ms), media_type, headers)
+    return await send_by_name(call.request, call.app.storage, key, etag, media_type, headers)
 
 
 async def _still(call: Call, name: str, media_type: str) -> web.StreamResponse:

@@ -319,7 +319,14 @@ async def poster(call: Call) -> web.StreamResponse:
     """The still that stands for the video."""
     viewer = await viewer_of(call)
     row = await call.app.videos.file(viewer.account_id, call.path["id"])
-    if row["poster_key"] is None:
-        raise errors.NotFound("This video has no poster.")
-    check_version(call, row["poster_sha256"])
-    return await send_named(call, row["poster_key"], row["poster_sha256"], "image/jpeg", _kept(call, viewer))
+    while True:
+        if row["poster_key"] is None:
+            raise errors.NotFound("This video has no poster.")
+        check_version(call, row["poster_sha256"])
+        try:
+            return await send_named(call, row["poster_key"], row["poster_sha256"], "image/jpeg", _kept(call, viewer))
+        except errors.NotFound:
+            # Another one took its place since the row was read.
+            before, row = row, await call.app.videos.file(viewer.account_id, call.path["id"])
+            if row["poster_key"] == before["poster_key"]:
+                raise

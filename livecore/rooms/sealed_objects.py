@@ -4,7 +4,7 @@ object = sealed(piece 0) ‖ sealed(piece 1) ‖ …      each 256 KiB of plaint
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from livecore.ports import KeyDestroyed, Keys, Storage, StoredObject
@@ -66,8 +66,9 @@ class SealedReader:
     async def head(self, key: str) -> StoredObject:
         return await self._storage.head(key)
 
-    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Plaintext bytes [start, end). Raises KeyError when the object or its key is gone."""
+    async def stream(self, key: str, start: int = 0, end: int | None = None, *, etag: str | None = None) -> AsyncGenerator[bytes, None]:
+        """Plaintext bytes [start, end). Raises KeyError when the object or its key is gone. There is no second version of one: its
+        key opens that one alone."""
         stop = self._size_bytes if end is None else min(end, self._size_bytes)
         for piece in pieces_of(start, stop):
             sealed = await self._storage.get(key, *place_of(piece))

@@ -212,6 +212,24 @@ async def test_readers_see_the_old_bytes_or_the_new_ones(storage: ObjectStorage)
     assert sum(seen) >= 2
 
 
+async def test_a_reader_gets_one_version_to_its_end_and_no_other_than_it_asked_for(storage: ObjectStorage) -> None:
+    old, new = random.Random(4).randbytes(3_000_000), random.Random(5).randbytes(1_000_000)
+    found = await storage.put("a", old)
+    reading = storage.stream("a", 0, len(old), etag=found.etag)
+    first = await anext(reading)
+    await storage.put("a", new)
+    assert first + b"".join([chunk async for chunk in reading]) == old
+    for start, end in ((0, len(old)), (5, 10), (len(new), len(old))):
+        with pytest.raises(KeyError):
+            await anext(storage.stream("a", start, end, etag=found.etag))
+    reading = storage.stream("a")
+    first = await anext(reading)
+    await storage.delete("a")
+    assert first + b"".join([chunk async for chunk in reading]) == new
+    with pytest.raises(KeyError):
+        await anext(storage.stream("a", 0, 10, etag=found.etag))
+
+
 async def test_puts_to_one_key_at_once_leave_one_of_them(storage: ObjectStorage) -> None:
     bodies = [bytes([number]) * 50_000 for number in range(10)]
     await asyncio.gather(*(storage.put("deep/er/key", body) for body in bodies))

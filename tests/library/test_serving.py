@@ -2,16 +2,21 @@
 
 import io
 import re
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import av
+import pytest
+from PIL import Image
 from yarl import URL
 
+from livecore.ports import StoredObject
 from tests.conftest import StartServer
 from tests.front import Front, documented
 from tests.library import media
 from tests.library.sending import begin, offset, related, sent, settled, tus
 from tests.serving import Server
+from tests.waiting import until
 
 
 def by_nginx(server: Server) -> str:
@@ -119,6 +124,60 @@ async def test_a_player_of_hls_finds_each_line_where_the_store_sends_the_bytes(s
         at, segments = await fetched(at.join(URL(name[1])))
         assert at.origin() != URL(server.url).origin()
         assert segments[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize("store", ["files", "s3"])
+async def test_what_is_replaced_while_it_is_asked_for_comes_whole(
+    start_server: StartServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    server = await start_server(transcode_nice=0, storage_url=request.getfixturevalue("s3_url") if store == "s3" else "")
+    anna = await server.person("anna")
+    found = await sent(anna, media.faststart(seconds=2.0))
+    path = f"/api/v1/videos/{found['id']}"
+    storage = server.app.storage
+    real = storage.head
+    before: list[Callable[[], Awaitable[object]]] = []
+    after: list[Callable[[], Awaitable[object]]] = []
+
+    async def head(key: str) -> StoredObject:
+        """Somebody comes just before a request looks what there is, or between its look and the bytes."""
+        if before:
+            await before.pop()()
+        answer = await real(key)
+        if after:
+            await after.pop()()
+        return answer
+
+    async def another_poster() -> None:
+        known = (await anna.get(path)).json["poster"]
+        assert (await anna.patch(path, {"poster_at_s": moments.pop()})).status == 200
+
+        async def is_there() -> bool:
+            return bool((await anna.get(path)).json["poster"] != known)
+
+        await until(is_there, "another poster")
+        await until(server.app.jobs.idle, "the one before to be deleted")
+
+    moments = [1.8, 0.3]
+    monkeypatch.setattr(storage, "head", head)
+    after.append(another_poster)
+    answer = await anna.get(f"{path}/poster.jpg")
+    assert answer.status == 200
+    assert answer.body == (await anna.get(f"{path}/poster.jpg")).body
+    Image.open(io.BytesIO(answer.body)).load()
+    # Whose address is of the bytes that are gone is told so.
+    address = (await anna.get(path)).json["poster"]
+    before.append(another_poster)
+    assert (await server.call("GET", address)).type == "replaced"
+    # The same name, other bytes, fewer of them: what comes is theirs from the first to the last.
+    key = f"videos/{anna.id}/{found['id']}/preview.webp"
+    preview = (await server.call("GET", found["preview"])).body
+    after.append(lambda: storage.put(key, preview[:500]))
+    answer = await server.call("GET", found["preview"], headers={"Range": f"bytes=0-9,200-{len(preview)}"})
+    assert answer.status == 206
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert answer.body.count(b"/500\r\n") == 2
+    assert preview[200:500] in answer.body
 
 
 async def test_each_address_of_a_video_answers_as_http_says(start_server: StartServer) -> None:

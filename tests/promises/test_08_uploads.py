@@ -84,3 +84,35 @@ async def test_08_a_post_shows_the_pictures_that_its_reader_may_see(server: Serv
     assert (await server.call("GET", shown["files"]["320"])).status == 404
     assert (await anna.delete(f"/api/v1/images/{for_all}")).status == 204
     assert [one["id"] for one in (await anna.get(path)).json["images"]] == [for_none]
+
+
+async def test_08_a_post_shows_its_video_to_those_who_may_see_both(server: Server, anna: Person) -> None:
+    ben, cleo = await server.person("ben"), await server.person("cleo")
+    await server.befriend(anna, cleo)
+    film = media.faststart()
+    video = await sent(anna, film, visibility="friends")
+    post = (await anna.post("/api/v1/posts", {"video": video["id"], "visibility": "everyone"})).json
+    path = f"/api/v1/posts/{post['id']}"
+    assert post["video"]["id"] == video["id"]
+    # The post is for everyone, its video for friends: each reader gets what both allow.
+    assert (await ben.get(path)).json["video"] is None
+    shown = (await cleo.get(path)).json["video"]
+    assert (await server.call("GET", shown["file"])).body == film
+    [item] = [one for one in (await cleo.get("/api/v1/feed", params={"scope": "home"})).json["items"] if one["kind"] == "post"]
+    assert (item["id"], item["video"]["id"]) == (post["id"], video["id"])
+    # Who does not see a video posts none, nor what is no video.
+    for who, wrong in ((ben, video["id"]), (anna, "0" * 32), (anna, post["id"])):
+        answer = await who.post("/api/v1/posts", {"text": "x", "video": wrong})
+        assert (answer.status, answer.json["errors"][0]["field"]) == (422, "video"), wrong
+    assert (await anna.patch(f"/api/v1/videos/{video['id']}", {"visibility": "everyone"})).status == 200
+    assert (await ben.get(path)).json["video"]["id"] == video["id"]
+    async with server.app.db.write() as conn:
+        await server.app.videos.disable(conn, TakedownTarget("video", video["id"]), "a claim")
+    assert [(await who.get(path)).json["video"] for who in (ben, cleo)] == [None, None]
+    async with server.app.db.write() as conn:
+        await server.app.videos.enable(conn, TakedownTarget("video", video["id"]))
+    assert (await anna.patch(path, {"visibility": "friends"})).status == 200
+    assert (await ben.get(path)).status == 404
+    assert (await anna.delete(f"/api/v1/videos/{video['id']}")).status == 204
+    left = (await cleo.get(path)).json
+    assert (left["id"], left["video"]) == (post["id"], None)
