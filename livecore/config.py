@@ -222,7 +222,9 @@ class Settings(BaseSettings):
     )
     video_limit_s: int = setting(12 * 3600, "s", "a longer file is refused: its renditions would take a machine for days", ge=10)
     transcodes: int = setting(1, "processes", "at once, a main process: the cores belong to those who are live", ge=1, le=64)
-    transcode_nice: int = setting(19, "", "priority of what works on files, 19 = whatever nobody else wants", ge=0, le=19)
+    transcode_nice: int = setting(
+        19, "", "priority of what works on files; 19 = whatever nobody else wants, of the idle class", ge=0, le=19
+    )
     transcode_cpu_s: int = setting(6 * 3600, "s", "of a processor for one rendition of one video; more is a bomb", ge=60)
     send_files: Literal["self", "x-accel", "redirect"] = setting(
         "self", "", "who carries the bytes: livecore; nginx by X-Accel-Redirect (files); the store by a signed redirect (S3)"

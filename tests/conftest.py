@@ -38,7 +38,8 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
     running: list[Server] = []
 
     async def start(*, clock: Any = None, data_dir: Path | None = None, media: bool = False, **settings: Any) -> Server:
-        chosen = {"media_port": 0, "media_workers": 1, "rate_scale": 100.0, "log_level": "debug"} | settings
+        # Children of the lowest priority would wait for other tests.
+        chosen = {"media_port": 0, "media_workers": 1, "rate_scale": 100.0, "log_level": "debug", "transcode_nice": 0} | settings
         directory = data_dir or tmp_path / f"data{len(running)}"
         server = Server(Settings(data_dir=directory, **chosen), clock=clock or ShiftedClock(), media=media)
         running.append(server)

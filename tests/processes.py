@@ -42,6 +42,7 @@ class Program(Server):
             "LIVECORE_MEDIA_PORT": "0",
             "LIVECORE_MEDIA_WORKERS": "1",
             "LIVECORE_RATE_SCALE": "100",
+            "LIVECORE_TRANSCODE_NICE": "0",
             "LIVECORE_LOG_FORMAT": "json",
             "LIVECORE_DRAIN_S": "5",
         } | {f"LIVECORE_{name.upper()}": str(value) for name, value in settings.items()}

@@ -1,5 +1,6 @@
 """What was taken down is not uploaded again: exact copies by their digest, near ones by what they look like."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from livecore.library.tables import blocked_copy, image, video
 from livecore.ports import Clock, Database
 
 _TABLES: dict[str, Any] = {"video": video, "image": image}
+# Compared in one turn of the event loop: a millisecond or two, of videos some 0.3 ms each.
+AT_ONCE = {"video": 8, "image": 500}
 # Looked through for near copies of one item, newest first: a moderator's question, not a person's.
 FIND_LIMIT = 20_000
 
@@ -28,15 +31,21 @@ class Copies:
         if known is not None:
             raise refusal()
 
-    async def check_look(self, kind: str, hashes: Sequence[int]) -> None:
-        """Raises LegallyUnavailable for what looks like something that was taken down."""
-        async with self._db.read() as conn:
-            rows = await conn.execute(
-                select(blocked_copy.c.fingerprint).where(blocked_copy.c.kind == kind, blocked_copy.c.fingerprint != "")
-            )
-            known = rows.scalars().all()
-        if any(_same(kind, hashes, fingerprints.read(one)) for one in known):
-            raise refusal()
+    async def check_look(self, kind: str, *looks: Sequence[int]) -> None:
+        """`looks`: an item's, and its mirror image's. Raises LegallyUnavailable for what looks like something that was taken down. However much that is, others have their turns
+        in between."""
+        columns, last = blocked_copy.c, ""
+        while True:
+            query = select(columns.target_id, columns.fingerprint).where(columns.kind == kind, columns.target_id > last)
+            async with self._db.read() as conn:
+                known = (await conn.execute(query.order_by(columns.target_id).limit(AT_ONCE[kind]))).all()
+            known_looks = [fingerprints.read(one.fingerprint) for one in known]
+            if any(_same(kind, look, one) for one in known_looks for look in looks):
+                raise refusal()
+            if len(known) < AT_ONCE[kind]:
+                return
+            last = known[-1].target_id
+            await asyncio.sleep(0)
 
     async def block(self, conn: AsyncConnection, kind: str, target_id: str) -> None:
         """Part of the transaction that takes something down."""
@@ -71,12 +80,13 @@ class Copies:
             if me is None:
                 raise errors.NotFound("There is no such item.")
             others = (await conn.execute(query.where(table.c.id != target_id).order_by(table.c.created_ms.desc()).limit(FIND_LIMIT))).all()
-        look = fingerprints.read(me.fingerprint or "")
-        return [
-            other.id
-            for other in others
-            if (me.sha256 is not None and other.sha256 == me.sha256) or _same(kind, look, fingerprints.read(other.fingerprint or ""))
-        ]
+        look, found = fingerprints.read(me.fingerprint or ""), []
+        for number, other in enumerate(others):
+            if number % AT_ONCE[kind] == 0:
+                await asyncio.sleep(0)
+            if (me.sha256 is not None and other.sha256 == me.sha256) or _same(kind, look, fingerprints.read(other.fingerprint or "")):
+                found.append(other.id)
+        return found
 
 
 def _same(kind: str, one: Sequence[int], other: Sequence[int]) -> bool:

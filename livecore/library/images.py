@@ -50,8 +50,8 @@ class Images:
         digest = hashlib.sha256(data).hexdigest()
         await self._copies.check_digest(digest)
         made = await self._pictures.make(data, SIZES)
-        if made.look is not None:
-            await self._copies.check_look("image", (made.look,))
+        if made.look is not None and made.mirror is not None:
+            await self._copies.check_look("image", (made.look,), (made.mirror,))
         row = {
             "id": new_id(),
             "owner_id": owner_id,

@@ -44,5 +44,5 @@ class ChildPictures:
                 if "width" not in found:
                     raise errors.Invalid([FieldError("body", "cannot be read as a picture")], type="bad_picture")
                 files = {size: await asyncio.to_thread((target / f"{size}.webp").read_bytes) for size in sizes}
-        look = found["look"]
-        return MadePicture(files, found["width"], found["height"], None if look is None else int(look, 16))
+        look, mirror = (None if one is None else int(one, 16) for one in (found["look"], found["mirror"]))
+        return MadePicture(files, found["width"], found["height"], look, mirror)

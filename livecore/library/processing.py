@@ -169,8 +169,8 @@ class Processing:
         found = done["look"]
         if found["duration_s"] > self._settings.video_limit_s:
             raise NotShowable("too long")
-        look = found.pop("fingerprint", "")
-        await self._copies.check_look("video", fingerprints.read(look))
+        look, mirror = found.pop("fingerprint", ""), found.pop("mirror", "")
+        await self._copies.check_look("video", fingerprints.read(look), fingerprints.read(mirror))
         values: Row = {
             "made": made.written(done),
             "fingerprint": look,

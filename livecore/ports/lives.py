@@ -76,12 +76,14 @@ class MediaControl(Protocol):
 
 @dataclass(frozen=True)
 class MadePicture:
-    """WebP by size; width and height of the largest; what it looks like (`library.fingerprints`), None when flat."""
+    """WebP by size; width and height of the largest; what it and its mirror image look like (`library.fingerprints`), None when
+    flat."""
 
     files: Mapping[int, bytes]
     width: int
     height: int
     look: int | None
+    mirror: int | None
 
 
 class PictureMaker(Protocol):

@@ -11,7 +11,7 @@ from tests.waiting import until
 
 
 async def test_the_parts_of_a_replay_play_one_after_the_other(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(recording_max_s=1, transcode_nice=0)
+    serving = await program(recording_max_s=1)
     mira = await visitor(serving, "mira", size=PHONE)
     person = await mira.arrive()
     broadcast = await Broadcast(person, title="A long day").start()

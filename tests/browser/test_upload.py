@@ -25,7 +25,7 @@ async def pick(visitor: Visitor, name: str, data: bytes) -> None:
 
 
 async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira", size=PHONE)
     mira.forgive("Failed to load resource", "net::ERR")
     await mira.arrive()
@@ -66,7 +66,7 @@ async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program
 
 
 async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira", size=DESKTOP, dark=True)
     await mira.arrive()
     await pick(mira, "notes.mp4", b"these are only words " * 100)
@@ -76,7 +76,7 @@ async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram
 
 @pytest.mark.parametrize("kind", ["mp4", "webm", "avi"])
 async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisitor, kind: str) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira", size=PHONE)
     person = await mira.arrive()
     make = {"mp4": media.mp4, "webm": media.webm, "avi": media.avi}[kind]
@@ -107,7 +107,7 @@ async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisi
 
 
 async def test_films_are_levelled_and_a_tile_moves_for_those_who_want_it(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira", dark=True)
     await mira.arrive()
     assert mira.person is not None
@@ -148,7 +148,7 @@ window.GainNode = class extends Gain {
 
 
 async def test_a_quiet_film_is_lifted_once_its_sound_is_on(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira")
     await mira.page.add_init_script(WATCH_GAINS)
     person = await mira.arrive()
@@ -169,7 +169,7 @@ async def test_a_quiet_film_is_lifted_once_its_sound_is_on(program: StartProgram
 
 
 async def test_files_are_dropped_and_pasted(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     mira = await visitor(serving, "mira", size=PHONE, dark=True)
     await mira.arrive()
     await mira.go("/upload")

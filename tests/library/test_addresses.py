@@ -52,7 +52,7 @@ async def of_each_kind(server: Server, anna: Person, ben: Person) -> dict[str, s
 
 
 async def test_an_address_stays_the_same_for_half_of_its_life_and_its_owner_s_feed_with_it(start_server: StartServer) -> None:
-    server = await start_server(transcode_nice=0, media_link_s=7200)
+    server = await start_server(media_link_s=7200)
     anna, ben = await server.person("anna"), await server.person("ben")
     video_id = (await sent(anna, media.faststart()))["id"]
     step_s = server.settings.media_link_s / 2
@@ -79,7 +79,7 @@ async def test_an_address_stays_the_same_for_half_of_its_life_and_its_owner_s_fe
 
 
 async def test_bytes_that_take_others_place_have_an_address_of_their_own(start_server: StartServer) -> None:
-    server = await start_server(transcode_nice=0, media_cache_s=600)
+    server = await start_server(media_cache_s=600)
     anna = await server.person("anna")
     film = media.made(
         "film.mp4", *media.H264, "-vf", "drawbox=c=blue:t=fill:enable='lt(t,1)',drawbox=c=red:t=fill:enable='gte(t,1)'", seconds=2.0
@@ -113,7 +113,7 @@ async def test_bytes_that_take_others_place_have_an_address_of_their_own(start_s
 
 @pytest.mark.parametrize("cache_s", [0, 600])
 async def test_media_are_asked_for_again_or_kept_as_the_operator_says(start_server: StartServer, cache_s: int) -> None:
-    server = await start_server(transcode_nice=0, media_cache_s=cache_s)
+    server = await start_server(media_cache_s=cache_s)
     anna, ben = await friends(server, "anna", "ben")
     addresses = await of_each_kind(server, anna, ben)
     for kind, address in addresses.items():
@@ -138,7 +138,7 @@ async def test_media_are_asked_for_again_or_kept_as_the_operator_says(start_serv
 
 
 async def test_what_is_taken_down_is_refused_at_once_however_long_browsers_keep_it(start_server: StartServer) -> None:
-    server = await start_server(transcode_nice=0, media_cache_s=600)
+    server = await start_server(media_cache_s=600)
     anna, ben, lena = await server.person("anna"), await server.person("ben"), await server.person("lena", staff="legal")
     video_id = (await sent(anna, media.faststart()))["id"]
     given = await shown(ben, video_id)

@@ -147,7 +147,7 @@ SHOW = """async (address) => {
 async def test_a_poster_that_was_seen_is_not_sent_again(
     start_server: StartServer, chromium: Browser, cache_s: int, asked: dict[str, int]
 ) -> None:
-    server = await start_server(transcode_nice=0, media_cache_s=cache_s)
+    server = await start_server(media_cache_s=cache_s)
     anna = await server.person("anna")
     video_id = (await sent(anna, media.faststart()))["id"]
     context = await chromium.new_context()

@@ -1,14 +1,19 @@
 """Copies of what was taken down are refused: to the byte, and to the eye."""
 
+import asyncio
 import io
 import random
 import subprocess
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from sqlalchemy import insert
 
+from livecore.errors import LegallyUnavailable
 from livecore.library import fingerprints
+from livecore.library.copies import AT_ONCE
+from livecore.library.tables import blocked_copy
 from livecore.ports import TakedownTarget
 from tests.conftest import StartServer
 from tests.library import media
@@ -20,7 +25,7 @@ from tests.waiting import until
 
 @pytest.fixture
 async def server(start_server: StartServer) -> Server:
-    return await start_server(transcode_nice=0)
+    return await start_server()
 
 
 def scene(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
@@ -49,11 +54,11 @@ async def taken_down(server: Server, kind: str, target_id: str) -> None:
 async def test_a_removed_video_is_not_uploaded_again(server: Server, tmp_path: Path) -> None:
     anna, ben, staff = await server.person("anna"), await server.person("ben"), await server.person("mod", staff="moderator")
     film = media.made("film.mp4", *media.H264, *media.AAC, "-movflags", "+faststart", seconds=6.0, size="320x180", source="mandelbrot")
-    source, copy = tmp_path / "film.mp4", tmp_path / "copy.mp4"
+    source, copy, mirror = (tmp_path / f"{name}.mp4" for name in ("film", "copy", "mirror"))
     source.write_bytes(film)
     # Scaled, squeezed, re-timed and cut at the beginning.
     again = ["-ss", "0.7", "-i", str(source), "-vf", "scale=214:120", "-r", "12", "-c:v", "libx264", "-crf", "34", "-an", str(copy)]
-    subprocess.run(["ffmpeg", "-v", "error", *again], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", *again, "-vf", "scale=214:120,hflip", "-an", str(mirror)], check=True)
     found = await sent(anna, film)
     near = await sent(ben, copy.read_bytes())
     other = await sent(ben, media.faststart(seconds=6.0))
@@ -64,7 +69,7 @@ async def test_a_removed_video_is_not_uploaded_again(server: Server, tmp_path: P
     answer = await tus(ben, "PATCH", path, film, Upload_Offset="0")
     assert (answer.status, answer.type) == (451, "removed_copy")
     assert (await tus(ben, "HEAD", path)).status == 404
-    refused = await settled(ben, await send(ben, copy.read_bytes() + b"\0\0\0\x08free"), "failed")
+    refused = await settled(ben, await send(ben, mirror.read_bytes()), "failed")
     assert (refused["failure"], refused["poster"], refused["download"]) == ("removed_copy", None, None)
 
     async def nothing_kept() -> bool:
@@ -83,11 +88,41 @@ async def test_a_removed_picture_is_not_uploaded_again(server: Server) -> None:
     path = await send(anna, original, purpose="image", filename="scene.jpg")
     await taken_down(server, "image", path.rpartition("/")[2])
     assert (await anna.get(path)).status == 451
-    for data in (original, jpeg(scene(1).resize((320, 240)), 40)):
+    small = scene(1).resize((320, 240))
+    for data in (original, jpeg(small, 40), jpeg(ImageOps.mirror(small), 40)):
         upload = await begin(ben, len(data), {"purpose": "image"})
         answer = await tus(ben, "PATCH", upload, data, Upload_Offset="0")
         assert (answer.status, answer.type) == (451, "removed_copy")
     await send(ben, jpeg(scene(2)), purpose="image")
+
+
+async def test_others_have_their_turns_while_a_video_is_compared_with_all_that_was_taken_down(server: Server) -> None:
+    dice, copies = random.Random(1), server.app.copies
+    looks = [[dice.getrandbits(64) for _ in range(fingerprints.FRAMES_LIMIT)] for _ in range(100)]
+    async with server.app.db.write() as conn:
+        rows = [
+            {"kind": "video", "target_id": f"{n:032x}", "sha256": str(n), "fingerprint": fingerprints.written(look), "at_ms": 0}
+            for n, look in enumerate(looks)
+        ]
+        await conn.execute(insert(blocked_copy), rows)
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(work())
+    try:
+        await copies.check_look("video", [dice.getrandbits(64) for _ in range(fingerprints.FRAMES_LIMIT)])
+    finally:
+        working.cancel()
+    assert turns >= len(looks) // AT_ONCE["video"]
+    # Wherever among them the like one stands, with some bits of each frame changed and a third of its frames cut off.
+    for look in (looks[0], looks[57], looks[-1]):
+        with pytest.raises(LegallyUnavailable):
+            await copies.check_look("video", [frame ^ 0x0101_0101 for frame in look[20:]])
 
 
 async def _image(person: Person, data: bytes, **words: str) -> str:
@@ -135,6 +170,8 @@ def test_the_same_picture_looks_the_same_and_others_do_not() -> None:
             picture.point(lambda level: int(level * 0.8)),
         ):
             assert fingerprints.same_picture(looks[seed], fingerprints.picture_hash(changed))  # type: ignore[arg-type]
+        mirror = fingerprints.picture_hash(Image.open(io.BytesIO(jpeg(ImageOps.mirror(picture), 20))), mirrored=True)
+        assert fingerprints.same_picture(looks[seed], mirror)  # type: ignore[arg-type]
     strangers = [(a, b) for a in range(40) for b in range(a) if fingerprints.same_picture(looks[a], looks[b])]  # type: ignore[arg-type]
     assert strangers == []
     assert fingerprints.picture_hash(Image.new("RGB", (100, 100), "grey")) is None

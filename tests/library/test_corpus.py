@@ -60,7 +60,7 @@ async def outcome(anna: Person, path: Path) -> str:
 async def test_each_of_the_corpus_is_refused_or_shown_small_and_carries_nothing_of_another_file(
     start_server: StartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = await start_server(transcode_nice=0, transcodes=2, uploads_open=500)
+    server = await start_server(transcodes=2, uploads_open=500)
     anna = await server.person("anna")
     files, slots = sorted(CORPUS.iterdir()), asyncio.Semaphore(4)
     assert len(files) >= 60

@@ -139,15 +139,16 @@ def test_a_child_reads_its_file_and_no_other(tmp_path: Path, secret: Path) -> No
         assert "PermissionError" in done.stderr, (code, done.stderr)
 
 
-def test_a_child_has_the_priority_and_the_cores_that_it_was_given(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("nice", "policy"), [(7, os.SCHED_OTHER), (19, os.SCHED_IDLE)])
+def test_a_child_has_the_priority_and_the_cores_that_it_was_given(tmp_path: Path, nice: int, policy: int) -> None:
     core = max(os.sched_getaffinity(0))
     code = (
         "from pathlib import Path; from livecore.library.work import sandbox; import os\n"
-        f"sandbox.confine(Path({str(tmp_path)!r}), None, cpu_s=2, output_bytes=1000, nice=7, cores=[{core}])\n"
-        "print(os.nice(0), os.sched_getaffinity(0))"
+        f"sandbox.confine(Path({str(tmp_path)!r}), None, cpu_s=2, output_bytes=1000, nice={nice}, cores=[{core}])\n"
+        "print(os.nice(0), os.sched_getaffinity(0), os.sched_getscheduler(0))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout == f"{os.nice(0) + 7} {{{core}}}\n", done.stderr
+    assert done.stdout == f"{min(19, os.nice(0) + nice)} {{{core}}} {policy}\n", done.stderr
 
 
 def test_a_child_ends_at_its_limits(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_a_film_that_is_killed_again_and_again_is_given_up_in_words(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "BACKOFF_FIRST_MS", 10)
-    server = await start_server(transcode_nice=0)
+    server = await start_server()
     anna = await server.person("anna")
     path = await send(anna, media.avi(**FILM))
 
@@ -93,7 +93,7 @@ async def test_a_film_that_is_killed_again_and_again_is_given_up_in_words(
 
 
 async def test_no_more_children_work_at_once_than_the_setting_says(start_server: StartServer) -> None:
-    server = await start_server(transcode_nice=0, transcodes=1)
+    server = await start_server(transcodes=1)
     anna = await server.person("anna")
     paths = [await send(anna, media.faststart(seconds=seconds)) for seconds in (1.0, 1.5, 2.0)]
     most = 0
@@ -111,7 +111,7 @@ async def test_no_more_children_work_at_once_than_the_setting_says(start_server:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(3))
 async def test_an_upload_outlives_kills_at_any_moment(program: StartProgram, seed: int) -> None:
-    serving = await program(transcode_nice=0)
+    serving = await program()
     anna = await serving.person("anna")
     film = media.faststart()
     film += struct.pack(">I4s", 8 + FILLING, b"free") + random.Random(seed).randbytes(FILLING)
@@ -141,7 +141,7 @@ async def test_an_upload_outlives_kills_at_any_moment(program: StartProgram, see
 
 @pytest.mark.deep
 async def test_a_killed_server_goes_on_with_upload_and_transcode(program: StartProgram) -> None:
-    serving = await program(transcode_nice=0, job_lease_s=2)
+    serving = await program(job_lease_s=2)
     anna = await serving.person("anna")
     data = media.avi(**FILM)
     half = len(data) // 2

@@ -25,7 +25,7 @@ from tests.waiting import until
 
 @pytest.fixture
 async def server(start_server: StartServer) -> Server:
-    return await start_server(transcode_nice=0)
+    return await start_server()
 
 
 @pytest.fixture

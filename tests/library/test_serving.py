@@ -27,7 +27,7 @@ def by_nginx(server: Server) -> str:
 
 
 async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartServer, front: Front) -> None:
-    server = await start_server(send_files="x-accel", transcode_nice=0, media_cache_s=60)
+    server = await start_server(send_files="x-accel", media_cache_s=60)
     anna, ben = await server.person("anna"), await server.person("ben")
     film = media.faststart()
     found = await sent(anna, film)
@@ -60,7 +60,7 @@ async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartSer
 
 
 async def test_a_player_of_hls_gets_its_segments_from_nginx_until_its_path_is_revoked(start_server: StartServer, front: Front) -> None:
-    server = await start_server(send_files="x-accel", transcode_nice=0)
+    server = await start_server(send_files="x-accel")
     anna, ben = await server.person("anna"), await server.person("ben")
     video_id = (await sent(anna, media.avi(seconds=2.0)))["id"]
     server.url = await front.start(server.url, by_nginx(server))
@@ -88,7 +88,7 @@ def read_whole(data: bytes) -> list[int]:
 
 
 async def test_the_store_sends_the_bytes_that_livecore_allows(start_server: StartServer, s3_url: str) -> None:
-    server = await start_server(storage_url=s3_url, send_files="redirect", transcode_nice=0)
+    server = await start_server(storage_url=s3_url, send_files="redirect")
     anna = await server.person("anna")
     film = media.mp4()
     found = await sent(anna, film)
@@ -106,7 +106,7 @@ async def test_the_store_sends_the_bytes_that_livecore_allows(start_server: Star
 
 
 async def test_a_player_of_hls_finds_each_line_where_the_store_sends_the_bytes(start_server: StartServer, s3_url: str) -> None:
-    server = await start_server(storage_url=s3_url, send_files="redirect", transcode_nice=0)
+    server = await start_server(storage_url=s3_url, send_files="redirect")
     found = await sent(await server.person("anna"), media.avi())
     async with aiohttp.ClientSession(server.url) as http:
 
@@ -130,7 +130,7 @@ async def test_a_player_of_hls_finds_each_line_where_the_store_sends_the_bytes(s
 async def test_what_is_replaced_while_it_is_asked_for_comes_whole(
     start_server: StartServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
-    server = await start_server(transcode_nice=0, storage_url=request.getfixturevalue("s3_url") if store == "s3" else "")
+    server = await start_server(storage_url=request.getfixturevalue("s3_url") if store == "s3" else "")
     anna = await server.person("anna")
     found = await sent(anna, media.faststart(seconds=2.0))
     path = f"/api/v1/videos/{found['id']}"
@@ -181,7 +181,7 @@ async def test_what_is_replaced_while_it_is_asked_for_comes_whole(
 
 
 async def test_each_address_of_a_video_answers_as_http_says(start_server: StartServer) -> None:
-    server = await start_server(transcode_nice=0)
+    server = await start_server()
     anna, ben = await server.person("anna"), await server.person("ben")
     ready = await sent(anna, media.avi(seconds=2.0))
     found = (await ben.get(f"/api/v1/videos/{ready['id']}")).json
@@ -220,7 +220,7 @@ async def test_each_address_of_a_video_answers_as_http_says(start_server: StartS
 
 
 async def test_a_resumed_upload_on_a_remote_store(start_server: StartServer, s3_url: str) -> None:
-    server = await start_server(storage_url=s3_url, transcode_nice=0)
+    server = await start_server(storage_url=s3_url)
     anna = await server.person("anna")
     film = media.mp4(seconds=2.0)
     path = await begin(anna, len(film))

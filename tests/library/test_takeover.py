@@ -95,7 +95,7 @@ async def test_a_request_whose_client_is_silent_gives_way_to_one_in_another_proc
     distributed: dict[str, str], start_server: StartServer, tmp_path: Path, kept_in: str
 ) -> None:
     engines = distributed if kept_in == "objects" else distributed | {"storage_url": ""}
-    here, there = [await start_server(data_dir=tmp_path / "shared", transcode_nice=0, **engines) for _ in range(2)]
+    here, there = [await start_server(data_dir=tmp_path / "shared", **engines) for _ in range(2)]
     anna = await here.person("anna")
     film = media.faststart()
     path = await begin(anna, len(film))

@@ -109,7 +109,7 @@ async def test_tus_js_client_goes_on_after_its_own_end_and_in_parallel(server: S
 
 
 async def test_tus_js_client_goes_on_by_itself_when_the_server_is_killed(program: StartProgram, file: Path) -> None:
-    serving = await program(media_workers=1, transcode_nice=0)
+    serving = await program(media_workers=1)
     anna = await serving.person("anna")
     process = await javascript(serving, anna, file, 2_000)
     assert process.stdout is not None

@@ -11,7 +11,7 @@ FILM = media.mp4(seconds=2.0)
 
 
 async def test_01_an_upload_in_three_parts_outlives_the_server_killed_between_them(program: StartProgram) -> None:
-    serving = await program(media_workers=1, transcode_nice=0)
+    serving = await program(media_workers=1)
     anna = await serving.person("anna")
     path = await begin(anna, len(FILM), {"title": "A walk"})
     third = len(FILM) // 3
@@ -32,7 +32,7 @@ async def test_01_an_upload_in_three_parts_outlives_the_server_killed_between_th
 
 
 async def test_01_a_kill_within_a_part_loses_nothing_that_was_acknowledged(program: StartProgram) -> None:
-    serving = await program(media_workers=1, transcode_nice=0)
+    serving = await program(media_workers=1)
     anna = await serving.person("anna")
     path = await begin(anna, len(FILM))
     first = len(FILM) // 4

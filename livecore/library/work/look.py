@@ -90,14 +90,14 @@ def stills(container: Any, stream: Any, duration_s: float, target: Path) -> dict
     count = max(1, min(TILES_LIMIT, int(duration_s / every_s) or 1))
     # A short film is looked at more often than it has tiles, so that it has a look.
     looks = max(count, min(PREVIEW_FRAMES, int(duration_s * 8) or 1))
-    tiles, frames, hashes = [], [], []
+    tiles, frames, hashes = [], [], {}
     for number in range(looks):
         picture = at_moment(container, stream, (number + 0.5) * duration_s / looks)
         if picture is None:
             continue
         look = fingerprints.picture_hash(picture)
         if look is not None and look not in hashes:
-            hashes.append(look)
+            hashes[look] = fingerprints.picture_hash(picture, mirrored=True) or 0
         if number * count // looks != (number - 1) * count // looks or number == 0:
             tiles.append(shrunk(picture, TILE_SIDE))
         if number * PREVIEW_FRAMES // looks != (number - 1) * PREVIEW_FRAMES // looks or looks <= PREVIEW_FRAMES:
@@ -112,9 +112,10 @@ def stills(container: Any, stream: Any, duration_s: float, target: Path) -> dict
     sheet.save(target / "sprites.jpg", "JPEG", quality=70, optimize=True)
     first, *rest = [frame.resize(frames[0].size) for frame in frames]
     first.save(target / "preview.webp", "WEBP", save_all=True, append_images=rest, duration=PREVIEW_FRAME_MS, loop=0, quality=60)
-    spread = hashes[:: max(1, len(hashes) // fingerprints.FRAMES_LIMIT)]
+    spread = list(hashes)[:: max(1, len(hashes) // fingerprints.FRAMES_LIMIT)]
     sprites = {"tiles": len(tiles), "columns": TILE_COLUMNS, "width": width, "height": height, "every_s": duration_s / len(tiles)}
-    return {"sprites": sprites, "fingerprint": fingerprints.written(spread)}
+    mirror = [hashes[look] for look in spread]
+    return {"sprites": sprites, "fingerprint": fingerprints.written(spread), "mirror": fingerprints.written(mirror)}
 
 
 def is_fast_start(path: Path) -> bool:

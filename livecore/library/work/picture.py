@@ -1,7 +1,7 @@
 """Make a picture anew from its pixels: `{"source", "target", "nice", "sizes", "square", "limit_pixels"}`.
 
 Writes `SIZE.webp` for each size: its longest side, or both sides with `square`. Answers width and height of the largest and what it
-looks like (64 bits in hexadecimal, None when flat); `refused` names what a picture is turned back for.
+and its mirror image look like (64 bits in hexadecimal, None when flat); `refused` names what a picture is turned back for.
 """
 
 from pathlib import Path
@@ -33,7 +33,9 @@ def picture(order: dict[str, Any]) -> dict[str, Any]:
                 made.thumbnail((size, size), Image.Resampling.LANCZOS)
             (target / f"{size}.webp").write_bytes(pictures.encoded(made))
         look = fingerprints.picture_hash(found)
-        return {"width": made.width, "height": made.height, "look": None if look is None else f"{look:016x}"}
+        mirror = fingerprints.picture_hash(found, mirrored=True)
+        written = [None if one is None else f"{one:016x}" for one in (look, mirror)]
+        return {"width": made.width, "height": made.height, "look": written[0], "mirror": written[1]}
 
     try:
         return pictures.opened(Path(order["source"]).read_bytes(), order["limit_pixels"], sizes[-1], work)
