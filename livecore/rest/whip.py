@@ -41,7 +41,7 @@ async def expose(request: web.Request, response: web.StreamResponse) -> None:
     if request.path.startswith(_PATHS):
         response.headers.setdefault("Access-Control-Allow-Origin", "*")
         response.headers.setdefault("Access-Control-Expose-Headers", EXPOSED)
-        if response.status in (204, 405, 415):
+        if request.method == "OPTIONS" or response.status in (405, 415):
             name, value = ("Accept-Patch", TRICKLE) if request.path.startswith("/media/") else ("Accept-Post", SDP)
             response.headers.setdefault(name, value)
 
@@ -264,9 +264,9 @@ async def wish(call: Call, body: LayerWish) -> Reply:
 
 
 async def _preflight(call: Call) -> Reply | web.Response:
-    """What these addresses take (CORS and RFC 9725's Accept-Post)."""
-    return web.Response(status=204, headers=PREFLIGHT)
+    """What these addresses take (CORS and RFC 9725's Accept-Post; that says 200, where browsers would take 204 too)."""
+    return web.Response(headers=PREFLIGHT)
 
 
 for _path in ("/whip/{live_id}", "/whep/{live_id}", "/media/{session}", "/media/{session}/layers"):
-    routes.route("OPTIONS", _path, auth="none", ok=(204, None), rate="anonymous_per_address", hidden=True)(_preflight)
+    routes.route("OPTIONS", _path, auth="none", ok=(200, None), rate="anonymous_per_address", hidden=True)(_preflight)
