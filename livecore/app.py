@@ -77,7 +77,7 @@ class App(Parts):
             self.announcing,
             self.settings.hls,
         )
-        plane = LivePlane(self.media, self.settings.recorder_socket, self.origin)
+        plane = LivePlane(self.media, self.settings.recorder_socket, self.origin, self.settings.media_counters_s)
         self.metrics.registry.register(RecorderCollector(lambda: plane.recorder_stats, self.origin))
         await plane.start(course)
         self._stack.push_async_callback(plane.close)

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         ge=0.2,
         le=600,
     )
+    media_counters_s: float = setting(
+        5.0, "s", "how old what /metrics shows of workers and recorder may be; it is read each ten or fifteen", ge=0.05
+    )
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
     publish_token_s: int = setting(24 * 3600, "s", "a publish token opens sessions for so long; a running one goes on", ge=60)
     watch_token_s: int = setting(3600, "s", "a watch token opens sessions for so long; it stands in players and addresses", ge=60)

@@ -39,18 +39,17 @@ SWEEP_S = 5.0
 # Why a viewer's session ended that the room does not tell anyway.
 CLOSED_FOR_VIEWER = ("too_slow", "codec_changed")
 WAITING_SWEEP_S = 1.0
-# As often as the workers tell theirs.
-STATS_S = 5.0
 # Events that wait while the database is slow; more than a thousand lives do not change state at once here.
 EVENT_QUEUE = 4096
 
 
 class LivePlane:
-    def __init__(self, media: MediaPlane, recorder_socket: Path, origin: Origin) -> None:
+    def __init__(self, media: MediaPlane, recorder_socket: Path, origin: Origin, counters_s: float) -> None:
         self.recorder_stats: dict[str, Any] = {}  # as the recorder last told; empty while it is away
         self._media = media
         self._origin = origin
         self._recorder_socket = recorder_socket
+        self._counters_s = counters_s
         self._course: Course | None = None  # None until `start`
         self._tasks: list[asyncio.Task[None]] = []
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue(EVENT_QUEUE)
@@ -125,7 +124,7 @@ class LivePlane:
         while True:
             with contextlib.suppress(ipc.IpcError, ipc.RemoteError):
                 self.recorder_stats = await connection.request({"t": "stats"})
-            await asyncio.sleep(STATS_S)
+            await asyncio.sleep(self._counters_s)
 
     async def _hear_recorder(self) -> None:
         """Stay connected to the recorder; a finished file is answered with `taken` once it is in the library."""

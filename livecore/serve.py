@@ -93,6 +93,7 @@ def run_media(settings: Settings, index: int) -> int:
             starved_s=settings.media_starved_s,
             retry_s=settings.media_retry_s,
             hopeless_s=settings.media_hopeless_s,
+            counters_s=settings.media_counters_s,
         )
     )
 

@@ -62,7 +62,6 @@ class MediaPlane:
         self._clock = clock
         self._remotes = [_Remote(index, path) for index, path in enumerate(socket_paths)]
         self._tasks: list[asyncio.Task[None]] = []
-        self._recordings: dict[str, int] = {}  # recording → worker
 
     async def start(self) -> None:
         """Connect to the workers, and keep connected. Returns at once; `ready` waits for the first."""
@@ -203,15 +202,6 @@ class MediaPlane:
             "outputs": list(outputs),
         }
         await self._ask(remote, message)
-        self._recordings[recording_id] = remote.index
-
-    async def stop_recording(self, recording_id: str) -> None:
-        """Stopping one that has ended already changes nothing."""
-        index = self._recordings.pop(recording_id, None)
-        remotes = [self._remotes[index]] if index is not None else self._remotes
-        for remote in remotes:
-            if remote.connection is not None:
-                await self._ask(remote, {"t": "stop_recording", "recording": recording_id})
 
     async def stats(self, live_id: str) -> dict[str, Any]:
         """`{"publications": {id: {connected, tracks, drops, viewers}}}`."""
@@ -219,11 +209,6 @@ class MediaPlane:
         if remote is None:
             return {"publications": {}}
         answer: dict[str, Any] = await self._ask(remote, {"t": "stats", "live": live_id})
-        return answer
-
-    async def worker_stats(self, index: int) -> dict[str, Any]:
-        """Counters of a worker: sessions, datagrams, drops by name, CPU seconds."""
-        answer: dict[str, Any] = await self._ask(self._remotes[index], {"t": "worker_stats"})
         return answer
 
     # -- which worker
@@ -319,7 +304,6 @@ class MediaPlane:
         lives, remote.lives = tuple(sorted(remote.lives)), set()
         remote.connection, remote.up = None, {}
         remote.greeted.clear()
-        self._recordings = {r: index for r, index in self._recordings.items() if index != remote.index}
         self._tell(WorkerDown(remote.index, lives))
 
     def _tell(self, event: MediaEvent) -> None:

@@ -141,11 +141,6 @@ class Segmenter:
             self.drops["codec_not_carried"] += 1
         self._interrupt()
 
-    @property
-    def carries(self) -> bool:
-        """Whether anything of the tracks can be carried."""
-        return self._picture is not None or self._sound is not None
-
     def wants_key(self, now: float) -> bool:
         """Whether a key frame is to be asked for. `now` is on the line of positions."""
         if self._picture is None or self._base_s is None:

@@ -49,3 +49,5 @@ class WorkerSettings:
     retry_s: float = 8.0
     # A path that carries neither picture nor half of the sound: a lift or a tunnel is over by then, and the viewer should be told.
     hopeless_s: float = 12.0
+    # Metrics are read every ten or fifteen seconds.
+    counters_s: float = 5.0

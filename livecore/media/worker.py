@@ -1,7 +1,7 @@
 """The media worker's process: one UDP port for media, one Unix socket for the main processes, one loop.
 
 Requests (maps over `platform.ipc`, see `control`): `publish`, `subscribe`, `patch`, `close_session`, `prefer_layer`, `layers`, `end_live`, `cut`,
-`start_recording`, `stop_recording`, `stats`. Events go to every main process; a newly connected one is first told what is
+`watchers`, `start_recording`, `stats`. Events go to every main process; a newly connected one is first told what is
 published (`hello`). With no main process for a while, or on SIGTERM, everything is closed, recordings are finished, and the
 process ends.
 """
@@ -40,8 +40,6 @@ IDLE_TICK_S = 0.5
 FAREWELL_S = 1.0
 # How often main processes are told the load by which they choose a worker.
 LOAD_INTERVAL_S = 1.0
-# Metrics are read every ten or fifteen seconds.
-COUNTERS_INTERVAL_S = 5.0
 # Packets live for a drain or for the cache's seconds: frequent young collections find nothing and cost a third of the time.
 GC_THRESHOLD = 50_000
 
@@ -162,7 +160,7 @@ class Worker:
             self._load_due = now + LOAD_INTERVAL_S
             self._tell_load(now)
         if now >= self._counters_due:
-            self._counters_due = now + COUNTERS_INTERVAL_S
+            self._counters_due = now + self.settings.counters_s
             counters = {"t": "counters", "counters": statistics.of_worker(self.router, self.demux, self.endpoint, now, self.tcp)}
             for connection in self._mains:
                 connection.send(counters)
@@ -256,12 +254,8 @@ class Worker:
             return router.watchers(m["live"])
         if kind == "start_recording":
             return router.start_recording(m["live"], m["publication"], m["recording"], m["outputs"], now)
-        if kind == "stop_recording":
-            return router.recordings.stop(m["recording"])
         if kind == "stats":
             return statistics.of_live(router, m["live"], now)
-        if kind == "worker_stats":
-            return statistics.of_worker(router, self.demux, self.endpoint, now, self.tcp)
         raise KeyError(kind)
 
     # -- the recorder

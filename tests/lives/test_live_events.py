@@ -1,11 +1,15 @@
 """What the media plane notices reaches those whom it concerns, over Socket.IO; figures are the host's alone."""
 
+import itertools
 import os
 import signal
 import socket
+from typing import Any
 
 import pytest
 
+from bench.rtcpeer import RtcPeer
+from livecore.media import rtcp
 from livecore.media.control import LayersWanted, SessionClosed, SpeakerChanged, ViewerChanged
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast, watch
@@ -106,26 +110,90 @@ async def test_both_families_are_on_one_live_at_once(start_server: StartServer) 
         await broadcast.end()
 
 
+def lose_some(peer: RtcPeer) -> None:
+    """Each twentieth media packet of this peer does not arrive."""
+    send, count = peer.send_datagram, itertools.count(1)
+
+    def send_or_not(data: bytes) -> None:
+        is_media = 127 < data[0] < 192 and not 192 <= data[1] <= 223
+        if not is_media or next(count) % 20:
+            send(data)
+
+    peer.send_datagram = send_or_not  # type: ignore[method-assign]  # the path, not the peer, is what loses
+
+
+def report_as_a_phone(peer: RtcPeer) -> None:
+    """Answer each sender report of the pictures with a loss of 20 in 256, 10 ms of jitter, and the echo that gives the round trip."""
+    assert peer.answered is not None
+    ssrc = peer.answered.ssrcs["video"]
+
+    def told(message: rtcp.Message) -> None:
+        if isinstance(message, rtcp.SenderReport) and message.ssrc == ssrc:
+            block = rtcp.ReportBlock(ssrc, 20, 20, message.packets & 0xFFFF, 900, rtcp.ntp_middle(message.ntp), 0)
+            peer.send_rtcp(rtcp.build_receiver_report(1, [block]))
+
+    peer.on_rtcp = told
+
+
+def asks_twice_for(peer: RtcPeer, packet: bytes) -> None:
+    assert peer.answered is not None
+    for _ in range(2):
+        peer.send_rtcp(rtcp.build_nack(1, peer.answered.ssrcs["video"], [int.from_bytes(packet[2:4], "big")]))
+
+
 async def test_figures_tell_the_host_of_publication_and_viewers(start_server: StartServer) -> None:
-    server = await start_server(media=True)
+    """Bitrate, loss, round trip, jitter, layer and named drops, of what comes in and of who watches: the host's figures, and /metrics."""
+    server = await start_server(media=True, media_counters_s=0.1)
     anna, ben = await server.person("anna"), await server.person("ben")
     broadcast = await Broadcast(anna).start()
     peer = await watch(ben, broadcast.id)
     try:
-        await until(lambda: peer.received > 200, "pictures")
+        lose_some(broadcast.peer)
+        report_as_a_phone(peer)
+        seen: list[bytes] = []
+        peer.on_rtp = lambda packet, _at: seen.append(packet) if packet[1] & 127 == peer.answered.payload_types["video"] else None  # type: ignore[union-attr]
+        await until(lambda: len(seen) > 100, "pictures")
+        asks_twice_for(peer, seen[-1])
 
-        async def measured() -> dict[str, object] | None:
+        async def measured() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
             told = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]["publications"]
             (publication,) = told.values()
             video = next(s for viewer in publication["viewers"] for s in viewer["subscriptions"] if s["kind"] == "video")
-            layer = next(t for t in publication["tracks"] if t["kind"] == "video")["layers"][0]
-            return {**video, "in": layer, "publication": publication} if video["bitrate_bps"] and layer["bitrate_bps"] else None
+            (layer,) = next(t for t in publication["tracks"] if t["kind"] == "video")["layers"]
+            both_sides = (video["bitrate_bps"], video["fraction_lost"], layer["bitrate_bps"], layer["fraction_lost"], video["resent"])
+            return (publication, layer, video) if all(both_sides) and publication["round_trip_ms"] is not None else None
 
-        told = await until(measured, "rates of both sides")
-        assert {"fraction_lost", "jitter_ms", "round_trip_ms", "layer", "drops", "packets", "resent", "paused"} <= set(told)
-        assert {"lost", "fraction_lost", "jitter_ms", "recovered", "height", "watchers", "counts"} <= set(told["in"])  # type: ignore[call-overload]
-        assert {"round_trip_ms", "level_dbov", "speaks", "drops", "transport_drops", "connected"} <= set(told["publication"])  # type: ignore[call-overload]
+        publication, layer, video = await until(measured, "figures of both sides", 20)
+        assert publication["round_trip_ms"] < 1000
+        assert layer["lost"] > 0
+        assert 0.01 < layer["fraction_lost"] < 0.2
+        assert layer["jitter_ms"] < 1000
+        assert layer["alive"]
+        assert layer["watchers"] in (1, 2), "the viewer, and the recorder once it is there"
+        assert (video["fraction_lost"], video["jitter_ms"], video["layer"]) == (0.0781, 10.0, "")
+        assert 0 <= video["round_trip_ms"] < 1000
+        assert video["drops"]["nack_too_soon"] == 1
+        assert {"level_dbov", "speaks", "drops", "transport_drops", "connected"} <= set(publication)
         assert (await ben.get(f"/api/v1/lives/{broadcast.id}/stats")).status == 403
+        assert (await server.call("GET", f"/api/v1/lives/{broadcast.id}/stats")).status == 401
+
+        async def shown() -> bool:
+            metrics = (await server.call("GET", "/metrics")).body.decode()
+            found = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line.startswith("livecore_media_"))
+            sides = [f'{{quantile="0.95",side="{side}",worker="0"}}' for side in ("publishers", "viewers")]
+            return (
+                {f"livecore_media_{name}{side}" for name in ("loss_ratio", "round_trip_seconds", "jitter_seconds") for side in sides}
+                <= set(found)
+                and found["livecore_media_loss_ratio" + sides[1]] == "0.07812"
+                and found["livecore_media_jitter_seconds" + sides[1]] == "0.01"
+                and all(float(found[f'livecore_media_{name}{{worker="0"}}']) > 0 for name in ("in_bps", "out_bps"))
+                and found['livecore_media_viewers_on{layer="only",worker="0"}'] == "1.0"
+                and found['livecore_media_drops_total{reason="nack_too_soon",worker="0"}'] == "1.0"
+                # Nobody sends again what the publisher's path lost.
+                and 'livecore_recorder_drops_total{reason="lost"}' in metrics
+            )
+
+        await until(shown, "the same in /metrics")
     finally:
         peer.close()
         await broadcast.end()
@@ -133,7 +201,7 @@ async def test_figures_tell_the_host_of_publication_and_viewers(start_server: St
 
 async def test_pictures_left_out_for_their_age_are_in_the_hosts_figures_and_in_metrics(start_server: StartServer) -> None:
     """The media worker gets no time for a while, as on a machine that others have for themselves; then it goes on with the present."""
-    server = await start_server(media=True, media_late_s=0.2)
+    server = await start_server(media=True, media_late_s=0.2, media_counters_s=0.1)
     anna, ben = await server.person("anna"), await server.person("ben")
     broadcast = await Broadcast(anna).start()
     peer = await watch(ben, broadcast.id)

@@ -103,7 +103,7 @@ async def test_recording_holds_every_packet_from_a_key_frame_on(tmp_path: Path) 
         report = (await until(lambda: told.of("sr"), "the clock"))[0]
         assert report["ntp"] == 5 << 40
         assert report["rtp"] - told.packets(video)[-1][2] == 3000
-        await media.plane.stop_recording("rec-1")
+        await media.plane.end_live(LIVE)
         assert (await until(lambda: told.of("close"), "close"))[0]["r"] == "rec-1"
 
 

@@ -80,8 +80,7 @@ async def test_publisher_and_viewer_over_tcp_beside_a_viewer_over_udp(tmp_path: 
         numbers = [sequence(packet) for packet in watcher.of("video")]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert payload(watcher.of("video")[-1]) in [payload(packet) for packet in other.of("video")]
-        stats = await media.plane.worker_stats(0)
-        assert stats["tcp_connections"] == 2
+        await until(lambda: media.plane.counters.get(0, {}).get("tcp_connections") == 2, "both in the counters")
         await media.plane.close_session(session, "left")
         await asyncio.wait_for(watcher.peer.closed.wait(), 5)
         assert not other.peer.closed.is_set()

@@ -247,4 +247,4 @@ async def test_real_worker_that_got_no_time_shows_the_present_again(tmp_path: Pa
                 await asyncio.sleep(0.02)
         numbers = [sequence(p) for p in watcher.of("video")]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        assert (await media.plane.worker_stats(0))["drops"]["late"]
+        await until(lambda: media.plane.counters[0]["drops"].get("late"), "what was left out in the counters")

@@ -75,6 +75,7 @@ async def media_process(directory: Path, **settings: Any) -> AsyncIterator[Media
             "index": 0,
             "socket_path": directory / "media-0.sock",
             "udp_host": "127.0.0.1",
+            "counters_s": 0.2,
             "native": os.environ.get("LIVECORE_TEST_NATIVE", "auto"),
             **settings,
         }
