@@ -5,17 +5,22 @@ only which one it sends. So nothing is estimated while nothing limits: the best 
 carry it shows within some hundred milliseconds. Room to step up again is found by probing, for media alone never shows it.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
+from collections.abc import Sequence
 
 from livecore.media.rtcp import TransportFeedback
+from livecore.media.trend import TREND_POINTS, Trend
 
-# A feedback message comes at the latest after 250 ms and a round trip; four seconds of a 6 Mb/s layer.
-HISTORY_LIMIT = 4096
-# The draft's trend window and gain, and the limits of its adaptive threshold.
-TREND_POINTS = 20
+# A feedback message comes at the latest after 250 ms and a round trip; what nothing was heard of after so many runs never is.
+HISTORY_RUNS = 1024
+# What is sent as one is remembered as one; a mask of 32 bits says which packets of it are still to be heard of.
+RUN_PACKETS = 32
+# The draft's trend gain, and the limits of its adaptive threshold.
 TREND_GAIN = 4.0
 THRESHOLD_MS = 12.5
 THRESHOLD_RANGE_MS = (6.0, 600.0)
+# What leaves within so short a time is one burst.
+BURST_S = 0.005
 # A queue that grows for so long is no burst.
 OVERUSE_S = 0.03
 # After a decrease the queue drains with what is sent now: the next look is after this.
@@ -23,6 +28,8 @@ DECREASE_INTERVAL_S = 0.4
 DECREASE = 0.85
 INCREASE_PER_S = 1.08
 RATE_WINDOW_S = 0.5
+# Bursts in the window: half a second of them, 5 ms apart, and some that were late.
+WINDOW_BURSTS = 128
 LOSS_WINDOW_PACKETS = 50
 LOSS_HIGH, LOSS_LOW = 0.10, 0.02
 FLOOR_BPS = 50_000
@@ -32,22 +39,55 @@ PROBE_WAIT_S = 2.0
 PROBE_WAIT_LIMIT_S = 30.0
 # No layer of ours is worth more than this in one burst of 20 ms at 10 Mb/s.
 PROBE_BURST_LIMIT_BYTES = 25_000
+# The viewer's clock in feedback: 24 bits of 64 ms go round in 12.4 days.
+CLOCK_WRAP_US = (1 << 24) * 64_000
+
+
+class _Sent:
+    """A run: packets [first, end), so many bytes each, that left at `at`; bit i of `unheard`: nothing was heard of first + i yet."""
+
+    __slots__ = ("at", "end", "first", "packet_bytes", "unheard")
+
+    def __init__(self, first: int, count: int, packet_bytes: int, at: float) -> None:
+        self.first = first
+        self.end = first + count
+        self.packet_bytes = packet_bytes
+        self.at = at
+        self.unheard = (1 << count) - 1
+
+
+class _Burst:
+    """What left at about `sent`: when its first and last packet arrived (those that did), and their bytes."""
+
+    __slots__ = ("first", "last", "octets", "sent")
+
+    def __init__(self, sent: float, first: float, last: float, octets: int) -> None:
+        self.sent = sent
+        self.first = first
+        self.last = last
+        self.octets = octets
 
 
 class SendSideEstimator:
-    """`estimate_bps` is None while nothing has limited the path yet."""
+    """`estimate_bps` is None while nothing has limited the path yet.
+
+    Everything is counted by runs and bursts, which costs what one packet would: `tests/media/test_estimate.py` compares it with a
+    count packet by packet.
+    """
 
     def __init__(self) -> None:
         self.estimate_bps: int | None = None
         self.probes = 0
-        self._sent: OrderedDict[int, tuple[float, int]] = OrderedDict()  # number → (when, bytes), not yet heard of
+        self.messages = 0  # feedback that was taken in
+        self._sent: deque[_Sent] = deque()  # ascending; from the first that something is still to be heard of
         self._highest_sent: int | None = None
-        self._received: deque[tuple[float, int]] = deque()  # (arrival, bytes) within the rate window
-        self._received_bytes = 0  # of all of them
+        self._newest_us: int | None = None  # the last arrival by the viewer's clock, widened; None before the first
+        self._window: deque[_Burst] = deque()  # within the rate window; the last is the burst being heard of
+        self._window_bytes = 0  # of all of them
         self._lost = self._heard = 0
-        self._group: tuple[float, float] | None = None  # (sent, last arrival) of the burst being heard of
-        self._before: tuple[float, float] | None = None  # the same of the burst before
-        self._trend: deque[tuple[float, float]] = deque(maxlen=TREND_POINTS)
+        self._group: _Burst | None = None  # the burst being heard of
+        self._before: tuple[float, float] | None = None  # (sent, last arrival) of the burst before
+        self._trend = Trend()
         self._accumulated_ms = self._smoothed_ms = 0.0
         self._threshold_ms = THRESHOLD_MS
         self._overusing_since: float | None = None
@@ -55,15 +95,17 @@ class SendSideEstimator:
         self._probe_until = float("-inf")
         self._probe_rate_bps = 0
         self._probe_numbers: tuple[int, int] | None = None  # the first number of a probe, and one past its last
-        self._probe_arrivals: list[tuple[float, int]] = []
+        # Of a probe's packets: how many arrived, the first and the last of them, and the bytes of those after the first.
+        self._probe_heard = self._probe_bytes = 0
+        self._probe_first = self._probe_last = 0.0
         self._probe_after = float("-inf")
         self._probe_wait_s = PROBE_WAIT_S
 
     def restart(self, bps: int) -> None:
         """Begin anew from this rate: what was heard before a pause says nothing of the path now."""
         self.estimate_bps = bps
-        self._received.clear()
-        self._received_bytes = 0
+        self._window.clear()
+        self._window_bytes = 0
         self._trend.clear()
         self._group = self._before = None
         self._accumulated_ms = self._smoothed_ms = 0.0
@@ -75,73 +117,114 @@ class SendSideEstimator:
     def on_sent(self, first: int, count: int, packet_bytes: int, now: float) -> None:
         """`count` packets of some `packet_bytes`, numbered from `first` (widened, as counted by the sender)."""
         sent = self._sent
-        for number in range(first, first + count):
-            sent[number] = now, packet_bytes
         self._highest_sent = first + count - 1
-        while len(sent) > HISTORY_LIMIT:
-            sent.popitem(last=False)
+        while count > RUN_PACKETS:
+            sent.append(_Sent(first, RUN_PACKETS, packet_bytes, now))
+            first, count = first + RUN_PACKETS, count - RUN_PACKETS
+        sent.append(_Sent(first, count, packet_bytes, now))
+        while len(sent) > HISTORY_RUNS:
+            sent.popleft()
 
     # -- what was heard
 
     def on_feedback(self, feedback: TransportFeedback, now: float) -> None:
         if self._highest_sent is None:
             return
+        self.messages += 1
         # The viewer speaks of numbers that we have sent: place them next to the highest of those.
         base = self._highest_sent - ((self._highest_sent - feedback.base) & 0xFFFF)
-        for offset, arrival_us in enumerate(feedback.arrivals):
-            number = base + offset
-            record = self._sent.pop(number, None)
-            if record is None:
-                continue
-            self._heard += 1
-            if arrival_us is None:
-                self._lost += 1
-                continue
-            arrival = arrival_us / 1e6
-            self._received.append((arrival, record[1]))
-            self._received_bytes += record[1]
-            if self._probe_numbers and self._probe_numbers[0] <= number < self._probe_numbers[1]:
-                self._probe_arrivals.append((arrival, record[1]))
-            self._on_arrival(record[0], arrival)
-        while self._received and self._received[-1][0] - self._received[0][0] > RATE_WINDOW_S:
-            self._received_bytes -= self._received.popleft()[1]
+        arrivals = feedback.arrivals
+        stop = base + len(arrivals)
+        clock_us = self._clock_us(arrivals)
+        sent = self._sent
+        at = len(sent)
+        while at and sent[at - 1].end > base:
+            at -= 1
+        for index in range(at, len(sent)):
+            run = sent[index]
+            if run.first >= stop:
+                break
+            if run.unheard:
+                self._on_run(run, arrivals, base, clock_us)
+        while sent and not sent[0].unheard:
+            sent.popleft()
+        window = self._window
+        while len(window) > WINDOW_BURSTS or (len(window) > 1 and window[-1].last - window[0].first > RATE_WINDOW_S):
+            self._window_bytes -= window.popleft().octets
         self._judge_probe(now)
         self._update(now)
 
+    def _clock_us(self, arrivals: Sequence[int | None]) -> int:
+        """What is to be added to these arrivals: the clock goes round, and the newest is next to what was heard before."""
+        newest = next((arrival for arrival in reversed(arrivals) if arrival is not None), None)
+        if newest is None:
+            return 0
+        before = self._newest_us
+        turns = 0 if before is None else (before - newest + CLOCK_WRAP_US // 2) // CLOCK_WRAP_US
+        self._newest_us = newest + turns * CLOCK_WRAP_US
+        return turns * CLOCK_WRAP_US
+
+    def _on_run(self, run: _Sent, arrivals: Sequence[int | None], base: int, clock_us: int) -> None:
+        """What a message says of one run."""
+        begin, end = max(run.first, base), min(run.end, base + len(arrivals))
+        part = arrivals[begin - base : end - base]
+        mask = ((1 << end - begin) - 1) << begin - run.first
+        if run.unheard & mask != mask:  # some of it was heard of before
+            unheard = run.unheard >> begin - run.first
+            part = tuple(arrival for place, arrival in enumerate(part) if unheard >> place & 1)
+        run.unheard &= ~mask
+        heard = len(part)
+        self._heard += heard
+        came: Sequence[int] = part if None not in part else [arrival for arrival in part if arrival is not None]  # type: ignore[assignment]
+        self._lost += heard - len(came)
+        if not came:
+            return
+        probe = self._probe_numbers
+        if probe is not None and probe[0] < run.end and run.first < probe[1]:  # a run is of a probe as a whole, or not at all
+            self._on_probe(came, run.packet_bytes, clock_us)
+        self._on_burst(run.at, (min(came) + clock_us) / 1e6, (max(came) + clock_us) / 1e6, len(came) * run.packet_bytes)
+
+    def _on_probe(self, came: Sequence[int], packet_bytes: int, clock_us: int) -> None:
+        if not self._probe_heard:
+            self._probe_first = (came[0] + clock_us) / 1e6
+        self._probe_heard += len(came)
+        self._probe_last = (came[-1] + clock_us) / 1e6
+        # The first only marks the beginning: its bytes queued before the span that is measured.
+        self._probe_bytes += packet_bytes * sum((arrival + clock_us) / 1e6 > self._probe_first for arrival in came)
+
     def received_bps(self) -> int:
         """What got through in the last half second of arrivals."""
-        if len(self._received) < 2:
-            return 0
-        span = max(0.1, self._received[-1][0] - self._received[0][0])
-        return int(self._received_bytes * 8 / span)
+        window = self._window
+        span = window[-1].last - window[0].first if window else 0.0
+        return int(self._window_bytes * 8 / max(0.1, span)) if span > 0 else 0
 
-    def _on_arrival(self, sent: float, arrival: float) -> None:
+    def _on_burst(self, sent: float, first: float, last: float, octets: int) -> None:
         """Bursts are compared, not packets: what left at once queues behind itself."""
-        if self._group is None:
-            self._group = sent, arrival
+        group = self._group
+        self._window_bytes += octets
+        if group is not None and sent - group.sent < BURST_S:
+            group.first = min(first, group.first)
+            group.last = max(last, group.last)
+            group.octets += octets
             return
-        if sent - self._group[0] < 0.005:
-            self._group = self._group[0], max(arrival, self._group[1])
-            return
-        if self._before is not None:
-            send_ms = (self._group[0] - self._before[0]) * 1000
-            arrival_ms = (self._group[1] - self._before[1]) * 1000
-            self._accumulated_ms += arrival_ms - send_ms
-            self._smoothed_ms += 0.1 * (self._accumulated_ms - self._smoothed_ms)
-            self._trend.append((self._group[1] * 1000, self._smoothed_ms))
-            self._detect(self._group[1])
-        self._before = self._group
-        self._group = sent, arrival
+        if group is not None:
+            before = self._before
+            if before is not None:
+                send_ms = (group.sent - before[0]) * 1000
+                arrival_ms = (group.last - before[1]) * 1000
+                self._accumulated_ms += arrival_ms - send_ms
+                self._smoothed_ms += 0.1 * (self._accumulated_ms - self._smoothed_ms)
+                self._trend.add(group.last * 1000, self._smoothed_ms)
+                self._detect(group.last)
+            self._before = group.sent, group.last
+        self._group = _Burst(sent, first, last, octets)
+        self._window.append(self._group)
 
     def _detect(self, at: float) -> None:
-        points = len(self._trend)
+        points = self._trend.points
         if points < TREND_POINTS // 2:
             return
-        mean_x = sum(x for x, _ in self._trend) / points
-        mean_y = sum(y for _, y in self._trend) / points
-        spread = sum((x - mean_x) ** 2 for x, _ in self._trend)
-        slope = sum((x - mean_x) * (y - mean_y) for x, y in self._trend) / spread if spread else 0.0
-        trend = min(points, 60) * slope * TREND_GAIN
+        trend = points * self._trend.slope() * TREND_GAIN
         if trend > self._threshold_ms:
             if self._overusing_since is None:
                 self._overusing_since = at
@@ -157,7 +240,7 @@ class SendSideEstimator:
         elapsed = min(1.0, now - self._updated_at) if self._updated_at > float("-inf") else 0.0
         self._updated_at = now
         received = self.received_bps()
-        newest = self._received[-1][0] if self._received else 0.0
+        newest = self._window[-1].last if self._window else 0.0
         overusing = self._overusing_since is not None and newest - self._overusing_since >= OVERUSE_S
         loss = self._lost / self._heard if self._heard >= LOSS_WINDOW_PACKETS else None
         if loss is not None:
@@ -191,7 +274,7 @@ class SendSideEstimator:
         self._probe_until = now + PROBE_S
         self._probe_rate_bps = rate_bps
         self._probe_numbers = self._highest_sent + 1, 1 << 62
-        self._probe_arrivals = []
+        self._probe_heard = self._probe_bytes = 0
         self._probe_after = now + self._probe_wait_s
         return True
 
@@ -207,17 +290,13 @@ class SendSideEstimator:
         numbers = self._probe_numbers
         if numbers is None or numbers[1] == 1 << 62:
             return
-        if next(iter(self._sent), numbers[1]) < numbers[1] and now < self._probe_until + 1.0:
+        if self._sent and self._sent[0].first < numbers[1] and now < self._probe_until + 1.0:
             return  # not all of it has been heard of
         self._probe_numbers = None
-        arrivals = self._probe_arrivals
-        count = numbers[1] - numbers[0]
-        if len(arrivals) < max(3, 0.9 * count):
+        if self._probe_heard < max(3, 0.9 * (numbers[1] - numbers[0])):
             self._probe_failed(now)
             return
-        # The first burst only marks the beginning: its bytes queued before the span that is measured.
-        first, last = arrivals[0][0], arrivals[-1][0]
-        rate = sum(size for at, size in arrivals if at > first) * 8 / max(0.02, last - first)
+        rate = self._probe_bytes * 8 / max(0.02, self._probe_last - self._probe_first)
         proven = int(min(rate, self._probe_rate_bps))
         if self._overusing_since is not None or proven < 0.85 * self._probe_rate_bps:
             self._probe_failed(now)

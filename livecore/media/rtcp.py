@@ -7,6 +7,7 @@
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = 200, 201, 202, 203, 204, 205, 206, 207
 NACK, TRANSPORT_FEEDBACK = 1, 15
@@ -16,6 +17,10 @@ PLI, FIR, AFB = 1, 4, 15
 _NTP_OFFSET_S = 2208988800
 # A NACK names at most this many lost packets to us; the rest of a longer list is older than any jitter buffer.
 NACK_LIMIT = 512
+# Transport-wide feedback on more packets than this is malformed: a run-length chunk could name 8,191 in two bytes. A second at 40 Mb/s.
+FEEDBACK_LIMIT = 4096
+# Where the symbols of a feedback chunk begin.
+_TWO_BITS, _ONE_BIT = range(12, -1, -2), range(13, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,32 +244,43 @@ def _cnames(body: bytes, chunks: int) -> Iterable[tuple[int, str]]:
 
 def _transport_feedback(sender: int, ssrc: int, body: bytes) -> TransportFeedback:
     base, count, reference = struct.unpack_from("!HHL", body)
-    symbols: list[int] = []
+    if count > FEEDBACK_LIMIT:
+        raise _Malformed
     position = 8
+    symbols: list[int] = []
     while len(symbols) < count:
-        (chunk,) = struct.unpack_from("!H", body, position)
+        chunk = body[position] << 8 | body[position + 1]
         position += 2
         if not chunk & 0x8000:
-            symbols += [chunk >> 13 & 3] * min(chunk & 0x1FFF, count - len(symbols))
+            symbols += [chunk >> 13] * min(chunk & 0x1FFF, count - len(symbols))
         elif chunk & 0x4000:
-            symbols += [chunk >> (12 - 2 * i) & 3 for i in range(7)]
+            symbols += [chunk >> shift & 3 for shift in _TWO_BITS]
         else:
-            symbols += [chunk >> (13 - i) & 1 for i in range(14)]
+            symbols += [chunk >> shift & 1 for shift in _ONE_BIT]
+    del symbols[count:]
     ticks = reference >> 8
     if ticks & 0x800000:
         ticks -= 1 << 24
-    at_us = ticks * 64_000
+    quarters = ticks * 256  # a quarter of a millisecond is what deltas count
+    if symbols.count(1) == count:  # all there, none far from the one before: nearly every message of a good path
+        deltas = body[position : position + count]
+        if len(deltas) < count:
+            raise _Malformed
+        told = accumulate(deltas, initial=quarters)
+        next(told)
+        return TransportFeedback(sender, ssrc, base, reference & 0xFF, tuple([at * 250 for at in told]))
     arrivals: list[int | None] = []
-    for symbol in symbols[:count]:
+    for symbol in symbols:
         if symbol == 1:
-            at_us += body[position] * 250
+            quarters += body[position]
             position += 1
         elif symbol == 2:
-            at_us += struct.unpack_from("!h", body, position)[0] * 250
+            delta = body[position] << 8 | body[position + 1]
+            quarters += delta - (delta >> 15 << 16)
             position += 2
         elif symbol == 3:
             raise _Malformed
-        arrivals.append(at_us if symbol else None)
+        arrivals.append(quarters * 250 if symbol else None)
     return TransportFeedback(sender, ssrc, base, reference & 0xFF, tuple(arrivals))
 
 

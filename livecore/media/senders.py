@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from livecore.media.connection import SocketAddress, Transport, Wire
 from livecore.media.drops import Drop
-from livecore.media.pacer import Leg, Legs, Sender
+from livecore.media.pacer import Legs, Sender
 from livecore.media.transport import PROTECT_ADDRESS
 from livecore.media.wire import Run
 from livecore.native import Library
@@ -101,10 +101,12 @@ class NativeSender:
     def send(self, burst: Sequence[Run], legs: Legs, begin: int, end: int, now: float) -> None:
         ffi, outcome, wire = self._library.ffi, self._outcome, self._wire
         if legs.handles is None:
-            legs.handles = ffi.new("lc_leg *[]", [leg.handle for leg in legs]), [leg for leg in legs if leg.subscription.judged]
-        handles, judged = cast("tuple[Any, list[Leg]]", legs.handles)
-        for leg in judged:
-            leg.subscription.note_sent(burst, now)
+            legs.handles = ffi.new("lc_leg *[]", [leg.handle for leg in legs]), any(leg.subscription.judged for leg in legs)
+        handles, judged = cast("tuple[Any, bool]", legs.handles)
+        if judged:
+            for leg in legs[begin:end]:
+                if leg.subscription.judged:
+                    leg.subscription.note_sent(burst, now)
         runs = ffi.new("lc_run *[]", [self._run(run) for run in burst])
         outcome.next_leg, outcome.next_run = begin, 0
         while outcome.next_leg < end:

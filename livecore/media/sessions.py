@@ -95,7 +95,6 @@ class ViewerSession(Session):
         self.subscriptions: list[Subscription] = []
         self.estimate_bps: int | None = None  # None: the viewer has told none
         self.wish = layers.NO_WISH  # what the viewer asked for
-        self.feedback_messages = 0  # transport-wide feedback that was taken in
         self.by_loss = LossEstimator()  # judges the path of a viewer that tells nothing else
         self._told_bps = False  # whether the viewer tells of its path otherwise
         self._starved = False  # whether its picture is paused
@@ -157,7 +156,6 @@ class ViewerSession(Session):
                 self._estimate(message.bitrate_bps)
             elif isinstance(message, rtcp.TransportFeedback) and self.transport.estimator is not None:
                 self._told_bps = True
-                self.feedback_messages += 1
                 self.transport.estimator.on_feedback(message, now)
                 self._estimate(self.transport.estimator.estimate_bps)
 

@@ -120,7 +120,7 @@ def _viewer(viewer: ViewerSession, now: float) -> dict[str, Any]:
         "session_id": viewer.session_id,
         "state": transport.state,
         "estimate_bps": viewer.estimate_bps,
-        "feedback": viewer.feedback_messages,
+        "feedback": transport.estimator.messages if transport.estimator is not None else 0,
         "pace_bps": (transport.pace.rate_bps if transport.pace is not None else 0) or None,
         "bytes_sent": transport.bytes_sent,
         "bitrate_bps": viewer.meter.read(transport.bytes_sent, now),
