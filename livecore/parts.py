@@ -176,7 +176,7 @@ class Parts:
             self.exports.expire,
             self.uploads.expire,
             self.insight.telemetry.expire,
-            self.contact_quota.expire,
+            self.platform.quota.expire,
         ]
         replays = Replays(self.db, self.clock, self.videos, self.notices, self.settings.replay_days, self.holds)
         self.retention.expiring += [replays.expire, self.held_content.release]
@@ -238,6 +238,7 @@ class Parts:
                 keys=self.keys,
                 clock=self.clock,
                 jobs=self.jobs,
+                quota=self.platform.quota,
                 settings=self.settings,
                 queue=queue,
                 relations=relations,
@@ -251,7 +252,6 @@ class Parts:
             )
         )
         self.people, self.blocks, self.contacts, self.follows = people.people, people.blocks, people.contacts, people.follows
-        self.contact_quota = people.contact_quota
         self.discovery, self.friend_links, self.meetings = people.discovery, people.friend_links, people.meetings
         self.neighbours.phone_watchers.append(self.contacts)
         self.insight = Insight(self.db, self.keys, self.clock, parts.profiles, self.settings, scrub, self.holds)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from livecore.attention import Attention
 from livecore.config import Settings
 from livecore.people.blocks import Blocks
-from livecore.people.contact_quota import ContactQuota
 from livecore.people.contacts import Contacts
 from livecore.people.discovery import Discovery
 from livecore.people.follows import Follows
@@ -24,6 +23,7 @@ from livecore.ports import (
     Neighbours,
     PeopleIndex,
     PhoneIndex,
+    Quota,
     Traits,
 )
 
@@ -34,6 +34,7 @@ class Engines:
     keys: Keys
     clock: Clock
     jobs: Jobs
+    quota: Quota
     settings: Settings
     queue: MatchQueue
     relations: RelationStore
@@ -51,8 +52,7 @@ class PeopleParts:
         who = (e.relations, e.directory)
         self.people = People(e.db, e.clock, *who, e.activity, e.neighbours, Attention(*who, e.neighbours), e.settings.friend_requests_open)
         self.blocks = Blocks(e.db, e.clock, *who, e.activity)
-        self.contact_quota = ContactQuota(e.db, e.keys, e.clock, e.settings.rate_scale)
-        self.contacts = Contacts(e.db, e.keys, e.clock, self.contact_quota, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)
+        self.contacts = Contacts(e.db, e.keys, e.clock, e.quota, *who, e.index, e.phones, e.activity, e.neighbours, e.jobs)
         self.follows = Follows(e.db, e.clock, *who, e.activity)
         self.discovery = Discovery(e.db, *who, e.index, e.traits, e.neighbours)
         self.friend_links = FriendLinks(e.db, e.keys, e.clock, *who, self.people)

@@ -16,9 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from livecore import errors
 from livecore.ids import new_id
 from livecore.people import tables
-from livecore.people.contact_quota import ContactQuota
 from livecore.people.relations import RelationStore
-from livecore.ports import Activity, Clock, Database, Directory, Job, Jobs, Keys, Neighbours, PeopleIndex, PersonCard, PhoneIndex
+from livecore.ports import Activity, Clock, Database, Directory, Job, Jobs, Keys, Neighbours, PeopleIndex, PersonCard, PhoneIndex, Quota
 
 # The words under which a person confirms that they may give others' numbers: POST /contacts carries `authorized: true`.
 CONSENT_VERSION = "1"
@@ -64,7 +63,7 @@ class Contacts:
         db: Database,
         keys: Keys,
         clock: Clock,
-        quota: ContactQuota,
+        quota: Quota,
         relations: RelationStore,
         directory: Directory,
         index: PeopleIndex,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
-from livecore.data import impersonal, metadata, personal
+from livecore.data import metadata, personal
 
 friendship = Table(
     "friendship",
@@ -122,19 +122,6 @@ contact_consent = Table(
         why=("legal",),
         keep_for="the life of the account",
         category="contact_consents",
-    ),
-)
-
-contact_quota = Table(
-    "contact_quota",
-    metadata,
-    Column("rule", String(40), primary_key=True),  # of config.RATES
-    Column("who", LargeBinary(32), primary_key=True),
-    Column("hour_ms", BigInteger, primary_key=True),
-    Column("numbers", Integer, nullable=False),
-    Index("ix_contact_quota_hour", "hour_ms"),
-    info=impersonal(
-        "how many numbers came in an hour, by keyed hashes of the account, the device and the address that gave them; ten days"
     ),
 )
 

@@ -17,6 +17,7 @@ from livecore.platform.mail import make_mailer
 from livecore.platform.metrics import Metrics
 from livecore.platform.migrations import migrate
 from livecore.platform.private_dir import make_private
+from livecore.platform.quota import StoredQuota
 from livecore.platform.readiness import check_all
 from livecore.platform.sms import make_sms_sender
 from livecore.platform.storage import OBJECTS_NAME, ObjectStorage, make_storage
@@ -32,6 +33,7 @@ class Platform:
     jobs: SqlJobs
     idempotency: IdempotencyUses
     limiter: RateLimiter
+    quota: StoredQuota
     mailer: Mailer
     sms: SmsSender
 
@@ -57,7 +59,8 @@ async def start_platform(settings: Settings, clock: Clock, metrics: Metrics, sch
     await keys.start()
     bus = await make_bus(settings.redis_url, metrics, settings.bus_channels)
     stack.push_async_callback(bus.close)
-    limiter = RateLimiter(settings, keys, metrics)
+    quota = StoredQuota(db, keys, clock, settings.rate_scale)
+    limiter = RateLimiter(settings, keys, metrics, quota)
     stack.push_async_callback(limiter.close)
     jobs = SqlJobs(db, clock, metrics, round(settings.job_lease_s * 1000))
     return Platform(
@@ -68,6 +71,7 @@ async def start_platform(settings: Settings, clock: Clock, metrics: Metrics, sch
         jobs=jobs,
         idempotency=IdempotencyUses(db, clock, jobs),
         limiter=limiter,
+        quota=quota,
         mailer=make_mailer(settings),
         sms=make_sms_sender(settings),
     )

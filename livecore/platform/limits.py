@@ -1,6 +1,7 @@
 """Rate limits by the rules of `config.RATES`; keeps the promise of `ports.Limiter`.
 
-Without Redis the windows are this process's own. With Redis they are shared, through the moving window of the `limits` library
+A window of a day or longer is counted in the store (`quota`), so that a restart does not open it. Shorter ones are this process's own
+without Redis: a restart forgets at most an hour of them. With Redis they are shared, through the moving window of the `limits` library
 (one script a hit). When Redis is away the process's own windows stand in (counted as `limits_fallback`): a limiter that refuses
 everybody would be the outage that it should prevent.
 """
@@ -21,6 +22,7 @@ from redis.exceptions import RedisError
 from livecore.config import RATES, Rate, Settings
 from livecore.errors import TooMany
 from livecore.platform.metrics import Metrics
+from livecore.platform.quota import DAY_S, StoredQuota
 from livecore.platform.windows import Windows
 from livecore.ports import Keys
 
@@ -35,7 +37,16 @@ REDIS_PAUSE_S = 2.0
 
 
 class RateLimiter:
-    def __init__(self, settings: Settings, keys: Keys, metrics: Metrics, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        metrics: Metrics,
+        quota: StoredQuota | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._quota = quota
         self._keys = keys
         self._now = now
         self._scale = settings.rate_scale
@@ -89,6 +100,13 @@ class RateLimiter:
 
     async def hit(self, rule: str, who: str, cost: int = 1) -> None:
         rate, count = self._rule(rule)
+        if self._quota is not None and rate.window_s >= DAY_S:
+            try:
+                await self._quota.hit(rule, who, cost)
+            except TooMany:
+                self._refused.labels(rule).inc()
+                raise
+            return
         key = self._key(rule, who)
         if self._shared is not None and self._now() >= self._away_until:
             item = self._item(rule)
@@ -110,6 +128,8 @@ class RateLimiter:
 
     async def peek(self, rule: str, who: str) -> int:
         rate, count = self._rule(rule)
+        if self._quota is not None and rate.window_s >= DAY_S:
+            return await self._quota.left(rule, who)
         key = self._key(rule, who)
         if self._shared is not None and self._now() >= self._away_until:
             try:

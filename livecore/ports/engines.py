@@ -295,12 +295,20 @@ class Limiter(Protocol):
 
     `hit` counts and raises `errors.TooMany` when `rule` (a name in `config.RATES`, such as "sign_in_per_address") is exhausted
     for `who`; a refused hit is not counted. `who` is kept as a keyed hash only. When Redis is away each process counts alone.
+    Rules of a day and longer are a `Quota`.
     """
 
     async def hit(self, rule: str, who: str, cost: int = 1) -> None: ...
 
     async def peek(self, rule: str, who: str) -> int:
         """What is left."""
+
+
+class Quota(Protocol):
+    """Limits of a day and longer, counted in the store."""
+
+    async def take(self, conn: AsyncConnection, rules: Mapping[str, str], numbers: int) -> None:
+        """Count `numbers` by each rule for whom it names, in the caller's transaction. Raises TooMany; then the caller rolls back."""
 
 
 @dataclass(frozen=True)

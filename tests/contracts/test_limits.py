@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import select
 
 from livecore.config import RATES, Rate, Settings
 from livecore.errors import TooMany
-from livecore.platform.database import database_url
+from livecore.platform.database import SqlDatabase, database_url
 from livecore.platform.keys import SqlKeys
 from livecore.platform.limits import RateLimiter
 from livecore.platform.metrics import Metrics
+from livecore.platform.quota import DAY_S, StoredQuota, quota
+from tests.clocks import FakeClock
 from tests.servers import RedisServer, free_port
 
 RULE = "sign_in_per_login"
@@ -138,6 +141,41 @@ async def test_a_window_opens_again(where: str, tmp_path: Path, keys: SqlKeys, m
 async def test_an_unknown_rule_is_our_fault(limiter: RateLimiter) -> None:
     with pytest.raises(KeyError):
         await limiter.hit("no_such_rule", "anna")
+
+
+# -- a day and longer
+
+LONG = [rule for rule, rate in RATES.items() if rate.window_s >= DAY_S]
+
+
+async def test_what_a_day_limits_outlives_every_process_and_redis(url: str, where: str, tmp_path: Path, keys: SqlKeys) -> None:
+    """Friend requests, reports, exports, claims, uploads and numbers of address books: each is used up for the next process too, opens again
+    with time, and leaves nothing behind."""
+    db, clock = SqlDatabase(url), FakeClock()
+    async with db.write() as conn:
+        await conn.run_sync(lambda sync: quota.metadata.create_all(sync, [quota]))
+    assert len(LONG) >= 10
+    for rule in LONG:
+        started = RateLimiter(settings(tmp_path, where), keys, Metrics(), StoredQuota(db, keys, clock, 1.0))
+        await started.hit(rule, "anna", cost=RATES[rule].count - 1)
+        await started.hit(rule, "anna")
+        await started.close()
+        metrics = Metrics()
+        again = RateLimiter(settings(tmp_path), keys, metrics, StoredQuota(db, keys, clock, 1.0))
+        with pytest.raises(TooMany) as caught:
+            await again.hit(rule, "anna")
+        assert metrics.registry.get_sample_value("livecore_limits_refused_total", {"rule": rule}) == 1
+        assert (await again.peek(rule, "anna"), await again.peek(rule, "bert")) == (0, RATES[rule].count)
+        await again.hit(rule, "bert", cost=RATES[rule].count)
+        clock.advance(float(caught.value.headers["Retry-After"]))
+        await again.hit(rule, "anna")
+        await again.close()
+    stored = StoredQuota(db, keys, clock, 1.0)
+    clock.advance(11 * DAY_S)
+    await stored.expire()
+    async with db.read() as conn:
+        assert (await conn.execute(select(quota))).all() == []
+    await db.close()
 
 
 # -- one process

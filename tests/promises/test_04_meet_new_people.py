@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.clocks import ShiftedClock
 from tests.conftest import StartServer
 from tests.library.recorded import keep
 from tests.people import Person
@@ -86,11 +87,26 @@ async def test_04_who_takes_no_requests_gets_none(server: Server) -> None:
     assert (await cara.post("/api/v1/friend-requests", {"username": "ben"})).json["status"] == "accepted"
 
 
-async def test_04_requests_are_limited(start_server: StartServer) -> None:
-    server = await start_server(rate_scale=0.5)
+async def test_04_requests_of_a_day_are_limited_also_over_a_restart(start_server: StartServer, tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    server = await start_server(clock=clock, data_dir=tmp_path / "kept")
     anna = await server.person("anna")
-    statuses = [(await anna.post("/api/v1/friend-requests", {"username": "nobody"})).status for _ in range(102)]
-    assert statuses == [404] * 100 + [429] * 2
+    # Two hundred a day, a twentieth of it here.
+    server.app.platform.quota.scale = 0.05
+
+    async def asked(times: int) -> list[int]:
+        return [(await anna.post("/api/v1/friend-requests", {"username": "nobody"})).status for _ in range(times)]
+
+    assert await asked(6) == [404] * 6
+    await server.stop()
+    server = anna.server = await start_server(clock=clock, data_dir=tmp_path / "kept")
+    server.app.platform.quota.scale = 0.05
+    assert await asked(5) == [404] * 4 + [429]
+    # A friend link is no way round it.
+    assert (await anna.post("/api/v1/friend-links/accept", {"token": "x" * 38})).status == 429
+    clock.advance(86_400 + 3600)
+    await anna.sign_in()
+    assert await asked(1) == [404]
 
 
 async def reasons(person: Person) -> dict[str, tuple[str, int, list[str]]]:

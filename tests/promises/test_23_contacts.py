@@ -15,6 +15,7 @@ from livecore.accounts import phone_index
 from livecore.accounts.tables import account_setting
 from livecore.people import tables
 from livecore.people.contacts import ROWS_A_TURN
+from livecore.platform.quota import quota
 from tests.clocks import ShiftedClock
 from tests.conftest import StartServer
 from tests.people import Person
@@ -165,7 +166,7 @@ async def test_26_neither_a_second_account_nor_device_nor_address_gives_more(sta
     """20,000 new numbers in ten days, of an account, of a device and of an address: whoever changes two of them is held by the third."""
     server = await start_server(rate_scale=100.0, trusted_proxies=1)
     anna, ben, cara, dora = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     book = [f"+4915{number:09d}" for number in range(20)]
     assert (await give_from(HERE, anna, add=book[:9], full=True)).json["added"] == 9
     # Refused whole, and nothing is used up by it.
@@ -188,7 +189,7 @@ async def test_26_neither_a_second_account_nor_device_nor_address_gives_more(sta
 async def test_26_an_ipv6_subscriber_is_one_address(start_server: StartServer) -> None:
     server = await start_server(trusted_proxies=1)
     anna, ben = await server.person("anna"), await server.person("ben")
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     book = [f"+4915{number:09d}" for number in range(11)]
     assert (await give_from("2001:db8:1:2::1", anna, add=book[:10], full=True)).status == 200
     assert (await give_from("2001:db8:1:2:ffff::9", ben, add=book[10:], full=True)).status == 429
@@ -198,18 +199,18 @@ async def test_26_an_ipv6_subscriber_is_one_address(start_server: StartServer) -
 async def test_26_a_restart_forgets_no_quota_and_time_does(start_server: StartServer, tmp_path: Path) -> None:
     clock = ShiftedClock()
     server = await start_server(data_dir=tmp_path / "kept", clock=clock)
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     anna = await server.person("anna")
     book = [f"+4915{number:09d}" for number in range(11)]
     assert (await sync(anna, add=book[:10], full=True))["added"] == 10
     await server.stop()
     server = anna.server = await start_server(data_dir=tmp_path / "kept", clock=clock)
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     assert (await anna.post("/api/v1/contacts", {"authorized": True, "add": book, "full": True})).status == 429
     clock.advance(11 * 86_400)
     await server.app.retention.apply()
     async with server.app.db.read() as conn:
-        assert (await conn.execute(select(func.count()).select_from(tables.contact_quota))).scalar_one() == 0
+        assert (await conn.execute(select(func.count()).select_from(quota))).scalar_one() == 0
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -220,7 +221,7 @@ def database(request: pytest.FixtureRequest) -> str:
 async def test_26_syncs_at_once_do_not_pass_the_quota(start_server: StartServer, database: str) -> None:
     server = await start_server(database_url=database)
     anna = await server.person("anna")
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     books = [[f"+4915{first}{number:08d}" for number in range(3)] for first in range(5)]
     answers = await asyncio.gather(*(anna.post("/api/v1/contacts", {"authorized": True, "add": book}) for book in books))
     assert sorted(answer.status for answer in answers) == [200, 200, 200, 429, 429]
@@ -231,7 +232,7 @@ async def test_26_changes_of_a_day_are_limited(start_server: StartServer) -> Non
     """20,000 numbers in syncs that are not full, of an account, of a device and of an address."""
     server = await start_server(trusted_proxies=1)
     anna, ben, cara, dora = [await server.person(name) for name in ("anna", "ben", "cara", "dora")]
-    server.app.contact_quota.scale = TEN
+    server.app.platform.quota.scale = TEN
     book = [f"+4915{number:09d}" for number in range(10)]
     assert (await give_from(HERE, anna, add=book[:6], full=True)).status == 200
     assert (await give_from(HERE, anna, remove=book[:6])).json["removed"] == 6

@@ -114,7 +114,7 @@ TABLE = [
     Switch(24, "livecore.people.contacts:Contacts.phone_confirmed", "told_of_when_they_join"),
     Switch(25, "livecore.people.contacts:Contacts.sync", "ones_word_is_kept"),
     Switch(25, "livecore.rest.endpoint:read_json", "without_ones_word"),
-    Switch(26, "livecore.people.contact_quota:ContactQuota.take", "new_numbers_are_limited"),
+    Switch(26, "livecore.platform.quota:StoredQuota.take", "new_numbers_are_limited"),
     Switch(26, "livecore.accounts.profiles:Profiles._sees=True", "not_found_by_phone"),
     Switch(27, "livecore.people.contacts:Contacts.delete_all", "one_by_one_and_all"),
     Switch(30, "livecore.people.blocks:Blocks.block", "on_every_surface"),
