@@ -26,7 +26,7 @@ PERFECT = Conditions(delay_s=0.01)
 
 
 class VirtualPeer:
-    """A peer at `address`. `packets`: (arrival, decrypted RTP); `messages`: RTCP heard."""
+    """A peer at `address`. `packets`: (arrival, decrypted RTP); `compounds`, `messages`: RTCP heard, as it came and read."""
 
     def __init__(self, plane: "VirtualPlane", port: int, up: Conditions, down: Conditions) -> None:
         self.address: tuple[str, int] = ("192.0.2.1", port)
@@ -34,6 +34,7 @@ class VirtualPeer:
         self.up: Link[bytes] = Link(up, port)
         self.down: Link[bytes] = Link(down, port + 1)
         self.packets: list[tuple[float, bytes]] = []
+        self.compounds: list[bytes] = []
         self.messages: list[rtcp.Message] = []
         self.on_packet: Callable[[bytes, float], None] = lambda _packet, _now: None
         self.on_message: Callable[[rtcp.Message, float], None] = lambda _message, _now: None
@@ -87,6 +88,7 @@ class VirtualPeer:
             if not isinstance(opened, bytes):
                 self.drops[opened] += 1
             elif 192 <= data[1] <= 223:
+                self.compounds.append(opened)
                 for message in rtcp.parse(opened)[0]:
                     self.messages.append(message)
                     self.on_message(message, now)
