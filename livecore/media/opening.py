@@ -3,6 +3,7 @@
 import random
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from livecore.media import negotiate, sdp
 from livecore.media.connection import Transport, Wire
@@ -16,50 +17,41 @@ from livecore.media.settings import WorkerSettings
 from livecore.media.transport import Certificate
 
 
+@dataclass(frozen=True)
 class Doorway:
-    """What all peers of a worker are told alike: its certificate, addresses and limits."""
+    """What all peers of a worker are told alike: its certificate, addresses and limits. `tcp_port`: None: UDP alone."""
 
-    def __init__(
-        self,
-        settings: WorkerSettings,
-        certificate: Certificate,
-        peers: Demultiplexer,
-        wire: Wire,
-        addresses: Sequence[tuple[str, int]],
-        tcp_port: int | None,
-        rng: random.Random,
-    ) -> None:
-        self._settings = settings
-        self._certificate = certificate
-        self._peers = peers
-        self._wire = wire
-        self._addresses = addresses
-        self._tcp_port = tcp_port  # None: UDP alone
-        self._rng = rng
+    settings: WorkerSettings
+    certificate: Certificate
+    peers: Demultiplexer
+    wire: Wire
+    addresses: Sequence[tuple[str, int]]
+    tcp_port: int | None
+    rng: random.Random
 
     def new_id(self) -> str:
         """Says which worker has the session, so that every main process can route it without a table."""
-        return f"{self._settings.index}-{secrets.token_hex(12)}"
+        return f"{self.settings.index}-{secrets.token_hex(12)}"
 
     def open(self, session: Session, offer: sdp.Offer, sections: list[sdp.AnswerSection], now: float) -> Answer:
-        ice = IceLite(now, consent_s=self._settings.consent_s, connect_s=self._settings.connect_s)
+        ice = IceLite(now, consent_s=self.settings.consent_s, connect_s=self.settings.connect_s)
         setup = negotiate.setup_role(offer)
         session.remote_ufrag = offer.ufrag
-        pace = Pace(self._settings.pace_factor) if isinstance(session, ViewerSession) else None
+        pace = Pace(self.settings.pace_factor) if isinstance(session, ViewerSession) else None
         session.transport = Transport(
-            self._certificate, offer.fingerprints, ice, self._wire, session, dtls_client=setup == "active", pace=pace
+            self.certificate, offer.fingerprints, ice, self.wire, session, dtls_client=setup == "active", pace=pace
         )
-        self._peers.add(session.transport)
+        self.peers.add(session.transport)
         end = sdp.Endpoint(
             ice.credentials.ufrag,
             ice.credentials.password,
-            self._certificate.fingerprint,
+            self.certificate.fingerprint,
             setup,
-            self._addresses,
-            self._rng.getrandbits(53),
+            self.addresses,
+            self.rng.getrandbits(53),
             # A dependency descriptor with its structure is longer than a one-byte header holds.
             offer.extmap_mixed and any(Extension.DEPENDENCY in section.extensions for section in sections),
-            self._tcp_port,
+            self.tcp_port,
         )
         return Answer(sdp.write_answer(sections, end), session.session_id, session.etag)
 
@@ -67,12 +59,12 @@ class Doorway:
         """New credentials for a peer that came with new ones."""
         session.remote_ufrag = fragment.ufrag
         credentials = session.transport.ice.restart()
-        self._peers.index(session.transport)
-        body = sdp.write_fragment(credentials.ufrag, credentials.password, self._addresses, self._tcp_port)
+        self.peers.index(session.transport)
+        body = sdp.write_fragment(credentials.ufrag, credentials.password, self.addresses, self.tcp_port)
         return PatchAnswer(200, body, session.etag)
 
     def shut(self, session: Session) -> None:
-        self._peers.remove(session.transport)
+        self.peers.remove(session.transport)
 
 
 def read_offer(text: str) -> sdp.Offer:

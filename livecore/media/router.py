@@ -2,10 +2,9 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from livecore.media import forward, negotiate, sdp
-from livecore.media.connection import Wire
 from livecore.media.control import (
     Answer,
     BadOffer,
@@ -21,7 +20,6 @@ from livecore.media.control import (
     ViewerChanged,
     WorkerEvent,
 )
-from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
 from livecore.media.estimate import SendSideEstimator
 from livecore.media.layers import Wish
@@ -38,7 +36,6 @@ from livecore.media.source import Outbox
 from livecore.media.starvation import Patience
 from livecore.media.subscription import Subscription
 from livecore.media.tap import ToRecorder
-from livecore.media.transport import Certificate
 
 # A frame's packets leave a browser within a few milliseconds of each other; a viewer's jitter buffer is larger than this wait.
 HOLD_S = 0.003
@@ -54,18 +51,14 @@ class Router:
     def __init__(
         self,
         settings: WorkerSettings,
-        certificate: Certificate,
-        peers: Demultiplexer,
-        wire: Wire,
-        addresses: Sequence[tuple[str, int]],
+        doorway: Doorway,
         emit: Callable[[WorkerEvent], None],
         to_recorder: ToRecorder,
         rng: random.Random,
         sender: Sender,
-        tcp_port: int | None = None,
     ) -> None:
         self._settings = settings
-        self._doorway = Doorway(settings, certificate, peers, wire, addresses, tcp_port, rng)
+        self._doorway = doorway
         self._emit = emit
         self._rng = rng
         self.age_limit = AgeLimit(settings.late_s)

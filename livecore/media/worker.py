@@ -23,6 +23,7 @@ from livecore.media import statistics
 from livecore.media.control import TOLD_ONCE, MediaError, WorkerEvent, event_to_message
 from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
+from livecore.media.opening import Doorway
 from livecore.media.recorder_link import RecorderLink
 from livecore.media.router import Router
 from livecore.media.senders import make_sender
@@ -66,18 +67,12 @@ class Worker:
         self._link: RecorderLink | None = None
         if settings.recorder_socket is not None:
             self._link = RecorderLink(settings.recorder_socket, f"media-{settings.index}", self._recorder_ready, self._from_recorder)
-        self.router = Router(
-            settings,
-            generate_certificate(),
-            self.demux,
-            self.endpoint,
-            [(host, self.endpoint.port) for host in hosts],
-            self._emit,
-            self._link.send if self._link else _no_recorder,
-            random.SystemRandom(),
-            make_sender(native.load(settings.native), self.endpoint),
-            self.tcp.port if self.tcp is not None else None,
-        )
+        addresses, tcp_port = [(host, self.endpoint.port) for host in hosts], self.tcp.port if self.tcp is not None else None
+        rng = random.SystemRandom()
+        doorway = Doorway(settings, generate_certificate(), self.demux, self.endpoint, addresses, tcp_port, rng)
+        to_recorder = self._link.send if self._link else _no_recorder
+        sender = make_sender(native.load(settings.native), self.endpoint)
+        self.router = Router(settings, doorway, self._emit, to_recorder, rng, sender)
         self._mains: set[ipc.Connection] = set()
         self._left_alone = asyncio.Event()  # set while no main process is connected
         self._left_alone.set()

@@ -12,6 +12,7 @@ from livecore.media import rtcp, stun
 from livecore.media.control import Answer, WorkerEvent
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Counters
+from livecore.media.opening import Doorway
 from livecore.media.packet import HEADER
 from livecore.media.router import Router
 from livecore.media.senders import make_sender
@@ -151,15 +152,13 @@ class VirtualPlane:
         self.to_recorder: list[dict[str, Any]] = []
         self.peers: dict[tuple[str, int], VirtualPeer] = {}
         self.demux = Demultiplexer()
+        told, rng = WorkerSettings(0, Path("/nowhere"), **settings), random.Random(seed)
         self.router = Router(
-            WorkerSettings(0, Path("/nowhere"), **settings),
-            CERTIFICATE,
-            self.demux,
-            self,
-            [("198.51.100.1", 3478)],
+            told,
+            Doorway(told, CERTIFICATE, self.demux, self, [("198.51.100.1", 3478)], None, rng),
             self.events.append,
             lambda message: self.to_recorder.append(message) is None,
-            random.Random(seed),
+            rng,
             make_sender(load(native or os.environ.get("LIVECORE_TEST_NATIVE", "auto")), self),
         )
         self._tick_at = 0.0
