@@ -22,7 +22,6 @@ from livecore.library.assembly import LibraryParts
 from livecore.library.media_copier import ChildCopier
 from livecore.library.picture_maker import ChildPictures
 from livecore.library.replays import Replays
-from livecore.library.shared_audience import SharedAudience
 from livecore.links import MediaLinks
 from livecore.live_plane import GuardedMedia
 from livecore.lives.assembly import Engines as LiveEngines
@@ -63,6 +62,8 @@ from livecore.trust.holds import LegalHolds
 from livecore.trust.notices import Notices
 from livecore.trust.policies import Policies
 from livecore.trust.sharing import SharingNotices
+from livecore.viewing.assembly import Engines as ViewingEngines
+from livecore.viewing.assembly import ViewingParts
 
 
 class Parts:
@@ -103,6 +104,8 @@ class Parts:
         # -- rooms, presence, signaling
         await self._start_rooms()
         # -- lives and media
+        self._viewing = ViewingParts(ViewingEngines(self.db, self.clock, self.directory))
+        self.views = self._viewing.views
         await self._build_lives()
         # -- library and feed
         await self._start_library()
@@ -154,7 +157,7 @@ class Parts:
             )
         )
         self.takedowns, self.claims, self.reports = trust.takedowns, trust.claims, trust.reports
-        self.neighbours.reviews, self.neighbours.audience = self.reports, SharedAudience(self.db, self.clock)
+        self.neighbours.reviews, self.neighbours.audience = self.reports, self._viewing.audience
         self.reports.on_report = self.meetings.separate
         self.exports = Exports(
             self.db,
@@ -359,12 +362,13 @@ class Parts:
                 follows=self.follows,
                 followers=self.follows,
                 neighbours=self.neighbours,
+                views=self._viewing.rows,
                 shared=bool(self.settings.redis_url),
             )
         )
         self.lives, self.live_moderation, self.live_discovery = parts.lives, parts.moderation, parts.discovery
         self.announcing, self.playback, self.publications = parts.announcing, parts.playback, parts.publications
-        self.media_rights, self.live_feed = parts.rights, parts.feed_source
+        self.media_rights, self.live_feed, self.viewed_lives = parts.rights, parts.feed_source, parts.viewed
         self._stack.push_async_callback(await self.lives.start())
         self.rooms.lives.gate, self.rooms.lives.moderation = self.lives, self.live_moderation
         self.rooms.contents.gates["live"] = self.lives
@@ -401,12 +405,13 @@ class Parts:
                 put_avatar=self.avatars.put,
                 message_media=self.rooms.attachments,
                 talk=talk.rows,
+                views=self._viewing.rows,
                 holds=self.holds,
             )
         )
         self.held_content = library.held
         self.videos, self.video_shares, self.images = library.videos, library.shares, library.images
-        self.uploads, self.copies, self.views = library.uploads, library.copies, library.views
+        self.uploads, self.copies = library.uploads, library.copies
         self._stack.push_async_callback(await self.uploads.turns.start())
         feed = FeedParts(
             FeedEngines(
@@ -415,11 +420,13 @@ class Parts:
                 relations=self.relations,
                 directory=self.directory,
                 followed=self.follows,
-                history=library.views,
+                history=self.views,
+                creators=library.quality,
                 mentions=mentions,
                 images=library.images,
                 videos=library.videos,
                 talk=talk.rows,
+                views=self._viewing.rows,
                 sources=[library.feed_source, self.live_feed],
                 shared=bool(self.settings.redis_url),
             )
@@ -429,6 +436,7 @@ class Parts:
         self.feed, self.post_feed = feed.feed, feed.post_feed
         self.comments, self.likes, self.talk = talk.comments, talk.likes, talk.rows
         talk.kinds |= {"video": self.videos, "post": self.posts}
+        self._viewing.kinds |= {"video": library.viewed, "post": feed.viewed, "live": self.viewed_lives}
         self.rooms.attachments.copier = ChildCopier(self.settings)
         self.rooms.contents.gates |= {"video": self.videos, "post": self.posts}
         self.rooms.contents.contacts = ContactCards(self.db, self.account_parts.phone_numbers, self.profiles)

@@ -14,6 +14,7 @@ SERVICES = {
     "people",
     "rooms",
     "talk",
+    "viewing",
     "presence",
     "lives",
     "library",

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from livecore.feed.tables import post
+from livecore.feed.viewed import length_ms
 from livecore.ports import Database, FeedEntry
 from livecore.table_feed import TableFeed
 
@@ -27,6 +28,9 @@ def entry(row: Mapping[str, Any]) -> FeedEntry:
         row["created_ms"],
         row["visibility"],
         row,
+        length_ms(row),
+        row["watched_ms"],
+        row["views"],
         likes=row["likes"],
         comments=row["comments"],
         shares=row["shares"],

@@ -13,7 +13,7 @@ from livecore.errors import FieldError, Invalid
 from livecore.feed.tables import post
 from livecore.ids import new_id
 from livecore.mentions import Mentions
-from livecore.ports import Audience, Clock, Database, Directory, Discussion, Principal, Relations, ShareGate, TakedownTarget, Talk
+from livecore.ports import Audience, Clock, Database, Directory, Discussion, Principal, Relations, ShareGate, TakedownTarget, Talk, ViewRows
 from livecore.wording import tags_of
 
 # A post is read at a glance, not a page.
@@ -46,6 +46,7 @@ class Posts:
         images: ShareGate,
         videos: ShareGate,
         talk: Talk,
+        views: ViewRows,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -55,6 +56,7 @@ class Posts:
         self._images = images
         self._videos = videos
         self._talk = talk
+        self._views = views
 
     async def create(self, me: Principal, new: NewPost, idempotency: str | None) -> Row:
         """A new post; the same key again answers the first one. Raises Invalid for a video or a picture that its author does not see."""
@@ -150,6 +152,7 @@ class Posts:
 
     async def _drop(self, conn: AsyncConnection, post_ids: Sequence[str]) -> None:
         await self._talk.drop(conn, post_ids)
+        await self._views.drop(conn, post_ids)
         await conn.execute(delete(post).where(post.c.id.in_(post_ids)))
 
     async def erase(self, account_id: str) -> None:

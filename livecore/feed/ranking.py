@@ -51,7 +51,7 @@ class Item:
 
     @property
     def reach(self) -> int:
-        """How many saw it, at least. A post counts no views; who acted on it has seen it."""
+        """How many saw it, at least: who acted on it has seen it, whether or not their client told so."""
         return max(self.views, self.likes, self.comments, self.shares)
 
 

@@ -16,7 +16,19 @@ from typing import Literal
 from livecore.feed.choices import Choices, Unwanted
 from livecore.feed.ranking import Item, Ranked, Viewer, rank
 from livecore.feed.walk import EXPIRES_MS, LIFTED_ITEMS, WINDOW_ITEMS, Coming, Position, Walk
-from livecore.ports import Audience, Clock, Directory, FeedEntry, FeedSource, Followed, PersonCard, Principal, Relations, WatchHistory
+from livecore.ports import (
+    Audience,
+    Clock,
+    CreatorQuality,
+    Directory,
+    FeedEntry,
+    FeedSource,
+    Followed,
+    PersonCard,
+    Principal,
+    Relations,
+    WatchHistory,
+)
 
 Scope = Literal["home", "discover"]
 
@@ -60,6 +72,7 @@ class Feed:
         followed: Followed,
         choices: Choices,
         history: WatchHistory,
+        creators: CreatorQuality,
         clock: Clock,
         sources: Sequence[FeedSource],
         *,
@@ -70,6 +83,7 @@ class Feed:
         self._followed = followed
         self._choices = choices
         self._history = history
+        self._creators = creators
         self._clock = clock
         self._sources = sources
         self._ranked = ranked
@@ -236,7 +250,7 @@ class Feed:
     async def _rank(self, asked: _Asked, entries: Sequence[FeedEntry]) -> list[Ranked]:
         creators, tags, seen = await self._history.habits(asked.me)
         viewer = Viewer(asked.friends, await self._followed.followed_by(asked.me), creators, tags, seen, asked.unwanted.owners)
-        quality = await self._history.quality(list({entry.owner_id for entry in entries}))
+        quality = await self._creators.quality(list({entry.owner_id for entry in entries}))
         return rank([_item(entry) for entry in entries], viewer, quality, self._clock.at_ms())
 
 

@@ -15,6 +15,8 @@ post = Table(
     Column("images", Text, nullable=False, server_default=text("''")),  # ids in the order in which they are shown, parted by spaces
     Column("video_id", String(32)),  # a video of the author's that it shows; NULL when none
     Column("who_can_comment", String(16)),  # NULL: as its author's setting says
+    Column("views", Integer, nullable=False, server_default="0"),
+    Column("watched_ms", BigInteger, nullable=False, server_default="0"),  # by all viewers together
     Column("likes", Integer, nullable=False, server_default="0"),
     Column("comments", Integer, nullable=False, server_default="0"),
     Column("shares", Integer, nullable=False, server_default="0"),
@@ -27,7 +29,7 @@ post = Table(
     Index("ix_post_created", "created_ms", "id"),
     info=personal(
         subject="author_id",
-        what="posts: their text, when they were written, who may read them, and how often they were liked, commented on and shared",
+        what="posts: their text, when they were written, who may read them, and how often they were seen, liked, commented on and shared",
         why=("provide",),
         keep_for="until the person deletes the post, or the life of the account",
         category="posts",

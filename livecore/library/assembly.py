@@ -9,11 +9,12 @@ from livecore.library.held import HeldContent
 from livecore.library.images import Images
 from livecore.library.intake import AttachmentIntake, AvatarIntake, ImageIntake, PutAvatar, VideoIntake
 from livecore.library.processing import Processing
+from livecore.library.quality import Quality
 from livecore.library.upload_rules import Sink
 from livecore.library.uploads import Uploads
 from livecore.library.video_shares import VideoShares
 from livecore.library.videos import Videos
-from livecore.library.views import Views
+from livecore.library.viewed import ViewedVideos
 from livecore.ports import (
     Bus,
     Clock,
@@ -28,6 +29,7 @@ from livecore.ports import (
     Signals,
     Storage,
     Talk,
+    ViewRows,
 )
 
 
@@ -47,6 +49,7 @@ class Engines:
     put_avatar: PutAvatar
     message_media: MessageMedia
     talk: Talk
+    views: ViewRows
     holds: Holds
 
 
@@ -54,9 +57,10 @@ class LibraryParts:
     def __init__(self, e: Engines) -> None:
         self.copies = Copies(e.db, e.clock)
         self.held = HeldContent(e.db, e.clock, e.storage, e.holds)
-        self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies, e.talk, self.held)
+        self.videos = Videos(e.db, e.clock, e.storage, e.jobs, e.relations, e.directory, self.copies, e.talk, e.views, self.held)
         self.shares = VideoShares(e.db, e.clock, self.videos)
-        self.views = Views(e.db, e.clock, self.videos, e.directory)
+        self.quality = Quality(e.db, e.clock)
+        self.viewed = ViewedVideos(e.db, self.videos)
         self.feed_source = VideoFeed(e.db)
         self.images = Images(e.db, e.clock, e.storage, e.relations, e.directory, self.copies, e.pictures, self.held)
         sinks: dict[str, Sink] = {

@@ -136,47 +136,6 @@ held_content = Table(
     ),
 )
 
-video_view = Table(
-    "video_view",
-    metadata,
-    Column("video_id", String(32), primary_key=True),
-    Column("account_id", String(32), primary_key=True, index=True),
-    Column("views", Integer, nullable=False),
-    Column("watched_ms", BigInteger, nullable=False),  # never more than the video's length
-    Column("first_ms", BigInteger, nullable=False),
-    Column("last_ms", BigInteger, nullable=False),  # of the last report: what comes next was watched since
-    Column("counted_ms", BigInteger, nullable=False, server_default="0"),  # when the last view was counted
-    Index("ix_video_view_account_last", "account_id", "last_ms"),
-    info=personal(
-        subject="account_id",
-        what="which videos a person watched, how often and for how long",
-        why=("provide", "understand", "customize"),
-        keep_for="180 days after the last time",
-        category="views",
-        retention_days=180,
-        retention_column="last_ms",
-        source="observed by the service",
-    ),
-)
-
-video_part = Table(
-    "video_part",
-    metadata,
-    Column("video_id", String(32), primary_key=True),
-    Column("part", Integer, primary_key=True),  # of PARTS equal ones
-    Column("watched_ms", BigInteger, nullable=False),
-    info=impersonal("how long each part of a video was watched by all viewers together"),
-)
-
-video_source = Table(
-    "video_source",
-    metadata,
-    Column("video_id", String(32), primary_key=True),
-    Column("source", String(12), primary_key=True),  # feed, profile, search, chat, link, other
-    Column("views", Integer, nullable=False),
-    info=impersonal("from which page a video was opened how often, by all viewers together"),
-)
-
 video_share = Table(
     "video_share",
     metadata,

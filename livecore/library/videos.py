@@ -20,9 +20,22 @@ from livecore import errors
 from livecore.ids import new_id
 from livecore.library.copies import Copies
 from livecore.library.held import HeldContent
-from livecore.library.tables import VIDEO_PREFIX, video, video_part, video_share, video_source, video_view
+from livecore.library.tables import VIDEO_PREFIX, video, video_share
 from livecore.library.upload_rules import choices
-from livecore.ports import Audience, Clock, Database, Directory, Discussion, Jobs, Principal, Relations, Storage, TakedownTarget, Talk
+from livecore.ports import (
+    Audience,
+    Clock,
+    Database,
+    Directory,
+    Discussion,
+    Jobs,
+    Principal,
+    Relations,
+    Storage,
+    TakedownTarget,
+    Talk,
+    ViewRows,
+)
 from livecore.wording import tags_of
 
 log = structlog.get_logger("library")
@@ -51,6 +64,7 @@ class Videos:
         directory: Directory,
         copies: Copies,
         talk: Talk,
+        views: ViewRows,
         held: HeldContent,
     ) -> None:
         self._db = db
@@ -61,6 +75,7 @@ class Videos:
         self._directory = directory
         self._copies = copies
         self._talk = talk
+        self._views = views
         self._held = held
         jobs.handle(REMOVE_JOB, self._remove_objects)
 
@@ -308,8 +323,8 @@ class Videos:
 
     async def _drop(self, conn: AsyncConnection, video_ids: Sequence[str]) -> None:
         await self._talk.drop(conn, video_ids)
-        for table in (video_view, video_part, video_source, video_share):
-            await conn.execute(delete(table).where(table.c.video_id.in_(video_ids)))
+        await self._views.drop(conn, video_ids)
+        await conn.execute(delete(video_share).where(video_share.c.video_id.in_(video_ids)))
         await conn.execute(delete(video).where(video.c.id.in_(video_ids)))
 
     async def _remove_objects(self, job: Any) -> None:

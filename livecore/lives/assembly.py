@@ -15,6 +15,7 @@ from livecore.lives.publications import Publications
 from livecore.lives.rights import MediaRights
 from livecore.lives.service import Lives
 from livecore.lives.standing import Standing
+from livecore.lives.viewed import ViewedLives
 from livecore.ports import (
     Activity,
     Bus,
@@ -33,6 +34,7 @@ from livecore.ports import (
     Relations,
     Signals,
     Traits,
+    ViewRows,
 )
 
 
@@ -57,6 +59,7 @@ class Engines:
     follows: FollowGraph
     followers: Followers
     neighbours: Neighbours
+    views: ViewRows
     shared: bool
 
 
@@ -75,6 +78,7 @@ class LiveParts:
             e.rooms,
             Standing(e.bus, e.clock, shared=e.shared),
             self.publications,
+            e.views,
         )
         self.moderation = Moderation(e.db, e.clock, e.directory, e.signals, e.media, self.lives)
         self.discovery = LiveDiscovery(e.db, e.clock, self.lives, e.relations, e.directory, e.rooms, e.traits, e.follows, e.neighbours)
@@ -85,3 +89,4 @@ class LiveParts:
         self.playback = Playback(self.lives, e.links, e.clock)
         self.rights = MediaRights(e.links, e.keys, e.clock, e.settings)
         self.feed_source = LiveFeed(e.db)
+        self.viewed = ViewedLives(e.db, e.clock, self.lives)

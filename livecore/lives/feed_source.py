@@ -20,4 +20,4 @@ class LiveFeed(TableFeed):
 
 
 def entry(row: Mapping[str, Any]) -> FeedEntry:
-    return FeedEntry("live", row["id"], row["owner_id"], row["started_ms"], row["visibility"], row)
+    return FeedEntry("live", row["id"], row["owner_id"], row["started_ms"], row["visibility"], row, views=row["views"])

@@ -29,6 +29,7 @@ from livecore.ports import (
     Relations,
     Signals,
     TakedownTarget,
+    ViewRows,
 )
 
 log = structlog.get_logger("lives")
@@ -70,6 +71,7 @@ class Lives:
         rooms: LiveRooms,
         standing: Standing,
         publications: Publications,
+        views: ViewRows,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -82,6 +84,7 @@ class Lives:
         self._rooms = rooms
         self._standing = standing
         self.publications = publications
+        self._views = views
         # Told that somebody's publication is over for good, or all of a live; whoever made a live for two ends what hangs on it.
         self.departures: list[Callable[[str], Awaitable[None]]] = []
 
@@ -439,6 +442,9 @@ class Lives:
             running = [row.id for row in await conn.execute(query)]
         for live_id in running:
             await self.end(live_id, "account_deleted")
+        async with self._db.write() as conn:
+            owned = (await conn.execute(select(live.c.id).where(live.c.owner_id == account_id))).scalars().all()
+            await self._views.drop(conn, owned)
 
 
 def _raised(live_id: str, viewers: int) -> Update:

@@ -23,6 +23,8 @@ live = Table(
     Column("started_ms", BigInteger),  # NULL until the first publication is up
     Column("ended_ms", BigInteger),  # NULL until it ended
     Column("peak_viewers", Integer, nullable=False, default=0),
+    Column("views", Integer, nullable=False, server_default="0"),
+    Column("watched_ms", BigInteger, nullable=False, server_default="0"),  # by all viewers together
     Column("video_id", String(32)),  # NULL until the recording is in the library
     Column("recording_failure", String(20)),  # why the host is recorded no more; NULL while nothing failed
     Column("disabled_reason", String(200)),  # NULL unless taken down
@@ -31,7 +33,7 @@ live = Table(
     Index("ix_live_state_started", "state", "started_ms"),
     info=personal(
         subject="owner_id",
-        what="lives a person hosted: title, times, who may watch, the most viewers at once",
+        what="lives a person hosted: title, times, who may watch, how often and how long it was watched, the most viewers at once",
         why=("provide",),
         keep_for="the life of the account",
         category="lives",

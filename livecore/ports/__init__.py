@@ -26,6 +26,7 @@ from livecore.ports.accounts import (
 from livecore.ports.content import (
     TAKEDOWN_KINDS,
     ContentKind,
+    CreatorQuality,
     Discussed,
     Discussion,
     FeedEntry,
@@ -34,6 +35,11 @@ from livecore.ports.content import (
     TakedownPort,
     TakedownTarget,
     Talk,
+    Taste,
+    Viewed,
+    ViewedKind,
+    ViewRows,
+    Watchable,
     WatchHistory,
 )
 from livecore.ports.engines import (
@@ -112,6 +118,7 @@ __all__ = [
     "Companions",
     "ContactGate",
     "ContentKind",
+    "CreatorQuality",
     "Database",
     "Delivery",
     "DeviceWatcher",
@@ -182,10 +189,15 @@ __all__ = [
     "TakedownPort",
     "TakedownTarget",
     "Talk",
+    "Taste",
     "TraitSet",
     "Traits",
     "Undelivered",
+    "ViewRows",
+    "Viewed",
+    "ViewedKind",
     "Waiting",
     "Waker",
     "WatchHistory",
+    "Watchable",
 ]

@@ -76,6 +76,54 @@ class Talk(Protocol):
         """Part of the caller's transaction: these are gone, and what hangs on them goes."""
 
 
+# What people watch.
+ViewedKind = Literal["video", "post", "live"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watchable:
+    """What is watched, and what was counted of it. `length_ms`: nobody watches more of it; 0 when it is not known.
+
+    `now_at_ms`: of a live, where in it everybody is; None where each is somewhere else. `has_curve` False: it has no parts.
+    """
+
+    owner_id: str
+    length_ms: int
+    views: int
+    watched_ms: int
+    now_at_ms: int | None = None
+    has_curve: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What watching something tells of who watched. `length_ms` 0: it is never seen to its end."""
+
+    owner_id: str
+    tags: Sequence[str]
+    length_ms: int
+
+
+class Viewed(Protocol):
+    """Kept by the owner of each kind that people watch; `app` collects them for `viewing`."""
+
+    async def watchable(self, viewer_id: str, content_id: str) -> Watchable:
+        """Raises NotFound, LegallyUnavailable, Conflict (not begun) or Gone (over) where the viewer cannot watch it now."""
+
+    async def viewed(self, conn: AsyncConnection, content_id: str, views: int, watched_ms: int) -> bool:
+        """Part of the caller's transaction: so much more was counted. False when the content is gone."""
+
+    async def tastes(self, content_ids: Sequence[str]) -> Mapping[str, Taste]:
+        """Those that are there."""
+
+
+class ViewRows(Protocol):
+    """Views of things; kept by `viewing`, told by the things' owners."""
+
+    async def drop(self, conn: AsyncConnection, content_ids: Sequence[str]) -> None:
+        """Part of the caller's transaction: these are gone, and what was counted of them goes."""
+
+
 class FeedEntry(NamedTuple):
     """One item of the feed before it is drawn: `kind` is "video", "live" or "post", `at_ms` its place in time.
 
@@ -115,10 +163,14 @@ class FeedSource(Protocol):
 
 
 class WatchHistory(Protocol):
-    """What a person watched, as numbers; kept by `library`, asked by the feed for who lets it."""
+    """What a person watched, as numbers; kept by `viewing`, asked by the feed for who lets it."""
 
     async def habits(self, account_id: str) -> tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]:
-        """Shares of the time watched lately by creator and by tag, and the share of each video that was watched."""
+        """Shares of the time watched lately by creator and by tag, and the share of each item that was watched."""
+
+
+class CreatorQuality(Protocol):
+    """How creators do; kept by `library`."""
 
     async def quality(self, owner_ids: Sequence[str]) -> Mapping[str, float]:
         """Of creators whose videos were watched: watch time over length, on average, 0 to 1."""

@@ -52,6 +52,7 @@ class Post(Model):
     video: Video | None
     visibility: Audience
     who_can_comment: Audience | None = Field(description="Null: as the author's setting says.")
+    views: int
     likes: int
     comments: int
     shares: int
@@ -161,6 +162,7 @@ def post_fields(
         "video": films.get(row["video_id"]) if row["video_id"] else None,
         "visibility": row["visibility"],
         "who_can_comment": row["who_can_comment"],
+        "views": row["views"],
         "likes": row["likes"],
         "comments": row["comments"],
         "shares": row["shares"],

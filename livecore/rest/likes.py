@@ -2,17 +2,11 @@
 
 from livecore import cursors
 from livecore.ports import ContentKind
-from livecore.rest.api import Call, Model, Page, Reply, Routes
+from livecore.rest.api import Call, Page, Reply, Routes
 from livecore.rest.videos import Author, ListParams, author
 from livecore.rest.watching import Counters, counters
 
 routes = Routes("likes")
-
-
-class PostCounters(Model):
-    likes: int
-    comments: int
-    shares: int
 
 
 async def _video(call: Call) -> Reply:
@@ -21,7 +15,7 @@ async def _video(call: Call) -> Reply:
 
 async def _post(call: Call) -> Reply:
     row = await call.app.posts.get(call.me.account_id, call.path["id"])
-    return Reply(PostCounters(likes=row["likes"], comments=row["comments"], shares=row["shares"]))
+    return Reply(counters(row))
 
 
 async def _page(call: Call, kind: ContentKind) -> Reply:
@@ -62,14 +56,14 @@ async def list_of_post(call: Call) -> Reply:
     return await _page(call, "post")
 
 
-@routes.put("/api/v1/posts/{id}/like", ok=(200, PostCounters), errors=(451,))
+@routes.put("/api/v1/posts/{id}/like", ok=(200, Counters), errors=(451,))
 async def like_post(call: Call) -> Reply:
     """Like a post; again changes nothing."""
     await call.app.likes.like(call.me, "post", call.path["id"])
     return await _post(call)
 
 
-@routes.delete("/api/v1/posts/{id}/like", ok=(200, PostCounters), errors=(451,))
+@routes.delete("/api/v1/posts/{id}/like", ok=(200, Counters), errors=(451,))
 async def unlike_post(call: Call) -> Reply:
     """Take a like back; again changes nothing."""
     await call.app.likes.unlike(call.me, "post", call.path["id"])

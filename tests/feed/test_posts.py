@@ -35,7 +35,7 @@ async def test_likes_of_a_post_count_people_and_say_who(server: Server) -> None:
     path = await write(anna)
     for who, likes in ((ben, 1), (ben, 1), (carl, 2)):
         answer = await who.put(f"{path}/like")
-        assert (answer.status, answer.json) == (200, {"likes": likes, "comments": 0, "shares": 0})
+        assert (answer.status, answer.json) == (200, {"views": 0, "likes": likes, "comments": 0, "shares": 0})
         server.clock.advance(1)
     assert await counts(ben, path) == (2, 0, 0, True)
     assert await counts(anna, path) == (2, 0, 0, False)
@@ -242,7 +242,7 @@ async def test_posts_are_liked_and_talked_about_on_postgresql(start_server: Star
     comment = (await ben.post(f"{path}/comments", {"text": "hi"}, headers={"Idempotency-Key": "c"})).json
     assert (await ben.post(f"{path}/comments", {"text": "hi"}, headers={"Idempotency-Key": "c"})).json == comment
     for _ in range(2):
-        assert (await ben.put(f"{path}/like")).json == {"likes": 1, "comments": 1, "shares": 0}
+        assert (await ben.put(f"{path}/like")).json == {"views": 0, "likes": 1, "comments": 1, "shares": 0}
         assert (await anna.put(f"{path}/comments/{comment['id']}/like")).json["likes"] == 1
     assert [one["username"] for one in (await anna.get(f"{path}/likes")).json["items"]] == ["ben"]
     await server.app.erasure.erase(ben.id)

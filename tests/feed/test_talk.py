@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
 
 from livecore.feed import service
 from livecore.feed.ranking import Ranked
-from livecore.library.tables import video_part, video_source, video_view
 from livecore.ports import TakedownTarget
 from livecore.rest.feed import FeedList
 from tests.feed.seeding import seed_posts, seed_videos
@@ -233,19 +231,6 @@ async def test_reasons_of_every_page_come_from_the_one_ranking(server: Server, m
     assert all(reasons.values())
     assert all("fresh" in some for some in reasons.values())
     assert rankings == 1
-
-
-async def test_nothing_of_habits_is_written_under_restriction(server: Server) -> None:
-    anna, ben = await server.person("anna"), await server.person("ben")
-    (video_id,) = await seed_videos(server, anna, 1)
-    assert (await ben.patch("/api/v1/me/settings", {"restrict": True})).status == 200
-    for seconds in (1, 5):
-        answer = await ben.post(f"/api/v1/videos/{video_id}/views", {"seconds": seconds, "position_s": 0, "source": "feed"})
-        assert answer.status in (200, 201)
-    async with server.app.db.read() as conn:
-        for table in (video_view, video_part, video_source):
-            assert (await conn.execute(select(func.count()).select_from(table))).scalar_one() == 0, table.name
-    assert (await ben.get("/api/v1/feed?scope=discover&explain=1")).json["reasons"] == {video_id: []}
 
 
 async def test_search_shows_what_may_be_seen_now(server: Server) -> None:

@@ -127,7 +127,7 @@ TABLE = [
     Switch(28, "livecore.rooms.membership:Conversations.rename", "renamed_pictured"),
     Switch(29, "livecore.rooms.fanout:Hub.on_items", "one_send_to_a_hundred"),
     Switch(34, "livecore.people.contact_cards:ContactCards.check_contact", "hidden_number"),
-    Switch(41, "livecore.library.views:Views.report", "summed_and_capped"),
+    Switch(41, "livecore.viewing.views:Views.report", "summed_and_capped"),
     Switch(42, "livecore.feed.shares:Shares.note", "one_row_in_the_export"),
     Switch(48, "livecore.feed.choices:Choices.add", "does_not_interest"),
     Switch(70, "livecore.trust.notices:Notices.mark_read=0", "until_it_is_read"),

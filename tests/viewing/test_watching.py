@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from livecore.library.watching import FIRST_REPORT_MS, PARTS, VIEW_PAUSE_MS, Known, count, parts_of
+from livecore.viewing.watching import FIRST_REPORT_MS, PARTS, VIEW_PAUSE_MS, Known, count, parts_of
 
 LENGTHS_MS = (0, 1, 8_000, 60_000, 3_600_000)
 videos = st.integers(0, len(LENGTHS_MS) - 1)
