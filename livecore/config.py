@@ -96,6 +96,13 @@ class Settings(BaseSettings):
     media_counters_s: float = setting(
         5.0, "s", "how old what /metrics shows of workers and recorder may be; it is read each ten or fifteen", ge=0.05
     )
+    media_rest_s: float = setting(
+        0.002,
+        "s",
+        "where reports of many viewers come they are taken in together, so seldom; whatever comes is late by that",
+        ge=0,
+        le=0.02,
+    )
     media_resume_s: float = setting(30.0, "s", "a publisher that dropped may come back this long: a lift, a tunnel", ge=0)
     publish_token_s: int = setting(24 * 3600, "s", "a publish token opens sessions for so long; a running one goes on", ge=60)
     watch_token_s: int = setting(3600, "s", "a watch token opens sessions for so long; it stands in players and addresses", ge=60)

@@ -90,6 +90,7 @@ def run_media(settings: Settings, index: int) -> int:
             orphan_s=settings.media_orphan_s,
             pace_factor=settings.media_pace_factor,
             late_s=settings.media_late_s,
+            rest_s=settings.media_rest_s,
             starved_s=settings.media_starved_s,
             retry_s=settings.media_retry_s,
             hopeless_s=settings.media_hopeless_s,

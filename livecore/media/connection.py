@@ -16,6 +16,11 @@ from livecore.media.wire import Offsets, Run
 SocketAddress = Any
 
 
+def is_rtcp(datagram: bytes) -> bool:
+    """Of SRTP and SRTCP (RFC 5761)."""
+    return len(datagram) > 1 and 192 <= datagram[1] <= 223
+
+
 class Owner(Protocol):
     """The session that a transport belongs to."""
 
@@ -165,7 +170,7 @@ class Transport:
         if len(datagram) < 12:
             self.drops[Drop.RTP_SHORT] += 1
             return
-        if 192 <= datagram[1] <= 223:
+        if is_rtcp(datagram):
             opened = unprotector.rtcp(datagram)
             if isinstance(opened, bytes):
                 self._owner.on_rtcp(opened, now)

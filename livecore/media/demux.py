@@ -3,7 +3,7 @@
 from collections import Counter
 
 from livecore.media import stun
-from livecore.media.connection import SocketAddress, Transport, Wire
+from livecore.media.connection import SocketAddress, Transport, Wire, is_rtcp
 from livecore.media.drops import Counters, Drop
 
 # Consent runs out after thirty seconds: connected peers are looked at this often.
@@ -45,12 +45,14 @@ class Demultiplexer:
             if self._by_address.get(address) is transport:
                 del self._by_address[address]
 
-    def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float, wire: Wire | None = None) -> None:
-        """One datagram, and the wire that it came over. Never raises for what it holds: it is acted on, or counted and dropped."""
+    def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float, wire: Wire | None = None) -> bool:
+        """One datagram, and the wire that it came over. Never raises for what it holds: it is acted on, or counted and dropped.
+
+        True for what may come a little later: reports and feedback."""
         self.received += 1
         if not data:
             self.drops[Drop.EMPTY] += 1
-            return
+            return False
         first = data[0]
         if 127 < first < 192:
             transport = self._by_address.get(source[:2])
@@ -58,6 +60,7 @@ class Demultiplexer:
                 self.drops[Drop.UNKNOWN_ADDRESS] += 1
             else:
                 transport.on_srtp(data, at, now)
+                return is_rtcp(data)
         elif first < 4:
             self._on_stun(data, source, now, wire)
         elif 19 < first < 64:
@@ -68,6 +71,7 @@ class Demultiplexer:
                 transport.on_dtls(data, now)
         else:
             self.drops[Drop.FIRST_BYTE] += 1
+        return False
 
     def _on_stun(self, data: bytes, source: SocketAddress, now: float, wire: Wire | None) -> None:
         try:

@@ -22,6 +22,8 @@ _SEGMENT = struct.Struct("H")
 # Some four milliseconds of a 100 Mb/s ingress; then timers and the control socket have their turn.
 DRAIN_LIMIT = 64
 RECEIVE_BYTES = 2048
+# Timers come late by the loop's own work: so much more may lie between two drains that follow each other.
+REST_SLACK_S = 0.003
 # A key frame of 100 packets to 300 viewers is 36 MB: what the kernel holds while the card sends.
 SOCKET_BUFFER_BYTES = 4 << 20
 # What waits when even that is full, and how long: what is later than a jitter buffer is worth nothing.
@@ -34,19 +36,22 @@ class Endpoint:
 
     Args:
         host: the address to bind. An IPv6 one takes IPv4 too (mapped addresses), where the system allows it.
-        received: called for each datagram, with its source, its kernel arrival and the time (both monotonic).
+        received: called for each datagram, with its source, its kernel arrival and the time (both monotonic). True: it may wait.
         drained: called after each drain of the socket, with the time: what was received is forwarded then.
         backlog: how many packets wait to be forwarded, counted once per viewer; over `backlog_limit`, a drain ends early.
+        rest_s: after two drains within this time that brought nothing but what may wait, the socket is left alone as long. A wake-up a
+            message would cost more than the message; what else comes meanwhile is late by this at most. 0: never.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
-        received: Callable[[bytes, SocketAddress, float, float], None],
+        received: Callable[[bytes, SocketAddress, float, float], bool],
         drained: Callable[[float], None],
         backlog: Callable[[], int],
         backlog_limit: int,
+        rest_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -69,6 +74,9 @@ class Endpoint:
         self._drained = drained
         self._backlog = backlog
         self._backlog_limit = backlog_limit
+        self._rest_s = rest_s
+        self._patient_at = float("-inf")  # the last drain of what may wait
+        self._resting: asyncio.TimerHandle | None = None  # None while the socket is watched
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -77,6 +85,9 @@ class Endpoint:
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
@@ -87,13 +98,32 @@ class Endpoint:
 
     def _readable(self) -> None:
         now = self._clock()
+        patient = self._drain(now)
+        self._drained(now)
+        loop = self._loop
+        if loop is None:  # closed meanwhile
+            return
+        soon = now - self._patient_at <= self._rest_s + REST_SLACK_S
+        if patient:
+            self._patient_at = now
+        if patient and soon and self._rest_s:
+            if self._resting is None:
+                loop.remove_reader(self._socket.fileno())
+            self._resting = loop.call_later(self._rest_s, self._readable)
+        elif self._resting is not None:
+            self._resting = None
+            loop.add_reader(self._socket.fileno(), self._readable)
+
+    def _drain(self, now: float) -> bool:
+        """Take what has come. True when all of it may wait, and nothing is left."""
         offset = now - time.time()
         receive, received = self._socket.recvmsg, self._received
-        for _ in range(DRAIN_LIMIT):
+        count, patient = 0, True
+        for count in range(DRAIN_LIMIT):
             try:
                 data, ancillary, flags, source = receive(RECEIVE_BYTES, 64)
             except BlockingIOError:
-                break
+                return patient and count > 0
             except OSError:
                 # An ICMP error of an earlier send: its peer will fail its consent check.
                 continue
@@ -105,10 +135,10 @@ class Endpoint:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                     seconds, nanoseconds = _TIMESTAMP.unpack(value)
                     at = seconds + nanoseconds * 1e-9 + offset
-            received(data, source, at, now)
+            patient &= received(data, source, at, now)
             if self._backlog() > self._backlog_limit:
                 break
-        self._drained(now)
+        return False
 
     # -- out
 

@@ -51,3 +51,5 @@ class WorkerSettings:
     hopeless_s: float = 12.0
     # Metrics are read every ten or fifteen seconds.
     counters_s: float = 5.0
+    # Feedback of hundreds of viewers is taken in together: what else comes is late by so much at most, less than a packet's way home.
+    rest_s: float = 0.002

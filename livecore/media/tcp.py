@@ -24,7 +24,7 @@ CONNECTIONS_LIMIT = 4096
 # Tells a TCP peer's address from a UDP peer's with the same numbers; where an address is written, it ends before the sign.
 _MARK = "%tcp"
 
-Received = Callable[[bytes, SocketAddress, float, float, Wire], None]
+Received = Callable[[bytes, SocketAddress, float, float, Wire], object]
 
 
 class TcpEndpoint:

@@ -55,7 +55,13 @@ class Worker:
         self.stopped = asyncio.Event()
         self.demux = Demultiplexer()
         self.endpoint = Endpoint(
-            settings.udp_host, settings.udp_port, self.demux.on_datagram, self._drained, self._backlog, settings.backlog_limit
+            settings.udp_host,
+            settings.udp_port,
+            self.demux.on_datagram,
+            self._drained,
+            self._backlog,
+            settings.backlog_limit,
+            settings.rest_s,
         )
         hosts = settings.advertised_hosts or (self.endpoint.host,)
         self.tcp: TcpEndpoint | None = None

@@ -23,17 +23,18 @@ class Heard:
         self.drains: list[int] = []
         self.backlog = 0
 
-    def received(self, data: bytes, _source: Any, at: float, now: float) -> None:
+    def received(self, data: bytes, _source: Any, at: float, now: float) -> bool:
         self.datagrams.append((data, at, now))
+        return data.startswith(b"report")
 
     def drained(self, _now: float) -> None:
         self.drains.append(len(self.datagrams))
 
 
 @asynccontextmanager
-async def endpoint(host: str = "127.0.0.1") -> AsyncIterator[tuple[Endpoint, Heard, socket.socket]]:
+async def endpoint(host: str = "127.0.0.1", rest_s: float = 0.0) -> AsyncIterator[tuple[Endpoint, Heard, socket.socket]]:
     heard = Heard()
-    made = Endpoint(host, 0, heard.received, heard.drained, lambda: heard.backlog, 100)
+    made = Endpoint(host, 0, heard.received, heard.drained, lambda: heard.backlog, 100, rest_s)
     peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind((host, 0))
     peer.settimeout(2)
@@ -83,6 +84,28 @@ async def test_datagram_larger_than_any_packet_is_counted() -> None:
     async with endpoint() as (made, _heard, peer):
         peer.sendto(bytes(5000), (made.host, made.port))
         await until(lambda: made.drops[Drop.OVERSIZED], "the drop")
+
+
+async def test_reports_are_taken_in_together_where_many_come_and_nothing_else_waits_for_long() -> None:
+    rest_s = 0.2
+    async with endpoint(rest_s=rest_s) as (made, heard, peer):
+        to = made.host, made.port
+        peer.sendto(b"report", to)  # two close to each other begin it
+        await until(lambda: len(heard.datagrams) == 1, "a report")
+        peer.sendto(b"report", to)
+        await until(lambda: len(heard.datagrams) == 2, "a report")
+        began = time.monotonic()
+        for _ in range(5):
+            peer.sendto(b"report", to)
+            await asyncio.sleep(0)
+        peer.sendto(b"media", to)
+        await until(lambda: len(heard.datagrams) == 8, "what came meanwhile")
+        assert heard.drains[-1] - heard.drains[-2] == 6  # one drain
+        assert heard.datagrams[-1][2] - began < rest_s + 0.5
+        # After media the socket is watched again: what comes next is there at once, and a single report begins nothing.
+        peer.sendto(b"media", to)
+        await until(lambda: len(heard.datagrams) == 9, "media")
+        assert made._resting is None
 
 
 @pytest.mark.parametrize("offload", [True, False])
