@@ -356,6 +356,11 @@ RATES: dict[str, Rate] = {
     "sign_in_per_login": Rate(20, 900, "one account's password guessed from many places"),
     "code_send_per_target": Rate(5, 3600, "text messages and mails sent to annoy somebody, at our cost"),
     "code_try_per_account": Rate(30, 3600, "codes guessed across resends"),
+    "reach_change_per_account": Rate(
+        10,
+        86400,
+        "number ranges tried as one's own for who has an account, and messages to strangers at our cost; people change one in years",
+    ),
     "refresh_per_address": Rate(600, 900, "token guessing"),
     "password_per_account": Rate(10, 3600, "the present password guessed from a stolen session"),
     "friend_request_per_account": Rate(200, 86400, "friend spam"),

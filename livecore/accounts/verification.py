@@ -136,13 +136,15 @@ class Verification:
             )
 
     async def prepare(self, account_id: str, channel: Channel, value: str) -> Change:
-        """All that may refuse a new address or number, before anything is written. Raises ContactTaken, TooMany."""
+        """All that may refuse a new address or number, before anything is written. Raises ContactTaken, TooMany: the refusal of one that is
+        taken tells that somebody has it."""
         index = self._index(channel, value)
         column = tables.account.c[f"{channel}_index"]
         async with self._db.read() as conn:
             holder = (await conn.execute(select(tables.account.c.id).where(column == index))).scalar_one_or_none()
         if holder == account_id:
             return Change(channel, None, None)
+        await self._limiter.hit("reach_change_per_account", account_id)
         if holder is not None:
             raise ContactTaken()
         await self._limiter.hit("code_send_per_target", index.hex())

@@ -13,12 +13,14 @@ from sqlalchemy import Engine, event, func, select, update
 
 from livecore.accounts import phone_index
 from livecore.accounts.tables import account_setting
+from livecore.data import metadata
 from livecore.people import tables
 from livecore.people.contacts import ROWS_A_TURN
 from livecore.platform.quota import quota
 from tests.clocks import ShiftedClock
 from tests.conftest import StartServer
 from tests.people import Person
+from tests.rooms.talk import direct, refusal
 from tests.serving import Answer, Server
 from tests.waiting import until
 
@@ -228,6 +230,48 @@ async def test_26_syncs_at_once_do_not_pass_the_quota(start_server: StartServer,
     assert await count(server, anna) == 9
 
 
+async def test_26_whatever_way_one_asks_an_account_learns_no_more_of_who_has_a_number(server: Server) -> None:
+    """Three new numbers in ten days instead of 20,000, and one change of one's own number a day instead of ten."""
+    anna, friend, *others = [await server.person(name) for name in ("anna", "friend", "ben", "cara", "dora", "emma", "fay")]
+    await server.befriend(anna, friend)
+    talk = await direct(anna, friend)
+    server.app.platform.quota.scale = 3.5 / 20_000
+    numbers = [other.phone for other in others]
+    learned: set[str] = set()
+
+    async def give(**body: object) -> int:
+        answer = await anna.post("/api/v1/contacts", {"authorized": True} | body)
+        learned.update(item["user"]["username"] for item in answer.json.get("items", []))
+        return answer.status
+
+    assert [await give(add=numbers[:2], full=True), await give(add=numbers[2:4])] == [200, 429]
+    assert [await give(add=[numbers[2]], remove=[numbers[0]]), await give(add=[numbers[3]], full=True)] == [200, 429]
+    # Neither an empty book nor another device of hers, nor a repeated number among new ones, opens it again.
+    assert (await anna.delete("/api/v1/contacts")).status == 204
+    await anna.sign_in({"id": "another", "name": "Other phone"})
+    assert [await give(add=[number], full=True) for number in numbers] == [429] * len(numbers)
+    assert learned == {"ben", "cara", "dora"}
+    # As her own number, where a number that is taken is refused: told once, then no more.
+    taken = [await anna.patch("/api/v1/me", {"phone": number}) for number in (numbers[4], numbers[3], STRANGER)]
+    assert [answer.status for answer in taken] == [409, 429, 429]
+    assert server.sent(STRANGER) == []
+    # And no other question tells a number that has an account from one that has none.
+    socket = await anna.connect()
+    for number in (numbers[3], numbers[4]):
+        told = []
+        for asked in (number, STRANGER):
+            card = {"kind": "contact", "name": "X", "phone": asked}
+            found = await anna.get("/api/v1/users", params={"q": asked})
+            refused = await refusal(socket, "message:send", {"conversation": talk, "client_id": asked, "attachments": [card]})
+            forgot = await server.call("POST", "/api/v1/password/forgot", {"login": asked})
+            signed_in = await server.call("POST", "/api/v1/sessions", {"login": asked, "password": "x" * 12, "device": anna.device})
+            profile = await anna.get("/api/v1/users/" + asked.lstrip("+"))
+            said = [(answer.status, answer.type) for answer in (forgot, signed_in, profile)]
+            told.append((found.status, found.json.get("items"), refused, said))
+        assert told[0] == told[1]
+    await socket.close()
+
+
 async def test_26_changes_of_a_day_are_limited(start_server: StartServer) -> None:
     """20,000 numbers in syncs that are not full, of an account, of a device and of an address."""
     server = await start_server(trusted_proxies=1)
@@ -375,6 +419,41 @@ async def test_27_contacts_are_named_and_deleted_one_by_one_and_all(server: Serv
     # What was deleted is overwritten: neither a row nor a trace of one.
     await server.app.db.checkpoint()
     assert held(server, stranger) == []
+
+
+async def holding(server: Server, *traces: bytes) -> set[str]:
+    """Tables with a value of which one of these is a part."""
+    found = set()
+    async with server.app.db.read() as conn:
+        for table in metadata.sorted_tables:
+            for row in await conn.execute(select(table)):
+                values = [bytes(value) for value in row if isinstance(value, (bytes, memoryview))] + [repr(row).encode()]
+                if any(trace in value for trace in traces for value in values):
+                    found.add(table.name)
+    return found
+
+
+async def test_27_of_what_is_deleted_no_table_holds_a_hash_or_a_name(start_server: StartServer, database: str) -> None:
+    """One by one, all, or by a book that is empty now."""
+    server = await start_server(database_url=database)
+    anna, ben = await server.person("anna"), await server.person("ben")
+    for how in ("one by one", "all", "an empty book"):
+        await sync(anna, add=[ben.phone, STRANGER])
+        await anna.patch("/api/v1/contacts/ben", {"name": "Benny from work"})
+        async with server.app.db.read() as conn:
+            rows = {row.account_id: row for row in await conn.execute(select(tables.contact).where(tables.contact.c.owner_id == anna.id))}
+        traces = (bytes(rows[None].phone_hash), bytes(rows[ben.id].name))
+        assert await holding(server, *traces) == {"contact"}
+        if how == "one by one":
+            assert (await anna.delete("/api/v1/contacts/ben")).status == 204
+            assert await holding(server, traces[1]) == set()
+            await sync(anna, remove=[STRANGER])
+        elif how == "all":
+            assert (await anna.delete("/api/v1/contacts")).status == 204
+        else:
+            assert (await sync(anna, add=[], full=True))["removed"] == 2
+        assert await count(server, anna) == 0
+        assert await holding(server, *traces, b"Benny from work", STRANGER.encode()) == set(), how
 
 
 async def test_27_a_contact_sees_what_is_for_contacts(server: Server) -> None:
