@@ -564,7 +564,8 @@ export const en = {
     inviteHint: "They get a link that lets them, and only them, appear in this live. Send it to them.",
     inviteMake: "Make the link",
     figures: "What viewers get",
-    figure: { out: "To viewers", loss: "Worst loss", delay: "Round trip", layers: "Layers", dropped: "Packets left out" },
+    figure: { out: "To viewers", loss: "Worst loss", delay: "Round trip", jitter: "Worst jitter", layers: "Layers", dropped: "Packets left out", in: "What comes in" },
+    incoming: (rate, loss, delay, jitter) => `${rate}, ${loss} lost, ${delay} away, jitter ${jitter}`,
     drop: { late: "too old", awaiting_key_frame: "before a key frame", before_switch: "before a change of size", nack_over_budget: "asked again too much", nack_too_soon: "asked again too soon", nack_too_often: "asked again too often" },
     whole: "whole",
     noCamera: {
