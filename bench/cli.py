@@ -108,14 +108,19 @@ def record_command(
         float, typer.Option(min=0, max=SECONDS_LIMIT, help="how much the recorder process records over its socket; 0 leaves it out [s]")
     ] = 0.0,
     process_lives: Annotated[int, typer.Option(min=1, max=50, help="with --process-seconds: lives in each recorder")] = 1,
+    beside_seconds: Annotated[
+        float,
+        typer.Option(min=0, max=SECONDS_LIMIT, help="how long ffmpeg, Chromium and the recorder record by turns, vp8 and h264; 0: not [s]"),
+    ] = 0.0,
+    beside_turns: Annotated[int, typer.Option(min=1, max=20, help="with --beside-seconds: turns of each")] = 3,
 ) -> Measurement:
-    """CPU-milliseconds a recorded second, to a file and to segments."""
+    """CPU-milliseconds a recorded second, to a file and to segments, beside ffmpeg and Chromium's MediaRecorder."""
     from bench import record
 
     chosen = [codec.strip() for codec in codecs.split(",") if codec.strip()]
     if not chosen or not set(chosen) <= set(record.CODECS):
         raise typer.BadParameter(f"codecs: of {', '.join(record.CODECS)}")
-    options = record.RecordOptions(chosen, seconds, aiortc_seconds, process_seconds, process_lives)
+    options = record.RecordOptions(chosen, seconds, aiortc_seconds, process_seconds, process_lives, beside_seconds, beside_turns)
     return Measurement(lambda screen: record.run(options, screen), record)
 
 
@@ -199,7 +204,15 @@ def all_command(
     chat_command(seconds=seconds, members="50,500", pin=pin, json=out / "chat.json", plot=out / "chat.png")
     chat_command(seconds=seconds, scenario="direct", members="10", rate="100", pin=pin, json=out / "direct.json", plot=out / "direct.png")
     live_command(seconds=seconds, viewers="10,50", pin=pin, json=out / "live.json", plot=out / "live.png")
-    record_command(codecs="vp8,h264", seconds=4, aiortc_seconds=0, process_seconds=0, json=out / "record.json", plot=out / "record.png")
+    record_command(
+        codecs="vp8,h264",
+        seconds=4,
+        aiortc_seconds=0,
+        process_seconds=0,
+        beside_seconds=0,
+        json=out / "record.json",
+        plot=out / "record.png",
+    )
     hls_command(seconds=seconds, viewers="50,200", pin=pin, json=out / "hls.json", plot=out / "hls.png")
     store_command(seconds=seconds, pin=pin, json=out / "store.json", plot=out / "store.png")
     upload_command(pin=pin, json=out / "upload.json", plot=out / "upload.png")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,11 @@ def tree(root: int) -> list[int]:
         found.append(pid)
         ahead += children.get(pid, [])
     return found
+
+
+def cpu_clock_s(pid: int) -> float:
+    """CPU seconds of one process and all its threads, to the nanosecond where `sample` knows hundredths (Linux's clock of a process)."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def sample(roots: Iterable[int]) -> Sample:

@@ -1,7 +1,8 @@
 """`livecore bench record`: what a recorded second costs, codec by codec: packets of real coded pictures and sound into a file, and into segments too.
 
 Everything between the recorder's socket and the disk is in it: order, depacketising, time, muxing, writing; and the finishing copy. The
-socket is not, nor the worker's side; `process` adds the whole recorder process (`record_socket`). `aiortc` records the same pictures as its MediaRecorder does, from decoded frames, encoded anew.
+socket is not, nor the worker's side; `process` adds the whole recorder process (`record_socket`),
+`beside` ffmpeg and Chromium's MediaRecorder by turns with it (`record_beside`). `aiortc` records the same pictures as its MediaRecorder does, from decoded frames, encoded anew.
 """
 
 import asyncio
@@ -43,19 +44,22 @@ COLUMNS: list[Column] = [
     ("seconds", "seconds recorded", 0),
     ("kbit_per_s", "kb/s", 0),
     ("frames", "pictures in it", 0),
+    ("turns", "each turn", 0),
 ]
 PLOT: dict[str, Any] = {"label": "label", "bars": ("cpu_ms_per_s", "CPU-ms a recorded second"), "lines": []}
 
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """`aiortc_seconds` and `process_seconds` 0 leave these out: each takes about as long as it records."""
+    """`aiortc_seconds`, `process_seconds` and `beside_seconds` 0 leave these out: each takes about as long as it records."""
 
     codecs: Sequence[str] = CODECS
     seconds: float = 20.0
     aiortc_seconds: float = 2.0
     process_seconds: float = 0.0
     process_lives: int = 1
+    beside_seconds: float = 0.0
+    beside_turns: int = 3
 
 
 async def run(options: RecordOptions, screen: Screen) -> Report:
@@ -63,6 +67,11 @@ async def run(options: RecordOptions, screen: Screen) -> Report:
     report.notes.append(
         "CPU is of this process alone (user and system): 720p at 30 pictures a second with Opus, from packets to a finished file."
     )
+    if options.beside_seconds:
+        report.notes.append(
+            "By turns: the median of each one's turns, CPU of its whole process. Closing the file is in neither; receiving is in ffmpeg's, in livecore's "
+            "it is the media worker's. Chromium's is what its browser took more than for drawing alone."
+        )
     for codec in options.codecs:
         with screen.stage(f"{codec}: coding", 1) as advance:
             coded = packetise.coded_video(codec, CODED_S, size=SIZE, gop=60), packetise.coded_audio(CODED_S)
@@ -78,6 +87,10 @@ async def run(options: RecordOptions, screen: Screen) -> Report:
                 outputs = ["file"] if codec == "vp8" else ["file", "hls"]
                 report.results += await record_socket.measure(codec, coded, options.process_seconds, outputs, options.process_lives)
                 advance(1)
+        if options.beside_seconds and codec in ("vp8", "h264"):
+            from bench import record_beside
+
+            report.results += await record_beside.measure(codec, coded, options.beside_seconds, options.beside_turns, screen)
         if options.aiortc_seconds and codec in ("vp8", "h264"):
             with screen.stage(f"{codec}: aiortc", 1) as advance:
                 report.results.append(await _by_aiortc(codec, coded[0], options.aiortc_seconds))

@@ -10,9 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from bench import processes
 from bench.load import LoadFailed
 from bench.packetise import Sent
 from bench.record import PART_S, rounds, runs
@@ -34,20 +36,46 @@ sys.exit(run(RecorderSettings(
 """
 
 
-class _Recorder:
+class Taker(Protocol):
+    """A process that records what it is given."""
+
+    pid: int
+    messages: int
+
+    def take(self, packets: list[Sent], now: float) -> None:
+        """What is due, in order of sending; nothing where nothing is."""
+        ...
+
+    def flush(self) -> None:
+        """Send what waits to be sent together."""
+        ...
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Of one process while packets came in real time."""
+
+    seconds: float
+    cpu_s: float
+    messages: int
+
+
+class Recorder:
     """One recorder process with its sockets; `batch_s`: how long packets wait for one another."""
 
     def __init__(self, directory: Path, batch_s: float) -> None:
         directory.mkdir()
         is_played = batch_s < MESSAGE_S
+        self.finished: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.label = f"messages of {batch_s * 1000:.0f} ms" if batch_s else "each drain a message"
         self._batch_s = batch_s
         self._socket = directory / "r.sock"
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(directory), "1e9" if is_played else "0"], stdout=subprocess.DEVNULL
         )
+        self.pid = self._process.pid
         self._batch: list[Sent] = []
-        self._since = 0.0
+        self._since = self._now = 0.0
         self.messages = 0
 
     async def open(self, codec: str, outputs: list[str], lives: int) -> None:
@@ -55,7 +83,7 @@ class _Recorder:
         while True:
             try:
                 self._worker = await ipc.connect(self._socket, lambda: ipc.Connection("media-0", lambda _c, _m: None))
-                self._main = await ipc.connect(self._socket, lambda: ipc.Connection("main", lambda _c, _m: None))
+                self._main = await ipc.connect(self._socket, lambda: ipc.Connection("main", self._on_told))
                 break
             except ipc.IpcError:
                 if time.monotonic() > deadline:
@@ -73,15 +101,28 @@ class _Recorder:
         if not self._batch:
             self._since = now
         self._batch += packets
-        if self._batch and now - self._since >= self._batch_s:
-            batch, self._batch = self._batch, []
-            joined = runs(batch, now - batch[-1].at)
-            for name in self._lives:
-                self._worker.send({"t": "rtp", "r": name, "p": joined})
-            self.messages += len(self._lives)
+        self._now = now
+        if now - self._since >= self._batch_s:
+            self.flush()
 
-    async def cpu_s(self) -> float:
-        return float((await self._main.request({"t": "stats"}))["cpu_s"])
+    def flush(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        joined = runs(batch, self._now - batch[-1].at)
+        for name in self._lives:
+            self._worker.send({"t": "rtp", "r": name, "p": joined})
+        self.messages += len(self._lives)
+
+    async def close(self) -> dict[str, Any]:
+        """End what is recorded: what the recorder tells of the first file that is finished."""
+        for name in self._lives:
+            self._worker.send({"t": "close", "r": name, "reason": "ended"})
+        return await asyncio.wait_for(self.finished, START_S)
+
+    def _on_told(self, _main: ipc.Connection, message: ipc.Message) -> None:
+        if message["t"] == "finished" and not self.finished.done():
+            self.finished.set_result(message)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -89,6 +130,33 @@ class _Recorder:
             self._process.wait(10.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+
+async def spent(takers: Sequence[Taker], codec: str, coded: tuple[list[Any], list[Any]], seconds: float) -> list[Spent]:
+    """Send in real time to all of them at once, and measure each once the first seconds are over."""
+    before: list[tuple[float, int]] = []
+    began = measured_from = time.monotonic()
+    for packets in rounds(codec, coded, seconds + SETTLE_S):
+        left = 0
+        while left < len(packets):
+            now = time.monotonic()
+            if not before and now - began >= SETTLE_S:
+                before = [(processes.cpu_clock_s(taker.pid), taker.messages) for taker in takers]
+                measured_from = time.monotonic()
+            first = left
+            while left < len(packets) and packets[left].at <= now - began:
+                left += 1
+            for taker in takers:
+                taker.take(packets[first:left], now)
+            await asyncio.sleep(DRAIN_S)
+    for taker in takers:
+        taker.flush()
+    passed_s = time.monotonic() - measured_from
+    await asyncio.sleep(PART_S)
+    return [
+        Spent(passed_s, processes.cpu_clock_s(taker.pid) - cpu_s, taker.messages - messages)
+        for taker, (cpu_s, messages) in zip(takers, before, strict=True)
+    ]
 
 
 async def measure(
@@ -103,38 +171,20 @@ async def measure(
     with tempfile.TemporaryDirectory(prefix="livecore-bench-") as name, contextlib.ExitStack() as stack:
         recorders = []
         for index, batch_s in enumerate(batches_s):
-            recorder = _Recorder(Path(name) / str(index), batch_s)
+            recorder = Recorder(Path(name) / str(index), batch_s)
             stack.callback(recorder.stop)
             recorders.append(recorder)
         for recorder in recorders:
             await recorder.open(codec, outputs, lives)
-        before = [(0.0, 0)] * len(recorders)
-        began = time.monotonic()
-        measured_from: float | None = None
-        for packets in rounds(codec, coded, seconds + SETTLE_S):
-            left = 0
-            while left < len(packets):
-                now = time.monotonic()
-                if measured_from is None and now - began >= SETTLE_S:
-                    before = [(await recorder.cpu_s(), recorder.messages) for recorder in recorders]
-                    measured_from = time.monotonic()
-                first = left
-                while left < len(packets) and packets[left].at <= now - began:
-                    left += 1
-                for recorder in recorders:
-                    recorder.take(packets[first:left], now)
-                await asyncio.sleep(DRAIN_S)
-        assert measured_from is not None
-        passed_s = time.monotonic() - measured_from
-        after = [(await recorder.cpu_s(), recorder.messages) for recorder in recorders]
+        found = await spent(recorders, codec, coded, seconds)
     return [
         {
             "label": f"{codec}, process, {' and '.join(outputs)}, {recorder.label}" + (f", of {lives} lives" if lives > 1 else ""),
             "codec": codec,
             "segments": "hls" in outputs,
-            "seconds": round(passed_s, 2),
-            "messages_per_s": round((then[1] - first[1]) / passed_s / lives, 1),
-            "cpu_ms_per_s": round(1000 * (then[0] - first[0]) / passed_s / lives, 2),
+            "seconds": round(each.seconds, 2),
+            "messages_per_s": round(each.messages / each.seconds / lives, 1),
+            "cpu_ms_per_s": round(1000 * each.cpu_s / each.seconds / lives, 2),
         }
-        for recorder, first, then in zip(recorders, before, after, strict=True)
+        for recorder, each in zip(recorders, found, strict=True)
     ]

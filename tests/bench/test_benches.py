@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import live_peers, rest
+from bench import live_peers, packetise, record_beside, record_chromium, record_socket, rest
 from bench.cli import bench
 from bench.janus import JanusMissing
 from bench.live import LiveOptions
@@ -167,6 +167,42 @@ def test_hls_shows_a_clock_within_its_promise(tmp_path: Path) -> None:
     (result,) = ran.report["results"]
     assert in_order(result["glass"], 20)
     assert result["glass"]["p50_ms"] < 2400
+
+
+def in_every_file(codec: str, results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By what recorded: whole rounds of two seconds are sent; ffmpeg keeps the last picture of a stream that does not end to itself."""
+    found = {result["label"].removeprefix(f"{codec}, "): result for result in results}
+    for name, result in found.items():
+        assert 0 < result["cpu_ms_per_s"] < 5000
+        if name.startswith("livecore"):
+            assert result["frames"] % 60 == 0
+    assert found["ffmpeg -c copy"]["frames"] in (found["livecore, file"]["frames"] - 1, found["livecore, file"]["frames"])
+    return found
+
+
+@pytest.mark.parametrize("codec", ["vp8", pytest.param("h264", marks=pytest.mark.deep)])
+async def test_ffmpeg_records_the_same_packets_by_turns(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_socket, "SETTLE_S", 0.5)
+    monkeypatch.setattr(record_chromium, "is_there", lambda: False)
+    coded = packetise.coded_video(codec, 2.0), packetise.coded_audio(2.0)
+    results = await record_beside.measure(codec, coded, 1.5, 1, Screen(Console(quiet=True)))
+    assert len(in_every_file(codec, results)) == (2 if codec == "vp8" else 3)
+
+
+@pytest.mark.deep
+@pytest.mark.browser
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+def test_recorders_by_turns(tmp_path: Path, codec: str) -> None:
+    ran = run(
+        tmp_path, "record", "--codecs", codec, "--seconds", "2", "--aiortc-seconds", "1", "--beside-seconds", "2", "--beside-turns", "1"
+    )
+    assert ran.status == 0, ran.said
+    in_loop = [result for result in ran.report["results"] if "turns" not in result]
+    assert [result["frames"] for result in in_loop] == [60, 60, 30]
+    found = in_every_file(codec, [result for result in ran.report["results"] if "turns" in result])
+    # Copying what came costs a small part of coding it anew.
+    assert found["livecore, file"]["cpu_ms_per_s"] < found["Chromium's MediaRecorder"]["cpu_ms_per_s"] / 5
+    assert found["Chromium's MediaRecorder"]["frames"] > 10
 
 
 def test_joins_and_leaves_alone(tmp_path: Path) -> None:
