@@ -6,8 +6,8 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import typer
@@ -22,6 +22,9 @@ from livecore.config import Settings
 from livecore.errors import ConfigError, Problem
 from livecore.platform import logs
 from livecore.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from livecore.app import App
 
 cli = typer.Typer(
     help="livecore: a real-time messaging and live-stream server.",
@@ -180,6 +183,18 @@ def migrate_command(flags: dict[str, Any]) -> None:
     _run(work())
 
 
+async def _in_app(flags: dict[str, Any], act: Callable[["App"], Awaitable[int]]) -> int:
+    """What an operator does with the services, beside a server that runs or without one."""
+    from livecore.app import App
+
+    app = App(_settings(flags))
+    try:
+        await app.start(serving=False)
+        return await act(app)
+    finally:
+        await app.close()
+
+
 @admin.command("grant")
 @with_settings
 def grant_command(
@@ -188,21 +203,13 @@ def grant_command(
     role: str = typer.Argument(..., help="support, moderator, legal or admin"),
 ) -> None:
     """Give a person a staff role; the first administrator is made this way."""
-    from livecore.app import App
 
-    settings = _settings(flags)
-
-    async def work() -> int:
-        app = App(settings)
-        try:
-            await app.start(serving=False)
-            await app.accounts.grant(username, role)
-        finally:
-            await app.close()
+    async def work(app: "App") -> int:
+        await app.accounts.grant(username, role)
         console.print(f"{username} is {role} now.")
         return 0
 
-    _run(work())
+    _run(_in_app(flags, work))
 
 
 @admin.command("hold")
@@ -214,25 +221,17 @@ def hold_command(
     days: int = typer.Option(365, help="how long, at most three years"),
 ) -> None:
     """Ask that an account be preserved for a legal matter; one of the staff must agree before anything is kept."""
-    from livecore.app import App
 
-    settings = _settings(flags)
-
-    async def work() -> int:
-        app = App(settings)
-        try:
-            await app.start(serving=False)
-            account_id = await app.directory.by_username(username)
-            if account_id is None:
-                console.print(f"There is no {username}.")
-                return 1
-            row = await app.holds.ask("system", account_id, reason, app.clock.at_ms() + days * 86_400_000)
-        finally:
-            await app.close()
+    async def work(app: "App") -> int:
+        account_id = await app.directory.by_username(username)
+        if account_id is None:
+            console.print(f"There is no {username}.")
+            return 1
+        row = await app.holds.ask("system", account_id, reason, app.clock.at_ms() + days * 86_400_000)
         console.print(f"Asked for: hold {row['id']} waits for one of the staff.")
         return 0
 
-    _run(work())
+    _run(_in_app(flags, work))
 
 
 @cli.command("version")

@@ -1,5 +1,6 @@
 """VP8 payload descriptor (RFC 7741 section 4.2): picture id, TL0PICIDX, temporal layer, and the key-frame bit of the first partition."""
 
+from livecore.media.codecs import picture_id
 from livecore.media.packet import Packet, Place
 
 
@@ -17,19 +18,8 @@ def inspect(packet: Packet) -> None:
             return
         extended = payload[1]
         position = 2
-        if extended & 0x80:
-            if position >= size:
-                return
-            if payload[position] & 0x80:
-                if position + 1 >= size:
-                    return
-                packet.picture_id_at = position
-                packet.picture_id = (payload[position] & 0x7F) << 8 | payload[position + 1]
-                position += 2
-            else:
-                packet.picture_id_at = -position
-                packet.picture_id = payload[position]
-                position += 1
+        if extended & 0x80 and not (position := picture_id.read(packet, position)):
+            return
         if extended & 0x40:
             if position >= size:
                 return

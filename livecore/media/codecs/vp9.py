@@ -2,6 +2,7 @@
 
 import struct
 
+from livecore.media.codecs import picture_id
 from livecore.media.packet import Packet, Place
 
 # Three temporal layers are the most that WebRTC encoders make.
@@ -16,19 +17,8 @@ def inspect(packet: Packet) -> None:
         return
     first = payload[0]
     position = 1
-    if first & 0x80:
-        if position >= size:
-            return
-        if payload[position] & 0x80:
-            if position + 1 >= size:
-                return
-            packet.picture_id_at = position
-            packet.picture_id = (payload[position] & 0x7F) << 8 | payload[position + 1]
-            position += 2
-        else:
-            packet.picture_id_at = -position
-            packet.picture_id = payload[position]
-            position += 1
+    if first & 0x80 and not (position := picture_id.read(packet, position)):
+        return
     starts, inter = bool(first & 0x08), bool(first & 0x40)
     if not first & 0x20:  # no layer indices
         packet.key = starts and not inter
