@@ -60,21 +60,15 @@ async def test_publishing_and_watching_answer_as_the_standards_say(start_server:
     await broadcast.on_the_air()
     try:
         answer = await offered(ben, live["id"])
-        assert answer.status == 201
-        assert answer.headers["Content-Type"].startswith("application/sdp")
-        assert answer.body.startswith(b"v=0")
-        assert re.fullmatch(r'"[^"]+"', answer.headers["ETag"])
-        assert answer.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
-        exposed = answer.headers["Access-Control-Expose-Headers"]
-        assert all(name in exposed for name in ("Location", "ETag", "Link"))
-        links = answer.headers.getall("Link")
-        assert links[0] == '<stun:stun.example.org>; rel="ice-server"'
-        assert re.match(
-            r'<turn:turn\.example\.org\?transport=udp>; rel="ice-server"; username="\d+:[0-9a-f]+"; credential="[^"]+"; credential-type="password"',
-            links[1],
-        )
-        await _session(ben, answer)
+        offer = RtcPeer().offer_to_publish()
+        # A second connection of the publisher's: it takes over once it is connected.
+        again = await server.call("POST", live["whip"], data=offer, headers=SDP, token=live["token"])
+        for created, token in ((answer, ben.access), (again, live["token"])):
+            _created(created)
+            await _session(server, created, token)
         await _session_of_another(anna, ben, answer)
+        assert (await server.call("DELETE", again.headers["Location"], token=live["token"])).status == 200
+        assert (await anna.get(f"/api/v1/lives/{live['id']}")).json["state"] == "live", "the first goes on"
 
         gone = await ben.server.call("DELETE", answer.headers["Location"], token=ben.access)
         assert gone.status == 200
@@ -90,13 +84,31 @@ async def test_publishing_and_watching_answer_as_the_standards_say(start_server:
     assert ended.status == 200
 
 
-async def _session(ben: Person, created: Answer) -> None:
+def _created(answer: Answer) -> None:
+    """201 with the answer, the session's address and tag, what may be patched, and servers for ICE; all of it for players of other origins."""
+    assert answer.status == 201
+    assert answer.headers["Content-Type"].startswith("application/sdp")
+    assert answer.headers["Location"].startswith("/media/")
+    assert answer.body.startswith(b"v=0")
+    assert re.fullmatch(r'"[^"]+"', answer.headers["ETag"])
+    assert answer.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
+    exposed = answer.headers["Access-Control-Expose-Headers"]
+    assert all(name in exposed for name in ("Location", "ETag", "Link"))
+    links = answer.headers.getall("Link")
+    assert links[0] == '<stun:stun.example.org>; rel="ice-server"'
+    assert re.match(
+        r'<turn:turn\.example\.org\?transport=udp>; rel="ice-server"; username="\d+:[0-9a-f]+"; credential="[^"]+"; credential-type="password"',
+        links[1],
+    )
+
+
+async def _session(server: Server, created: Answer, token: str) -> None:
     """PATCH: 428 without a tag, 412 with another, 204 for a trickle, 200 and a new tag for a restart, 400 and 415 for what is neither."""
     place, tag = created.headers["Location"], created.headers["ETag"]
 
     async def patch(body: str, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await ben.server.call("PATCH", place, data=body, headers=FRAGMENT | named, token=ben.access)
+        return await server.call("PATCH", place, data=body, headers=FRAGMENT | named, token=token)
 
     assert (await patch(fragment())).status == 428
     assert (await patch(fragment(), If_Match='"another"')).status == 412
@@ -112,16 +124,14 @@ async def _session(ben: Person, created: Answer) -> None:
     assert restarted.headers["ETag"] != tag
     assert (await patch(candidate, If_Match=tag)).status == 412
     assert (await patch("hello", If_Match="*")).status == 400
-    wrong = await ben.server.call(
-        "PATCH", place, data="{}", headers={"Content-Type": "application/json", "If-Match": "*"}, token=ben.access
-    )
+    wrong = await server.call("PATCH", place, data="{}", headers={"Content-Type": "application/json", "If-Match": "*"}, token=token)
     assert wrong.status == 415
     assert wrong.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
-    nobody = await ben.server.call("PATCH", place, data="", headers=FRAGMENT)
+    nobody = await server.call("PATCH", place, data="", headers=FRAGMENT)
     assert nobody.status == 401
     assert nobody.headers["Access-Control-Allow-Origin"] == "*", "refusals too are to be read"
     for method in ("GET", "HEAD", "PUT", "POST"):
-        assert (await ben.server.call(method, place, data="v=0", headers=SDP, token=ben.access)).status == 405
+        assert (await server.call(method, place, data="v=0", headers=SDP, token=token)).status == 405
 
 
 async def _session_of_another(anna: Person, ben: Person, created: Answer) -> None:
