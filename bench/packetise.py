@@ -176,11 +176,12 @@ def coded_video(
     rate: int = 30,
     gop: int = 60,
     draw: Callable[[int, int, int], "av.VideoFrame"] = picture,
+    bps: int = 800_000,
 ) -> list[tuple[float, bytes, bool]]:
-    """(time in seconds, data, is key) of each frame."""
+    """(time in seconds, data, is key) of each frame. `bps`: not of AV1, whose low-delay mode takes a quality."""
     if codec == "av1":
         return list(_av1_by_child(seconds, size, rate, gop, draw.__name__))
-    return _encoded(codec, seconds, size, rate, gop, draw)
+    return _encoded(codec, seconds, size, rate, gop, draw, bps)
 
 
 @functools.cache
@@ -198,7 +199,7 @@ def _av1_by_child(seconds: float, size: tuple[int, int], rate: int, gop: int, dr
 
 
 def _encoded(
-    codec: str, seconds: float, size: tuple[int, int], rate: int, gop: int, draw: Callable[[int, int, int], "av.VideoFrame"]
+    codec: str, seconds: float, size: tuple[int, int], rate: int, gop: int, draw: Callable[[int, int, int], "av.VideoFrame"], bps: int
 ) -> list[tuple[float, bytes, bool]]:
     name, options = ENCODERS[codec]
     context: Any = av.CodecContext.create(name, "w")
@@ -206,8 +207,8 @@ def _encoded(
     context.pix_fmt = "yuv420p"
     context.time_base = Fraction(1, rate)
     context.framerate = Fraction(rate, 1)
-    if codec != "av1":  # its low-delay mode takes a quality, not a rate
-        context.bit_rate = 800_000
+    if codec != "av1":
+        context.bit_rate = bps
     context.gop_size = gop
     context.options = options
     out = []
@@ -270,7 +271,7 @@ def audio_packets(packets: list[tuple[float, bytes]], number: int = 50, timestam
 def main() -> None:
     """One stream of AV1 to the standard output, for `coded_video`."""
     seconds, size, rate, gop, draw = json.loads(sys.argv[1])
-    frames = _encoded("av1", seconds, tuple(size), rate, gop, {"picture": picture, "black": black}[draw])
+    frames = _encoded("av1", seconds, tuple(size), rate, gop, {"picture": picture, "black": black}[draw], 0)
     sys.stdout.buffer.write(marshal.dumps(frames))
 
 

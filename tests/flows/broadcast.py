@@ -58,12 +58,15 @@ class Broadcast:
     async def publish(self) -> None:
         """Also after the connection was lost: the same right to publish, a new session."""
         self.peer = RtcPeer()
-        offer = self.peer.offer_to_publish(self.codec)
+        offer = self.offer()
         answer = await until(lambda: self._offered(offer), "the offer to be taken")
         self.session = answer.headers["Location"]
         self.peer.accept(answer.body.decode())
         await self.peer.connect()
         self._task = asyncio.create_task(self._send())
+
+    def offer(self) -> str:
+        return self.peer.offer_to_publish(self.codec)
 
     async def _offered(self, offer: str) -> Answer | None:
         answer = await self.host.server.call("POST", self.live["whip"], data=offer, headers=SDP, token=self.live["token"])

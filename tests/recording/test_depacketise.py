@@ -1,7 +1,12 @@
 """Frames come out of packets as they went in; what is malformed is counted and never raised."""
 
 import base64
+import contextlib
+import hashlib
+import itertools
+from typing import Any
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +17,9 @@ from livecore.media.depacketise.frame import Malformed
 from livecore.media.depacketise.h264 import sequence_size
 from livecore.media.depacketise.opus import opus_samples
 from livecore.media.depacketise.vp9 import superframe
+from livecore.media.depacketise.vp9_header import References, hidden
 from livecore.media.sample_entries import units_of
-from tests.recording import packetise
+from tests.recording import films, packetise
 
 CODECS = ("vp8", "vp9", "h264", "av1")
 CODED: dict[str, list[tuple[float, bytes, bool]]] = {}
@@ -176,6 +182,59 @@ def test_vp9_layers_of_one_instant_become_one_superframe() -> None:
     assert superframe(layers[:1]) == layers[0]
     with pytest.raises(Malformed):
         superframe([b"x"] * 9)
+
+
+def pictures_of(film: str, *, leaves_out: bool, hides: bool = True) -> list[bytes]:
+    """What a film's depacketiser gives, picture by picture; its larger size may be missing for a while."""
+    machine = depacketiser(film.partition("-")[0])
+    if not hides:
+        machine._one_shown = lambda _references, parts: parts  # type: ignore[attr-defined]
+    out: list[bytes] = []
+    for picture in films.pictures(film, (1.6, 2.95) if leaves_out else (0.0, 0.0)):
+        out += [frame.data for frame in machine.push_all([shot.payload for shot in picture], picture[0].timestamp, True, 0)]
+    return out
+
+
+def shown(decoder: str, pictures: list[bytes]) -> list[tuple[int, int, str]]:
+    """(width, height, a hash of its samples) of everything that a decoder shows."""
+    context: Any = av.CodecContext.create(decoder, "r")
+    found = []
+    for number, data in enumerate([*pictures, None]):
+        packet = None
+        if data is not None:
+            packet = av.Packet(data)
+            packet.pts = number
+        found += [(f.width, f.height, hashlib.sha256(f.to_ndarray().tobytes()).hexdigest()) for f in context.decode(packet)]
+    return found
+
+
+@pytest.mark.parametrize("leaves_out", [False, True])
+def test_of_a_vp9_picture_of_several_sizes_every_decoder_shows_the_largest_alone(leaves_out: bool) -> None:
+    """libvpx shows one frame of a superframe as it is; ffmpeg's decoder, and those in browsers' hardware, show all that say they are shown."""
+    made = pictures_of("vp9-L2T3_KEY", leaves_out=leaves_out)
+    as_coded = pictures_of("vp9-L2T3_KEY", leaves_out=leaves_out, hides=False)
+    assert len(made) == len(as_coded) > 80
+    expected = shown("libvpx-vp9", as_coded)
+    assert len(expected) == len(made)
+    assert shown("vp9", made) == shown("libvpx-vp9", made) == expected
+    assert len(shown("vp9", as_coded)) > 1.2 * len(made), "why it matters"
+
+
+@given(st.binary(max_size=200))
+def test_a_vp9_header_of_any_bytes_is_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(Malformed):
+        header = References().take(b"\x82" + data)
+        if header is not None and header.is_shown:
+            again = References()
+            assert hidden(b"\x82" + data, header) != b"\x82" + data
+            assert again.take(hidden(b"\x82" + data, header)) is not None
+
+
+def test_an_av1_picture_without_its_largest_size_is_shown_too() -> None:
+    made = pictures_of("av1-L2T2", leaves_out=True)
+    sizes = [(width, height) for width, height, _ in shown("libdav1d", made)]
+    assert len(sizes) == len(made)
+    assert [size for size, _ in itertools.groupby(sizes)] == [(480, 270), (240, 136), (480, 270)]
 
 
 def test_a_frame_that_never_ends_is_given_up() -> None:

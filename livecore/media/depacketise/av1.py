@@ -13,6 +13,8 @@ _OBU_FRAME_HEADER = 3
 _OBU_FRAME = 6
 _OBU_TILE_LIST = 8
 _OBU_PADDING = 15
+# MP4 asks to leave it out. But where a picture of several sizes comes without its largest, dav1d shows it only when it hears that the next begins.
+_DELIMITER = bytes([_OBU_TEMPORAL_DELIMITER << 3 | 2, 0])
 # Of the aggregation header: goes on, will go on, one element.
 _SHAPE = 0b11110000
 _MIDDLE = 0b11010000
@@ -39,14 +41,19 @@ class SequenceFacts:
 
 def sequence_size(body: bytes) -> tuple[int, int]:
     """Largest width and height that a sequence header allows. Raises Malformed."""
-    _, _, _, width, height = _sequence_start(BitReader(body))
+    *_, width, height = _sequence_start(BitReader(body))
     return width, height
+
+
+def has_sizes(body: bytes) -> bool:
+    """Whether a sequence header promises several spatial layers in its first operating point, which decoders take. Raises Malformed."""
+    return _sequence_start(BitReader(body))[3] > 1
 
 
 def sequence_facts(body: bytes) -> SequenceFacts:
     """Raises Malformed."""
     reader = BitReader(body)
-    profile, level, tier, width, height = _sequence_start(reader)
+    profile, level, tier, _, width, height = _sequence_start(reader)
     is_reduced = body[0] >> 3 & 1
     if not is_reduced and reader.bits(1):
         reader.bits(4 + 3)
@@ -93,21 +100,21 @@ def _skip_tools(reader: BitReader) -> None:
         reader.bits(3)
 
 
-def _sequence_start(reader: BitReader) -> tuple[int, int, int, int, int]:
-    """Profile, level, tier, width, height; the reader stands behind the size."""
+def _sequence_start(reader: BitReader) -> tuple[int, int, int, int, int, int]:
+    """Profile, level, tier, a bit for each spatial layer (0: not told), width, height; the reader stands behind the size."""
     profile = reader.bits(3)
     reader.bits(1)
-    level = tier = 0
+    level = tier = spatial = 0
     if reader.bits(1):
         level = reader.bits(5)
     else:
-        level, tier = _operating_points(reader)
+        level, tier, spatial = _operating_points(reader)
     width_bits, height_bits = reader.bits(4) + 1, reader.bits(4) + 1
-    return profile, level, tier, reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
+    return profile, level, tier, spatial, reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
 
 
-def _operating_points(reader: BitReader) -> tuple[int, int]:
-    """Level and tier of the first operating point."""
+def _operating_points(reader: BitReader) -> tuple[int, int, int]:
+    """Level, tier and spatial layers of the first operating point."""
     has_decoder_model = 0
     delay_bits = 0
     if reader.bits(1):
@@ -119,13 +126,13 @@ def _operating_points(reader: BitReader) -> tuple[int, int]:
             delay_bits = reader.bits(5) + 1
             reader.bits(42)
     has_initial_delay = reader.bits(1)
-    first: tuple[int, int] | None = None
+    first: tuple[int, int, int] | None = None
     for _ in range(reader.bits(5) + 1):
-        reader.bits(12)
+        layers = reader.bits(12)
         level = reader.bits(5)
         tier = reader.bits(1) if level > 7 else 0
         if first is None:
-            first = level, tier
+            first = level, tier, layers >> 8
         if has_decoder_model and reader.bits(1):
             reader.bits(2 * delay_bits + 1)
         if has_initial_delay and reader.bits(1):
@@ -141,6 +148,7 @@ class Av1Depacketiser(PictureAssembler):
         super().__init__()
         self._fragment: list[bytes] | None = None  # parts of an OBU that the next packet continues
         self._is_key = False
+        self._is_layered = False  # whether the sequence has several spatial layers
 
     def _begin(self, timestamp: int) -> None:
         super()._begin(timestamp)
@@ -198,6 +206,7 @@ class Av1Depacketiser(PictureAssembler):
             body = unit[start : start + length]
         if kind == _OBU_SEQUENCE_HEADER:
             self.width, self.height = sequence_size(body)
+            self._is_layered = has_sizes(body)
         elif kind in (_OBU_FRAME, _OBU_FRAME_HEADER):
             reader = BitReader(body[:1])
             # show_existing_frame, then frame_type, of which 0 is a key frame (5.9.2).
@@ -213,4 +222,6 @@ class Av1Depacketiser(PictureAssembler):
             return None
         # A key frame without its sequence header cannot be decoded from.
         is_key = self._is_key and _OBU_SEQUENCE_HEADER in kinds
+        if self._is_layered:
+            parts = [_DELIMITER, *parts]
         return Frame(timestamp, b"".join(parts), is_key, self.width, self.height)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from livecore.media.depacketise.assemble import PictureAssembler
 from livecore.media.depacketise.bits import BitReader
 from livecore.media.depacketise.frame import Frame, Malformed
+from livecore.media.depacketise.vp9_header import References, color, hidden, sync
 
-_SYNC_CODE = 0x498342
-_COLOR_SPACE_RGB = 7
 # A superframe index counts to eight frames (VP9 bitstream specification, Annex B).
 _SUPERFRAME_LIMIT = 8
 # RFC 9628, 4.2.1: a picture names at most three references.
@@ -27,18 +26,8 @@ def key_frame_size(data: bytes) -> tuple[int, int] | None:
     if show_existing or reader.bits(1):
         return None
     reader.bits(2)
-    if reader.bits(24) != _SYNC_CODE:
-        raise Malformed("bad_key_frame")
-    if profile >= 2:
-        reader.bits(1)
-    if reader.bits(3) != _COLOR_SPACE_RGB:
-        reader.bits(1)
-        if profile & 1:
-            reader.bits(3)
-    elif profile & 1:
-        reader.bits(1)
-    else:
-        raise Malformed("bad_color")
+    sync(reader)
+    color(reader, profile)
     return reader.bits(16) + 1, reader.bits(16) + 1
 
 
@@ -60,6 +49,7 @@ class Vp9Depacketiser(PictureAssembler):
     def __init__(self) -> None:
         super().__init__()
         self._structure_size = (0, 0)  # the largest layer as the scalability structure told, (0, 0) if it did not
+        self._references: References | None = None  # followed from a key picture of several layers on; None: there is one layer
 
     def _add_all(self, payloads: Sequence[bytes]) -> None:
         rest: list[bytes] = []  # of the last layer, joined once
@@ -126,4 +116,17 @@ class Vp9Depacketiser(PictureAssembler):
         if size is not None:
             is_layered = len(parts) > 1 and all(self._structure_size)
             self.width, self.height = self._structure_size if is_layered else size
+            self._references = References() if len(parts) > 1 else None
+        if self._references is not None:
+            parts = self._one_shown(self._references, parts)
         return Frame(timestamp, superframe(parts), size is not None, self.width, self.height)
+
+    def _one_shown(self, references: References, parts: list[bytes]) -> list[bytes]:
+        """Of each picture the largest layer alone is shown. What cannot be read (a header of another profile, encrypted) stays as it is."""
+        try:
+            headers = [references.take(part) for part in parts]
+        except Malformed:
+            return parts
+        return [hidden(part, header) if header is not None else part for part, header in zip(parts[:-1], headers, strict=False)] + parts[
+            -1:
+        ]
