@@ -1,8 +1,11 @@
 """39. Services Settings is the one place: every control with its schema; an unknown key is refused."""
 
+from pathlib import Path
+
 import jsonschema
 import pytest
 
+from livecore.accounts.controls import CONTROLS
 from livecore.errors import Invalid
 from livecore.ports import AUDIENCES
 from tests.serving import Server
@@ -70,3 +73,9 @@ async def test_39_what_is_no_setting_is_refused_and_nothing_changes(server: Serv
     with pytest.raises(Invalid):
         await server.app.preferences.change(anna.id, {"visibility_name": "friends"} | change)
     assert (await anna.get("/api/v1/me/settings")).json["values"]["visibility_name"] == "everyone"
+
+
+def test_39_no_control_is_without_a_test_that_it_holds() -> None:
+    here = Path(__file__)
+    tests = [path.read_text() for path in here.parents[1].rglob("test_*.py") if path != here]
+    assert [key for key in CONTROLS if not any(f'"{key}"' in text for text in tests)] == []
