@@ -24,6 +24,7 @@ from livecore.media.control import (
     WorkerUp,
     event_from_message,
 )
+from livecore.media.figures import LiveFigures
 from livecore.media.sdp import SIZE_LIMIT_BYTES
 from livecore.platform import ipc
 from livecore.ports import Clock
@@ -203,12 +204,11 @@ class MediaPlane:
         }
         await self._ask(remote, message)
 
-    async def stats(self, live_id: str) -> dict[str, Any]:
-        """`{"publications": {id: {connected, tracks, drops, viewers}}}`."""
+    async def stats(self, live_id: str) -> LiveFigures:
         remote = self._of_live(live_id)
         if remote is None:
             return {"publications": {}}
-        answer: dict[str, Any] = await self._ask(remote, {"t": "stats", "live": live_id})
+        answer: LiveFigures = await self._ask(remote, {"t": "stats", "live": live_id})
         return answer
 
     # -- which worker

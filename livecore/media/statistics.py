@@ -11,6 +11,7 @@ from livecore.media.demand import Point
 from livecore.media.demux import Demultiplexer
 from livecore.media.drops import Drop
 from livecore.media.endpoint import Endpoint
+from livecore.media.figures import LayerFigures, LiveFigures, SubscriptionFigures, TrackFigures, ViewerFigures
 from livecore.media.publication import Track
 from livecore.media.router import Router
 from livecore.media.sessions import ViewerSession
@@ -21,7 +22,7 @@ from livecore.media.tcp import TcpEndpoint
 _DROPS = frozenset(Drop)
 
 
-def of_live(router: Router, live_id: str, now: float) -> dict[str, Any]:
+def of_live(router: Router, live_id: str, now: float) -> LiveFigures:
     """`publications`: id → what comes in and who watches. Empty when this worker has nothing of the live."""
     return {
         "publications": {
@@ -78,7 +79,7 @@ def of_worker(router: Router, demux: Demultiplexer, endpoint: Endpoint, now: flo
     }
 
 
-def _track(track: Track, now: float) -> dict[str, Any]:
+def _track(track: Track, now: float) -> TrackFigures:
     return {
         "kind": track.kind,
         "codec": track.codec.name,
@@ -88,7 +89,7 @@ def _track(track: Track, now: float) -> dict[str, Any]:
     }
 
 
-def _layer(layer: Layer, less: Point | None, now: float) -> dict[str, Any]:
+def _layer(layer: Layer, less: Point | None, now: float) -> LayerFigures:
     """`less`: up to where the publisher is asked to send it; None: all."""
     receiver = layer.receiver
     return {
@@ -114,7 +115,7 @@ def _layer(layer: Layer, less: Point | None, now: float) -> dict[str, Any]:
     }
 
 
-def _viewer(viewer: ViewerSession, now: float) -> dict[str, Any]:
+def _viewer(viewer: ViewerSession, now: float) -> ViewerFigures:
     transport = viewer.transport
     return {
         "session_id": viewer.session_id,
@@ -130,7 +131,7 @@ def _viewer(viewer: ViewerSession, now: float) -> dict[str, Any]:
     }
 
 
-def _subscription(subscription: Subscription, now: float) -> dict[str, Any]:
+def _subscription(subscription: Subscription, now: float) -> SubscriptionFigures:
     forwarder = subscription.forwarder
     return {
         "kind": subscription.track.kind,

@@ -7,10 +7,12 @@ import socket
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from bench.rtcpeer import RtcPeer
 from livecore.media import rtcp
 from livecore.media.control import LayersWanted, SessionClosed, SpeakerChanged, ViewerChanged
+from livecore.media.figures import LiveFigures
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast, watch
 from tests.serving import Server
@@ -154,6 +156,10 @@ async def test_figures_tell_the_host_of_publication_and_viewers(start_server: St
         peer.on_rtp = lambda packet, _at: seen.append(packet) if packet[1] & 127 == peer.answered.payload_types["video"] else None  # type: ignore[union-attr]
         await until(lambda: len(seen) > 100, "pictures")
         asks_twice_for(peer, seen[-1])
+
+        # The published description is what is told, whole and no more.
+        raw = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]
+        assert TypeAdapter(LiveFigures).validate_python(raw, strict=True) == raw
 
         async def measured() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
             told = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]["publications"]

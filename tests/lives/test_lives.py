@@ -90,13 +90,6 @@ async def test_a_publish_token_works_for_its_live_alone(server: Server) -> None:
     assert (await server.call("POST", one["whip"], data="v=0", headers=sdp, token=one["token"])).status == 410
 
 
-async def test_options_tell_what_whip_takes(server: Server) -> None:
-    answer = await server.call("OPTIONS", "/whip/" + "0" * 32)
-    assert answer.status == 204
-    assert answer.headers["Accept-Post"] == "application/sdp"
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-
-
 def test_a_live_goes_one_way() -> None:
     allowed = {(a, b) for a in ("waiting", "live", "ended") for b in ("waiting", "live", "ended") if rules.may_change_state(a, b)}
     assert allowed == {("waiting", "live"), ("waiting", "ended"), ("live", "ended")}
