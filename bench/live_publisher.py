@@ -1,6 +1,7 @@
 """The publisher of the live bench: made-up pictures in one stream, several (simulcast) or one of several layers, and sound."""
 
 import asyncio
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Stream:
     sequence: int = 2000
     count: int = 0
     octets: int = 0
+    first_timestamp: int = field(default_factory=lambda: secrets.randbits(32))  # each stream's clock begins anywhere (RFC 3550)
     rtx_ssrc: int = 0
     rtx_sequence: int = 100
     source: rtp_source.Source | None = None  # None for sound
@@ -161,6 +163,7 @@ class Publisher:
 
     def _send(self, stream: Stream, timestamp: int, part: Part, marker: bool) -> None:
         number = self._next_transport_sequence()
+        timestamp += stream.first_timestamp
         if isinstance(self.peer, Peer):
             self.peer.send_rtp(
                 stream.kind,
@@ -230,7 +233,7 @@ class Publisher:
                 report = rtcp.SenderReport(
                     stream.ssrc,
                     rtcp.ntp_from_unix(time.time()),
-                    round((loop.time() - started) * clock_hz) & 0xFFFFFFFF,
+                    stream.first_timestamp + round((loop.time() - started) * clock_hz) & 0xFFFFFFFF,
                     stream.count & 0xFFFFFFFF,
                     stream.octets & 0xFFFFFFFF,
                 )

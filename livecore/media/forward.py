@@ -112,6 +112,9 @@ class Forwarder:
             self.drops[Drop.LATE if self.late or late else Drop.AWAITING_KEY_FRAME] += len(batch.packets)
             return False
         epoch = self.go_over(layer, min(start.packets, key=lambda packet: packet.sequence))
+        if len(self.numbering.epochs) > 1:
+            # A layer that comes later than the one before could not step back in time: what was told of the clock holds no more.
+            self._sink.on_clock(now)
         self.deliver(epoch, start, now)
         return True
 

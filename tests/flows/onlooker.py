@@ -46,10 +46,10 @@ class Onlooker(Viewer):
         self.send_rtcp(rtcp.build_receiver_report(1, [block]))
 
 
-async def publish(host: Person, live: dict[str, Any], codec: str = "vp8", **job: Any) -> Publisher:
+async def publish(host: Person, live: dict[str, Any], codec: str = "vp8", kind: type[Publisher] = Publisher, **job: Any) -> Publisher:
     """`job`: `layers` ("none", "simulcast", "svc"), `packets` of the largest picture, …: see `bench.live_publisher`."""
     given = {"codec": codec, "packets": 6, "packet_bytes": 600, "rtp": None, "audio": True, "rate": 30, "token": live["token"]}
-    publisher = Publisher({**given, "url": host.server.url + live["whip"], **job}, generate_certificate())
+    publisher = kind({**given, "url": host.server.url + live["whip"], **job}, generate_certificate())
     await publisher.start()
     return publisher
 
