@@ -27,8 +27,9 @@ from livecore.media.mux import Layout, WebmWriter
 from livecore.media.playlist import Facts, Stream
 from livecore.media.recording import Recording
 from livecore.media.repair import finish
+from livecore.media.segment_sink import SegmentSettings
 from livecore.media.segment_store import StoredStream
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segmenter import Segmenter
 from livecore.media.tap import extend
 
 CODECS = ("vp8", "h264", "vp9", "av1")

@@ -28,7 +28,8 @@ DRAIN_S = 0.002
 _PROGRAM = """
 import sys
 from pathlib import Path
-from livecore.media.recorder import RecorderSettings, run
+from livecore.media.recorder import run
+from livecore.media.recorder_settings import RecorderSettings
 base = Path(sys.argv[1])
 sys.exit(run(RecorderSettings(
     base / "r.sock", base / "recordings", reserve_bytes=0, segments_directory=base / "hls", unplayed_s=float(sys.argv[2])

@@ -62,7 +62,7 @@ def run_main(settings: Settings, index: int, ready_fd: int | None) -> int:
 
 
 def run_media(settings: Settings, index: int) -> int:
-    from livecore.media.segmenter import SegmentSettings
+    from livecore.media.segment_sink import SegmentSettings
     from livecore.media.worker import WorkerSettings, run
 
     logs.configure(settings)
@@ -100,8 +100,9 @@ def run_media(settings: Settings, index: int) -> int:
 
 
 def run_recorder(settings: Settings) -> int:
-    from livecore.media.recorder import RecorderSettings, run
-    from livecore.media.segmenter import SegmentSettings
+    from livecore.media.recorder import run
+    from livecore.media.recorder_settings import RecorderSettings
+    from livecore.media.segment_sink import SegmentSettings
 
     logs.configure(settings)
     return run(

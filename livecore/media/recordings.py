@@ -7,7 +7,7 @@ from collections.abc import Callable
 from livecore.media.control import RecordingFailed
 from livecore.media.drops import Counters
 from livecore.media.publication import Publication
-from livecore.media.segmenter import SegmentSettings
+from livecore.media.segment_sink import SegmentSettings
 from livecore.media.tap import RecordingTap, ToRecorder
 
 # What has waited so much of its time goes along with what has to go: one waking of the recorder for several lives.

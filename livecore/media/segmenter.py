@@ -7,19 +7,14 @@ camera is off its last key frame is shown on and on beside the sound: players st
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
-from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment, opus_entry
+from livecore.media.cmaf import AUDIO_CLOCK, LAST_FRAME_TICKS, VIDEO_CLOCK, Sample, TrackEntry, fragment, init_segment
 from livecore.media.depacketise import Frame, Malformed
 from livecore.media.intake import Placed, Track
 from livecore.media.sample_entries import SEGMENTED_CODECS, sample_data, video_entry
+from livecore.media.segment_sink import PART_FILLED, SegmentSettings, SegmentSink
+from livecore.media.sound_lane import SOUND_SLACK, MakeCoder, SoundLane
 
-# A part ends once it has this much of `part_s`: the frame that would fill it up would mostly exceed it.
-PART_FILLED = 0.95
-# What is announced leaves room for one frame of 33 ms, and no part is below 85 % of it (RFC 8216bis, 4.4.3.7).
-PART_TARGET = 1.12
 # A live that brings nothing for so long is paused.
 PAUSE_S = 4.0
 # A camera that shows nothing for so long is off: a shared screen on which nothing moves is still sent once a second.
@@ -30,64 +25,6 @@ STILL_S = 1.0
 _H264_DELIMITER = b"\0\0\0\x02\x09\x10"
 # Sound may be held back by its reordering; later than this it does not come.
 SOUND_LATE_S = 0.8
-# Rounding of two clocks: sounds this close follow one another.
-SOUND_SLACK = AUDIO_CLOCK // 100
-# 20 ms of Opus silence (RFC 6716): one frame, full band, stereo or mono.
-SILENCE_SAMPLES = 960
-_SILENCE = {1: b"\xf8\xff\xfe", 2: b"\xfc\xff\xfe"}
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSettings:
-    """`target_s`: what no segment exceeds, whole seconds; twice `segment_s` leaves time for a key frame to come.
-
-    `aac`: whether a second stream is made whose sound is AAC.
-    """
-
-    part_s: float = 0.2
-    segment_s: float = 2.0
-    aac: bool = False
-
-    @property
-    def target_s(self) -> int:
-        return max(1, -(-round(2000 * self.segment_s) // 1000))
-
-    @property
-    def part_target_s(self) -> float:
-        return round(self.part_s * PART_TARGET, 3)
-
-
-class SegmentSink(Protocol):
-    """Takes what a segmenter makes, in order. Never raises at it."""
-
-    def begin(self, init: bytes, codecs: str, width: int, height: int) -> None:
-        """What follows is described by this initialisation segment. `codecs` as RFC 6381 has it."""
-        ...
-
-    def open_segment(self, position_s: float, is_discontinuity: bool) -> None: ...
-
-    def part(self, data: bytes, duration_s: float, is_independent: bool) -> None: ...
-
-    def close_segment(self) -> None: ...
-
-    def end(self) -> None: ...
-
-    def flush(self) -> None:
-        """What came together is whole; parts may be written now at the latest."""
-        ...
-
-
-class SoundCoder(Protocol):
-    """Sound in another codec than it came in; see `aac.AacCoder`."""
-
-    @property
-    def entry(self) -> TrackEntry: ...
-
-    def encode(self, opus: bytes, samples: int) -> list[Sample]: ...
-
-
-# Makes a coder for so many channels, whose first sound lies at that sample.
-MakeCoder = Callable[[int, int], SoundCoder]
 
 
 class Segmenter:
@@ -119,10 +56,7 @@ class Segmenter:
         self._key = b""  # the last key frame, for while the camera is off
         self._still_due: int | None = None  # where it is shown next, in video ticks; None while pictures come
         self._video: list[Sample] = []
-        self._audio: list[Sample] = []
-        self._sound_end = 0  # in samples
-        self._make_coder = make_coder
-        self._coder: SoundCoder | None = None
+        self._lane = SoundLane(make_coder, self.drops)
         self._segment_start = 0  # in video ticks, as the next two
         self._part_start = 0
         self._last_picture = 0
@@ -243,19 +177,20 @@ class Segmenter:
             self._begin_still(ticks * VIDEO_CLOCK // AUDIO_CLOCK)
         if not self._is_open:
             self._begin(None, max(0, ticks) * VIDEO_CLOCK // AUDIO_CLOCK)
-        if ticks < self._sound_end - frame.samples // 2:
+        lane = self._lane
+        if ticks < lane.end - frame.samples // 2:
             self.drops["sound_overlaps"] += 1
             return
-        if ticks - self._sound_end > PAUSE_S * AUDIO_CLOCK and self._entry is None:
+        if ticks - lane.end > PAUSE_S * AUDIO_CLOCK and self._entry is None:
             self._interrupt()
             self._begin(None, ticks * VIDEO_CLOCK // AUDIO_CLOCK)
-        if ticks - self._sound_end > SOUND_SLACK:
-            self._fill_silence(ticks)
-        self._append_sound(frame.data, frame.samples)
+        if ticks - lane.end > SOUND_SLACK:
+            lane.fill(ticks)
+        lane.append(frame.data, frame.samples)
         if self._entry is None:
             self._cut_sound()
         elif self._still_due is not None:
-            self._cut_still(self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK)
+            self._cut_still(self._lane.end * VIDEO_CLOCK // AUDIO_CLOCK)
 
     def _picture_runs(self, position_s: float) -> bool:
         """Whether the picture has shown something lately, or may still come."""
@@ -269,34 +204,13 @@ class Segmenter:
         return position_s - self._sound_since <= PAUSE_S
 
     def _cut_sound(self) -> None:
-        ticks = self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
+        ticks = self._lane.end * VIDEO_CLOCK // AUDIO_CLOCK
         is_segment = ticks - self._segment_start >= self._settings.segment_s * VIDEO_CLOCK
         if is_segment or ticks - self._part_start >= self._part_filled:
             self._end_part(ticks)
         if is_segment:
             self._sink.close_segment()
             self._open_segment(ticks, is_discontinuity=False)
-
-    def _fill_silence(self, until: int) -> None:
-        assert self._sound is not None
-        data = _SILENCE[self._channels()]
-        while until - self._sound_end > SOUND_SLACK:
-            # The last one is as long as what is left, so that no hole remains.
-            left = until - self._sound_end
-            samples = SILENCE_SAMPLES if left >= 2 * SILENCE_SAMPLES else min(left, 2 * SILENCE_SAMPLES)
-            self._append_sound(data, samples)
-            self.drops["silence_filled"] += 1
-
-    def _append_sound(self, data: bytes, samples: int) -> None:
-        if self._coder is not None:
-            self._audio += self._coder.encode(data, samples)
-        else:
-            self._audio.append(Sample(self._sound_end, samples, data))
-        self._sound_end += samples
-
-    def _channels(self) -> int:
-        channels = self._sound.channels if self._sound is not None else 0
-        return channels if channels in (1, 2) else 2
 
     # -- a camera that is off
 
@@ -316,10 +230,7 @@ class Segmenter:
         assert self._still_due is not None
         while ticks - self._part_start >= self._part_ticks:
             end = self._part_start + self._part_ticks
-            later = [sample for sample in self._audio if sample.ticks * VIDEO_CLOCK >= end * AUDIO_CLOCK]
-            del self._audio[len(self._audio) - len(later) :]
-            self._end_part(end)
-            self._audio = later
+            self._end_part(end, self._lane.take_before(end))
             self._part_start = end
             is_due, length = end >= self._still_due, end - self._segment_start
             if (is_due and length >= self._segment_filled) or length + self._part_ticks > self._target:
@@ -358,10 +269,8 @@ class Segmenter:
         self._has_sound = self._sound is not None
         self._needs_key = False
         tracks = [entry] if entry is not None else []
-        self._sound_end = ticks * AUDIO_CLOCK // VIDEO_CLOCK
-        if self._has_sound:
-            self._coder = self._make_coder(self._channels(), self._sound_end) if self._make_coder is not None else None
-            tracks.append(self._coder.entry if self._coder is not None else opus_entry(self._channels()))
+        if self._sound is not None:
+            tracks.append(self._lane.begin(self._sound.channels, ticks * AUDIO_CLOCK // VIDEO_CLOCK))
         width, height = (entry.width, entry.height) if entry is not None else (0, 0)
         self._sink.begin(init_segment(tracks), ",".join(track.codec for track in tracks), width, height)
         self._open_segment(ticks, is_discontinuity=self._began)
@@ -374,13 +283,15 @@ class Segmenter:
         self._sound_since = None
         self._sink.open_segment(self._base_s + ticks / VIDEO_CLOCK, is_discontinuity)
 
-    def _end_part(self, ticks: int) -> None:
+    def _end_part(self, ticks: int, audio: list[Sample] | None = None) -> None:
+        """`audio` None: all the sound that has come."""
         if self._has_sound and self._entry is not None:
             late = ticks * AUDIO_CLOCK // VIDEO_CLOCK - round(SOUND_LATE_S * AUDIO_CLOCK)
-            if late > self._sound_end:
-                self._fill_silence(late)
-        video, audio = self._video, self._audio
-        self._video, self._audio = [], []
+            if late > self._lane.end:
+                self._lane.fill(late)
+        video, self._video = self._video, []
+        if audio is None:
+            audio = self._lane.take()
         if not video and not audio:
             return
         self._sequence += 1
@@ -391,7 +302,7 @@ class Segmenter:
     def _end_ticks(self) -> int:
         """Where what has come so far ends, at the picture's clock."""
         if self._entry is None or self._still_due is not None:
-            return self._sound_end * VIDEO_CLOCK // AUDIO_CLOCK
+            return self._lane.end * VIDEO_CLOCK // AUDIO_CLOCK
         if self._held is not None:
             return self._held.ticks + LAST_FRAME_TICKS
         return self._part_start
@@ -406,6 +317,7 @@ class Segmenter:
             self._end_part(end)
             self._sink.close_segment()
         self._held = self._still_due = None
-        self._video, self._audio = [], []
+        self._video = []
+        self._lane.take()
         self._is_open = False
         self._needs_key = True

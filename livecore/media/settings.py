@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from livecore.media.segmenter import SegmentSettings
+from livecore.media.segment_sink import SegmentSettings
 
 # Packets wait so long on the way to the recorder while no part has to leave at once (`tap`): with a picture, what a kill may cost of a second.
 MESSAGE_S = 0.8

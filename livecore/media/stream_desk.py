@@ -10,9 +10,11 @@ import structlog
 
 from livecore.media.finishing import at_ms
 from livecore.media.playlist import AAC_SUFFIX, Event, Facts
+from livecore.media.segment_sink import SegmentSettings
 from livecore.media.segment_store import SegmentDirectory, StoredStream
-from livecore.media.segmenter import MakeCoder, Segmenter, SegmentSettings
+from livecore.media.segmenter import Segmenter
 from livecore.media.segmenters import Segmenters
+from livecore.media.sound_lane import MakeCoder
 from livecore.platform import ipc
 
 log = structlog.get_logger("livecore.recorder")

@@ -15,7 +15,7 @@ from livecore.media.forward import Forwarder
 from livecore.media.pacer import Leg
 from livecore.media.publication import Publication, Track
 from livecore.media.rewrite import Epoch, rewrite_vp8
-from livecore.media.segmenter import PART_FILLED, SegmentSettings
+from livecore.media.segment_sink import PART_FILLED, SegmentSettings
 from livecore.media.source import Batch, Layer
 
 # While somebody plays by HLS, packets go with the picture that ends a part, so that no viewer waits for them. This is for when no picture does.

@@ -12,7 +12,8 @@ import pytest
 from livecore.media.aac import AacCoder
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segment_sink import SegmentSettings
+from livecore.media.segmenter import Segmenter
 from livecore.media.segmenters import Segmenters
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast

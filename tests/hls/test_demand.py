@@ -12,8 +12,9 @@ from livecore.media.hls_demand import Asked, HlsDemand, linger_s
 from livecore.media.intake import Track
 from livecore.media.playlist import Facts, Stream
 from livecore.media.recording import Recording
+from livecore.media.segment_sink import SegmentSettings
 from livecore.media.segment_store import StoredStream
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segmenter import Segmenter
 from livecore.media.settings import MESSAGE_S
 from tests.recording import packetise
 

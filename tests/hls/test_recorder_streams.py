@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from livecore.media.recorder import RecorderSettings, run
-from livecore.media.segmenter import SegmentSettings
+from livecore.media.recorder import run
+from livecore.media.recorder_settings import RecorderSettings
+from livecore.media.segment_sink import SegmentSettings
 base = Path(sys.argv[1])
 sys.exit(run(RecorderSettings(socket_path=base / "r.sock", directory=base / "recordings", idle_exit_s=60.0, resume_s=float(sys.argv[2]),
     reserve_bytes=0, segments_directory=base / "hls", segments=SegmentSettings(segment_s=1.0), keep_ended_s=float(sys.argv[3]),

@@ -10,7 +10,8 @@ from livecore.media.cmaf import read_fragments
 from livecore.media.intake import Track
 from livecore.media.recording import Recording
 from livecore.media.reorder import Packet
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segment_sink import SegmentSettings
+from livecore.media.segmenter import Segmenter
 from tests.hls.reading import Kept
 from tests.recording import packetise, tools
 from tests.recording.packetise import Sent

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from livecore.media.recorder import RecorderSettings, run
+from livecore.media.recorder import run
+from livecore.media.recorder_settings import RecorderSettings
 sys.exit(run(RecorderSettings(socket_path=Path(sys.argv[1]), directory=Path(sys.argv[2]), idle_exit_s=float(sys.argv[3]),
     resume_s=float(sys.argv[4]), reserve_bytes=int(sys.argv[5]), retell_s=float(sys.argv[6]))))
 """

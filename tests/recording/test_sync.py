@@ -20,7 +20,8 @@ from livecore.media.intake import Track
 from livecore.media.mux import Layout
 from livecore.media.recording import Recording
 from livecore.media.repair import finish
-from livecore.media.segmenter import Segmenter, SegmentSettings
+from livecore.media.segment_sink import SegmentSettings
+from livecore.media.segmenter import Segmenter
 from tests.hls.reading import Kept
 
 # Nobody sees lips that are nearer than this.
