@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from socketio import exceptions
 from sqlalchemy import select
 
 from livecore import data
@@ -200,7 +201,45 @@ async def test_what_is_others_answers_as_what_is_not_there(world: World) -> None
                 world.faults.append(f"{probe} as {role}: {answer}, not {right}")
     world.no_faults()
     unchanged(before, await written(world.server))
+    await events_of_every_role(world)
     assert {kind for probe in paths for kind in probe.kinds} >= set(PLACES.values())
+
+
+async def events_of_every_role(world: World) -> None:
+    """The same over Socket.IO: every event that names a thing, for everybody who may connect; the others are not let in."""
+    description = (await world.server.call("GET", "/asyncapi.json")).json
+    published = list(client_events(description))
+    sockets = {}
+    for role in ROLES:
+        person = world.people[role]
+        if role in ("nobody", "suspended"):
+            with pytest.raises(exceptions.ConnectionError):
+                await (person or Person(world.server, "nobody", 0)).connect(token=person.access if person else "none")
+        else:
+            sockets[role] = await world.person(role).connect()
+    before = await written(world.server)
+    for role, socket in sockets.items():
+        for name, schema in published:
+            naming = sorted(set(text_fields(description, schema)) & EVENT_FIELDS.keys())
+            said = []
+            for things in (world.things, world.missing) if naming else ():
+                data = good_value(description, schema)
+                for field in naming:
+                    data = set_at(data, field.split("."), things[EVENT_FIELDS[field]])
+                answer = await socket.call(name, data)
+                text = repr(answer)
+                for thing in things.values():
+                    text = text.replace(thing, "…")
+                said.append((answer["ok"], text))
+            if role == "declined" and naming and not all("policy_declined" in text for _, text in said):
+                world.faults.append(f"{name} as {role}: {said}")
+            done = all((name, field) in DONE_ALREADY for field in naming) and role != "declined"
+            if said and (said[0] != said[1] or said[0][0] is not done):
+                world.faults.append(f"{name} as {role}: {said}")
+    world.no_faults()
+    unchanged(before, await written(world.server))
+    for socket in sockets.values():
+        await socket.close()
 
 
 async def things_of(server: Server, owner: Person, member: Person) -> dict[str, str]:

@@ -19,10 +19,8 @@ STAFF = ("support", "moderator", "legal", "admin")
 # They end the session or the account that goes on asking; each has tests of its own.
 ENDING = {
     ("DELETE", "/api/v1/me"),
-    ("DELETE", "/api/v1/me/sessions"),
     ("DELETE", "/api/v1/me/sessions/{id}"),
-    ("DELETE", "/api/v1/sessions/current"),
-    ("POST", "/api/v1/policies/{kind}/decline"),
+    ("DELETE", "/api/v1/me/session"),
 }
 
 
@@ -122,6 +120,18 @@ async def test_what_is_missing_or_malformed_is_answered_as_published(server: Ser
                 answer = await matrix.ask(route, anna, path)
                 if route.method != "GET" and answer.status < 300 and "{username}" not in route.path:
                     matrix.faults.append(f"{route.method} {path}: {answer}")
+    # All of it was asked by somebody who is signed in.
+    assert (await anna.get("/api/v1/me")).status == 200
+
+
+def test_no_route_is_left_out_but_those_that_are_named() -> None:
+    every = {(route.method, route.path): route for group in ROUTES for route in group.all}
+    assert every.keys() >= ENDING
+    left_out = every.keys() - {(route.method, route.path) for route in routes()} - ENDING
+    # What describes or measures the server, and what a browser asks before it publishes or watches.
+    described = {("GET", "/metrics"), ("GET", "/openapi.json"), ("GET", "/asyncapi.json")}
+    assert {one for one in left_out if one[0] != "OPTIONS"} == described
+    assert all(every[one].auth == "none" for one in left_out)
 
 
 def test_every_route_that_is_declared_is_mounted() -> None:
