@@ -56,9 +56,8 @@ class LiveDiscovery:
         if await self._directory.setting(me, "restrict") or not await self._directory.setting(me, "personalised"):
             return ranking.by_time([Known(row.id, row.started_ms, 0) for row in rows])
         hosts = list(dict.fromkeys(row.owner_id for row in rows))
-        traits = await self._traits.of([me, *hosts])
+        common = await self._common(me, hosts)
         former = await self._former(hosts)
-        mine = set(traits[me].interests)
         known = [
             Known(
                 id=row.id,
@@ -66,12 +65,22 @@ class LiveDiscovery:
                 viewers=await self._rooms.viewers(row.id),
                 friend=row.owner_id in friends,
                 followed=row.owner_id in followed,
-                common=len(mine & set(traits[row.owner_id].interests)),
+                common=common[row.owner_id],
                 former_lives=former.get(row.owner_id, 0),
             )
             for row in rows
         ]
         return ranking.ranked(known, self._clock.at_ms())
+
+    async def _common(self, me: str, hosts: Sequence[str]) -> dict[str, int]:
+        """Interests in common with each host, as far as their profile would show them: a reason must not tell more."""
+        traits = await self._traits.of([me, *hosts])
+        mine = set(traits[me].interests)
+        common = {host: len(mine & set(traits[host].interests)) for host in hosts}
+        for host in hosts:
+            if common[host] and not await self._relations.allows(host, me, await self._directory.setting(host, "visibility_status")):
+                common[host] = 0
+        return common
 
     async def take(self, me: Principal, order: Sequence[Ranked], limit: int) -> tuple[list[Found], int]:
         """The next of an order that may be watched now, and how many of it were looked at: what ended or was blocked or muted since is left

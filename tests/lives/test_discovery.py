@@ -103,6 +103,38 @@ async def test_friends_come_first_and_who_is_hidden_does_not_come(server: Server
     assert (await titles(anna))[0] == ("just begun", "fresh")
 
 
+async def test_interests_viewers_and_newcomers_count_as_they_do(server: Server) -> None:
+    anna, *hosts = [await server.person(name) for name in ("anna", "alike", "crowd", "begun", "former", "newcomer", "last")]
+    alike, _, begun, former, newcomer, last = hosts
+    for host in hosts:
+        # Who was live five times is no newcomer any more.
+        for _ in range(0 if host is newcomer else 5):
+            ended = await on_air(server, host, "former")
+            assert (await host.post(f"/api/v1/lives/{ended}/end")).status == 200
+    await anna.patch("/api/v1/me", {"interests": ["chess", "hiking"]})
+    await alike.patch("/api/v1/me", {"interests": ["#Chess", "hiking"]})
+    hours_ago = server.clock.at_ms() - 200 * MINUTE_MS
+    ids = {host.username: await on_air(server, host, host.username, started_ms=None if host is begun else hours_ago) for host in hosts}
+    sockets = [await viewer.connect() for viewer in (former, newcomer, last)]
+    for socket in sockets:
+        assert (await socket.call("live:join", {"live": ids["crowd"]}))["ok"]
+    # A single viewer each: less than the crowd's, and more than the newcomer's none.
+    for socket, live_id in zip(sockets, (ids["last"], ids["former"], ids["former"]), strict=True):
+        assert (await socket.call("live:join", {"live": live_id}))["ok"]
+    order = await titles(anna)
+    assert order[:3] == [("alike", "interests"), ("begun", "fresh"), ("crowd", "popular")]
+    assert [title for title, _ in order[3:]] == ["former", "newcomer", "last"]
+    assert order[4] == ("newcomer", "newcomer")
+    # Interests that a profile hides are no reason.
+    await alike.patch("/api/v1/me/settings", {"visibility_status": "friends"})
+    assert "interests" not in [reason for _, reason in await titles(anna)]
+    # Nothing of it for who limits the use of their data: plainly by time.
+    await anna.patch("/api/v1/me/settings", {"restrict": True})
+    assert {reason for _, reason in await titles(anna)} == {"fresh"}
+    for socket in sockets:
+        await socket.close()
+
+
 async def test_who_is_muted_is_not_among_the_lives_that_are_on_but_is_found_and_watched(server: Server) -> None:
     anna, loud, calm, late = [await server.person(name) for name in ("anna", "loud", "calm", "late")]
     await server.befriend(anna, loud)
