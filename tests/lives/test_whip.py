@@ -1,6 +1,10 @@
 """WHIP (RFC 9725) and WHEP through HTTP, header by header and code by code."""
 
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
 
 from bench.rtcpeer import RtcPeer
 from tests.clocks import ShiftedClock
@@ -8,6 +12,7 @@ from tests.conftest import StartServer
 from tests.flows.broadcast import SDP, Broadcast, watch
 from tests.people import Person
 from tests.serving import Answer, Server
+from tests.turn import COTURN, TURN_SECRET, allocate, turn_server
 from tests.waiting import until
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
@@ -44,8 +49,19 @@ async def test_any_origin_is_told_what_each_address_takes(server: Server) -> Non
         assert header in answer.headers["Access-Control-Expose-Headers"]
 
 
-async def test_publishing_and_watching_answer_as_the_standards_say(start_server: StartServer) -> None:
-    server = await start_server(media=True, ice_servers="stun:stun.example.org,turn:turn.example.org?transport=udp", turn_secret="north")
+@pytest.fixture
+async def turn_port(tmp_path: Path) -> AsyncIterator[int | None]:
+    """Of a real coturn; None where there is none."""
+    if COTURN is None:
+        yield None
+        return
+    async with turn_server(tmp_path) as port:
+        yield port
+
+
+async def test_publishing_and_watching_answer_as_the_standards_say(start_server: StartServer, turn_port: int | None) -> None:
+    servers = f"stun:stun.example.org,turn:127.0.0.1:{turn_port or 3478}?transport=udp"
+    server = await start_server(media=True, ice_servers=servers, turn_secret=TURN_SECRET, turn_credential_s=600)
     anna, ben = await server.person("anna"), await server.person("ben")
     live = (await anna.post("/api/v1/lives", {"title": "Standards", "codec": "vp8"})).json
 
@@ -67,6 +83,8 @@ async def test_publishing_and_watching_answer_as_the_standards_say(start_server:
             _created(created)
             await _session(server, created, token)
         await _session_of_another(anna, ben, answer)
+        if turn_port is not None:
+            await _relay(turn_port, await _old_relay(server, ben, live["id"]), _relay_of(answer))
         assert (await server.call("DELETE", again.headers["Location"], token=live["token"])).status == 200
         assert (await anna.get(f"/api/v1/lives/{live['id']}")).json["state"] == "live", "the first goes on"
 
@@ -97,9 +115,34 @@ def _created(answer: Answer) -> None:
     links = answer.headers.getall("Link")
     assert links[0] == '<stun:stun.example.org>; rel="ice-server"'
     assert re.match(
-        r'<turn:turn\.example\.org\?transport=udp>; rel="ice-server"; username="\d+:[0-9a-f]+"; credential="[^"]+"; credential-type="password"',
+        r'<turn:127\.0\.0\.1:\d+\?transport=udp>; rel="ice-server"; username="\d+:[0-9a-f]+"; credential="[^"]+"; credential-type="password"',
         links[1],
     )
+
+
+def _relay_of(answer: Answer) -> tuple[str, str]:
+    """Username and credential for the TURN server that an answer names."""
+    username, credential = re.findall(r'(?:username|credential)="([^"]*)"', answer.headers.getall("Link")[1])
+    return username, credential
+
+
+async def _old_relay(server: Server, ben: Person, live_id: str) -> tuple[str, str]:
+    """What was given a quarter of an hour ago, for ten minutes."""
+    server.clock.advance(-900)
+    answer = await offered(ben, live_id)
+    server.clock.advance(900)
+    await server.call("DELETE", answer.headers["Location"], token=ben.access)
+    return _relay_of(answer)
+
+
+async def _relay(port: int, old: tuple[str, str], new: tuple[str, str]) -> None:
+    """A real TURN server takes what the answer names, as long as it holds, and nothing else."""
+    username, credential = new
+    assert await allocate(port, username, credential) == 0
+    assert await allocate(port, *old) == 401, "expired"
+    assert await allocate(port, username, "bm90IHRoaXMgb25l") == 401
+    until_s, _, who = username.partition(":")
+    assert await allocate(port, f"{int(until_s) + 3600}:{who}", credential) == 401, "nobody prolongs it by himself"
 
 
 async def _session(server: Server, created: Answer, token: str) -> None:
