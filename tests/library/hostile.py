@@ -67,6 +67,14 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "a second of nothing, a thousand streams", b"RIFF\xff\xff\xff\xffAVI LIST\xff\xff\0\0hdrlavih" + b"\xff" * 4096
 
 
+def large_pictures() -> Iterator[tuple[str, bytes]]:
+    """Good films of a few kilobytes that are larger than any camera's once they are decoded, one of which says that it is small."""
+    film = media.made("film.mov", "-c:v", "png", "-frames:v", "1", size="8000x4400", source="color")
+    at = film.find(b"png ") + 28
+    yield "35 million points", film
+    yield "35 million points that say they are few", film[:at] + struct.pack(">HH", 192, 108) + film[at + 4 :]
+
+
 def mutations(seed: int, each: int) -> Iterator[tuple[str, bytes]]:
     """Good files cut, with bytes changed, moved and doubled."""
     dice = random.Random(seed)

@@ -85,6 +85,9 @@ async def test_bombs_end_in_a_refusal_or_a_small_film(tmp_path: Path) -> None:
         found = await looked_at(tmp_path, data)
         if found is not None:
             assert int(str(found.get("width", 0))) * int(str(found.get("height", 0))) <= 7680 * 4320, name
+    for name, data in hostile.large_pictures():
+        assert len(data) < 200_000
+        assert await looked_at(tmp_path, data) is None, name
 
 
 async def test_mutations_end_in_stills_or_a_refusal(tmp_path: Path) -> None:
