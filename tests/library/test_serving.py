@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 import aiohttp
 import av
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from yarl import URL
 
+from livecore import errors
 from livecore.ports import StoredObject
 from tests.conftest import StartServer
 from tests.front import Front, documented
@@ -30,12 +32,14 @@ async def test_nginx_sends_the_bytes_that_livecore_allows(start_server: StartSer
     server = await start_server(send_files="x-accel", media_cache_s=60)
     anna, ben = await server.person("anna"), await server.person("ben")
     film = media.faststart()
-    found = await sent(anna, film)
+    found = await sent(anna, film, title="Ein Spaß: «猫», 100 %")
     url = await front.start(server.url, by_nginx(server))
     async with aiohttp.ClientSession(url) as http:
         async with http.get(found["download"]) as answer:
             assert (answer.status, await answer.read()) == (200, film)
-            assert answer.headers["Content-Disposition"].startswith("attachment")
+            # A name of any characters reaches the person through nginx as it is.
+            kind, _, name = answer.headers["Content-Disposition"].rpartition("; filename*=UTF-8''")
+            assert (kind.partition(";")[0], unquote(name)) == ("attachment", "Ein Spaß: «猫», 100 %.mp4")
             assert (answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]) == ("video/mp4", "nosniff")
             assert answer.headers["Cache-Control"] == "private, max-age=60, immutable"
             assert "X-Accel-Redirect" not in answer.headers
@@ -219,13 +223,22 @@ async def test_each_address_of_a_video_answers_as_http_says(start_server: StartS
     assert {(await server.call("GET", address)).status for address in kinds} == {410}
 
 
-async def test_a_resumed_upload_on_a_remote_store(start_server: StartServer, s3_url: str) -> None:
+async def test_a_resumed_upload_on_a_remote_store(start_server: StartServer, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     server = await start_server(storage_url=s3_url)
     anna = await server.person("anna")
     film = media.mp4(seconds=2.0)
     path = await begin(anna, len(film))
     half = len(film) // 2
     assert (await tus(anna, "PATCH", path, film[:half], Upload_Offset="0")).status == 204
+    assert await offset(anna, path) == half
+
+    async def away(key: str, data: object) -> StoredObject:
+        raise errors.Unavailable("The object store does not answer.")
+
+    # What the store did not take is not acknowledged, then or later.
+    with monkeypatch.context() as patched:
+        patched.setattr(server.app.storage, "put", away)
+        assert (await tus(anna, "PATCH", path, film[half : half + 5000], Upload_Offset=str(half))).status == 503
     assert await offset(anna, path) == half
     answer = await tus(anna, "PATCH", path, film[half:], Upload_Offset=str(half))
     found = await settled(anna, related(answer))
