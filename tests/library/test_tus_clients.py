@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from tusclient import client as tuspy
 
 from tests.conftest import StartProgram
 from tests.library import media
-from tests.library.sending import related, sent, settled, tus
+from tests.library.sending import offset, related, sent, settled, tus
 from tests.people import Person
 from tests.serving import Server
 from tests.waiting import until
@@ -21,7 +22,7 @@ FILM = media.mp4(seconds=2.0)
 SCRIPT = """
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import * as tus from "tus-js-client";
-const [url, token, file, chunk, parallel, stopAt, resume] = process.argv.slice(1);
+const [url, token, file, chunk, parallel, resume] = process.argv.slice(1);
 const upload = new tus.Upload(Number(parallel) > 1 ? readFileSync(file) : createReadStream(file), {
   endpoint: `${url}/uploads`,
   uploadUrl: resume || undefined,
@@ -31,10 +32,7 @@ const upload = new tus.Upload(Number(parallel) > 1 ? readFileSync(file) : create
   headers: { Authorization: `Bearer ${token}` },
   metadata: { purpose: "video", filename: "film.mp4", filetype: "video/mp4", title: "By tus-js-client" },
   retryDelays: [0, 200, 500, 1000, 2000, 4000, 8000],
-  onChunkComplete: (_size, accepted) => {
-    console.log(accepted);
-    if (Number(stopAt) && accepted >= Number(stopAt)) console.log(upload.url), process.exit(0);
-  },
+  onChunkComplete: (_size, accepted) => console.log(accepted, upload.url),
   onError: (error) => (console.error(String(error)), process.exit(1)),
   onSuccess: () => console.log(upload.url),
 });
@@ -43,10 +41,10 @@ upload.start();
 
 
 async def javascript(
-    server: Server, anna: Person, file: Path, chunk: int, *, parallel: int = 1, stop_at: int = 0, resume: str = ""
+    server: Server, anna: Person, file: Path, chunk: int, *, parallel: int = 1, resume: str = ""
 ) -> asyncio.subprocess.Process:
     node = shutil.which("node") or "node"
-    arguments = [server.url, anna.access, file, chunk, parallel, stop_at, resume]
+    arguments = [server.url, anna.access, file, chunk, parallel, resume]
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         node, "--input-type=module", "-e", SCRIPT, *map(str, arguments), cwd=DEMO, stdout=pipe, stderr=pipe
@@ -98,8 +96,14 @@ async def test_tuspy_sends_is_interrupted_and_goes_on(server: Server, file: Path
 
 async def test_tus_js_client_goes_on_after_its_own_end_and_in_parallel(server: Server, file: Path) -> None:
     anna = await server.person("anna")
-    path = await ended(await javascript(server, anna, file, 20_000, stop_at=40_000))
-    assert int((await tus(anna, "HEAD", path)).headers["Upload-Offset"]) >= 40_000
+    killed = await javascript(server, anna, file, 2_000)
+    assert killed.stdout is not None
+    accepted, url = (await asyncio.wait_for(killed.stdout.readline(), 60)).decode().split()
+    # Wherever the next chunk is by now.
+    killed.kill()
+    await killed.wait()
+    path = "/uploads/" + url.rpartition("/")[2]
+    assert int(accepted) <= await offset(anna, path) < len(FILM)
     assert await ended(await javascript(server, anna, file, 20_000, resume=server.url + path)) == path
     assert (await check(anna, path))["title"] == "By tus-js-client"
     # Four partial uploads, joined by the server.
@@ -108,16 +112,26 @@ async def test_tus_js_client_goes_on_after_its_own_end_and_in_parallel(server: S
     await check(anna, joined)
 
 
-async def test_tus_js_client_goes_on_by_itself_when_the_server_is_killed(program: StartProgram, file: Path) -> None:
-    serving = await program(media_workers=1)
+async def test_both_clients_go_on_by_themselves_when_the_server_is_killed(program: StartProgram, file: Path) -> None:
+    serving = await program()
     anna = await serving.person("anna")
+    client = tuspy.TusClient(f"{serving.url}/uploads", headers={"Authorization": f"Bearer {anna.access}"})
+    said = {"filename": "film.mp4", "purpose": "video"}
+    uploader = client.uploader(file_stream=io.BytesIO(FILM), chunk_size=2_000, metadata=said, retries=600, retry_delay=0.1)
+    await asyncio.to_thread(uploader.upload, stop_at=2_000)
     process = await javascript(serving, anna, file, 2_000)
     assert process.stdout is not None
-    for _ in range(2):
-        await asyncio.wait_for(process.stdout.readline(), 30)
-        await serving.kill()
-        await serving.start()
+    await asyncio.wait_for(process.stdout.readline(), 30)
+    await serving.kill()
+    # Nobody answers the next chunk of either.
+    other = asyncio.create_task(asyncio.to_thread(uploader.upload))
+    await serving.start()
+    await asyncio.wait_for(process.stdout.readline(), 30)
+    await serving.kill()
+    await serving.start()
     await check(anna, await ended(process))
+    await asyncio.wait_for(other, 60)
+    await check(anna, "/uploads/" + str(uploader.url).rpartition("/")[2])
 
 
 async def test_many_senders_at_once_each_get_their_own(server: Server) -> None:
