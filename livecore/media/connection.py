@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from livecore.media import stun
 from livecore.media.drops import Counters, Drop
-from livecore.media.estimate import SendSideEstimator
+from livecore.media.estimate import Estimator
 from livecore.media.ice import CheckResult, IceLite
 from livecore.media.pace import Pace
 from livecore.media.transport import Certificate, Dtls, Protector, Unprotector
@@ -31,6 +31,10 @@ class Owner(Protocol):
         ...
 
     def on_rtcp(self, packet: bytes, now: float) -> None: ...
+
+    def on_estimate(self) -> None:
+        """The path's estimate has changed, or the first feedback has come."""
+        ...
 
     def on_closed(self, reason: str, now: float) -> None: ...
 
@@ -91,7 +95,7 @@ class Transport:
         self.pace = pace  # of video; None for whoever is not sent any
         self._bytes_sent = 0
         self._transport_sequence = 0
-        self.estimator: SendSideEstimator | None = None  # None where the peer gives no transport-wide feedback
+        self.estimator: Estimator | None = None  # None where the peer gives no transport-wide feedback
         self._certificate = certificate
         self._fingerprints = fingerprints
         self._dtls_client = dtls_client
@@ -114,6 +118,11 @@ class Transport:
     def session_address(self) -> int:
         assert self._protector is not None
         return self._protector.session_address
+
+    @property
+    def inbound_session_address(self) -> int | None:
+        """libsrtp's session for what comes in; None before DTLS is done, and for one that is closed."""
+        return self._unprotector.session_address if self._unprotector is not None and self.state == "connected" else None
 
     @property
     def bytes_sent(self) -> int:
@@ -181,6 +190,16 @@ class Transport:
                 self._owner.on_rtp(opened, at)
                 return
         self.drops[opened] += 1
+
+    def on_rtcp_opened(self, packet: bytes, now: float) -> None:
+        """RTCP that the native helper has opened."""
+        if self.state != "closed":
+            self._owner.on_rtcp(packet, now)
+
+    def on_estimate(self) -> None:
+        """Feedback has been taken in natively, and the estimate is another one."""
+        if self.state != "closed":
+            self._owner.on_estimate()
 
     def _after_dtls(self, now: float) -> None:
         assert self._dtls is not None

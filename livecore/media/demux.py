@@ -5,6 +5,7 @@ from collections import Counter
 from livecore.media import stun
 from livecore.media.connection import SocketAddress, Transport, Wire, is_rtcp
 from livecore.media.drops import Counters, Drop
+from livecore.media.inbox import NativeInbox
 
 # Consent runs out after thirty seconds: connected peers are looked at this often.
 SWEEP_S = 0.5
@@ -13,17 +14,25 @@ ADDRESS_HELD_S = 6.0
 
 
 class Demultiplexer:
-    """All peers of a worker. `drops` counts what belongs to none of them."""
+    """All peers of a worker. `drops` counts what belongs to none of them.
 
-    def __init__(self) -> None:
+    `inbox`: takes in the feedback of viewers before it comes here, once it knows them; None: everything comes here."""
+
+    def __init__(self, inbox: NativeInbox | None = None) -> None:
+        self._inbox = inbox
         self.drops: Counters = Counter()
-        self.received = 0
+        self._received = 0
         self.transports: set[Transport] = set()
         self._joining: set[Transport] = set()  # those in a handshake, whose deadlines are fractions of a second
         self._sweep_due = 0.0
         self._by_ufrag: dict[str, Transport] = {}
         self._ufrags: dict[Transport, set[str]] = {}  # every fragment a peer has had, until it goes
         self._by_address: dict[SocketAddress, Transport] = {}
+
+    @property
+    def received(self) -> int:
+        """Datagrams, those that the inbox took in among them."""
+        return self._received + (self._inbox.heard if self._inbox is not None else 0)
 
     def add(self, transport: Transport) -> None:
         self.transports.add(transport)
@@ -43,13 +52,13 @@ class Demultiplexer:
             del self._by_ufrag[ufrag]
         for address in transport.ice.addresses:
             if self._by_address.get(address) is transport:
-                del self._by_address[address]
+                self._release(address)
 
     def on_datagram(self, data: bytes, source: SocketAddress, at: float, now: float, wire: Wire | None = None) -> bool:
         """One datagram, and the wire that it came over. Never raises for what it holds: it is acted on, or counted and dropped.
 
         True for what may come a little later: reports and feedback."""
-        self.received += 1
+        self._received += 1
         if not data:
             self.drops[Drop.EMPTY] += 1
             return False
@@ -60,7 +69,11 @@ class Demultiplexer:
                 self.drops[Drop.UNKNOWN_ADDRESS] += 1
             else:
                 transport.on_srtp(data, at, now)
-                return is_rtcp(data)
+                if not is_rtcp(data):
+                    return False
+                if self._inbox is not None and wire is None:
+                    self._inbox.put(source, transport)
+                return True
         elif first < 4:
             self._on_stun(data, source, now, wire)
         elif 19 < first < 64:
@@ -95,10 +108,16 @@ class Demultiplexer:
         result = transport.on_check(message, source, now, wire)
         if result.drop is not None:
             self.drops[result.drop] += 1
-        if result.response is not None:
+        if result.response is not None and holder is not transport:
+            self._release(source[:2])
             self._by_address[source[:2]] = transport
         for address in result.removed:
-            self._by_address.pop(address, None)
+            self._release(address)
+
+    def _release(self, address: SocketAddress) -> None:
+        self._by_address.pop(address, None)
+        if self._inbox is not None:
+            self._inbox.remove(address)
 
     def on_tick(self, now: float) -> None:
         """Handshake repeats, time-outs, lost consent."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from livecore.media.connection import SocketAddress
 from livecore.media.drops import Counters, Drop
+from livecore.media.inbox import DATAGRAMS, NativeInbox
 
 _SO_TIMESTAMPNS = 35
 _UDP_SEGMENT = 103
@@ -41,6 +42,7 @@ class Endpoint:
         backlog: how many packets wait to be forwarded, counted once per viewer; over `backlog_limit`, a drain ends early.
         rest_s: after two drains within this time that brought nothing but what may wait, the socket is left alone as long. A wake-up a
             message would cost more than the message; what else comes meanwhile is late by this at most. 0: never.
+        inbox: drains through the native helper; None: in Python.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Endpoint:
         backlog: Callable[[], int],
         backlog_limit: int,
         rest_s: float = 0.0,
+        inbox: NativeInbox | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -75,6 +78,7 @@ class Endpoint:
         self._backlog = backlog
         self._backlog_limit = backlog_limit
         self._rest_s = rest_s
+        self._inbox = inbox
         self._patient_at = float("-inf")  # the last drain of what may wait
         self._resting: asyncio.TimerHandle | None = None  # None while the socket is watched
         self._clock = clock
@@ -98,11 +102,13 @@ class Endpoint:
 
     def _readable(self) -> None:
         now = self._clock()
-        patient = self._drain(now)
+        patient = self._drain(now) if self._inbox is None else self._drain_natively(self._inbox, now)
         self._drained(now)
         loop = self._loop
         if loop is None:  # closed meanwhile
             return
+        if self._inbox is not None and self._inbox.waiting:  # a drain that ended early: the kernel has handed over the rest already
+            loop.call_soon(self._readable)
         soon = now - self._patient_at <= self._rest_s + REST_SLACK_S
         if patient:
             self._patient_at = now
@@ -139,6 +145,18 @@ class Endpoint:
             if self._backlog() > self._backlog_limit:
                 break
         return False
+
+    def _drain_natively(self, inbox: NativeInbox, now: float) -> bool:
+        waiting = inbox.waiting
+        if not waiting:
+            self.drops[Drop.OVERSIZED] += inbox.drain(self.fileno, now, now - time.time())
+        patient = inbox.taken > 0
+        while waiting:
+            data, source, at = waiting.popleft()
+            patient &= self._received(data, source, at, now)
+            if self._backlog() > self._backlog_limit:
+                return False
+        return patient and inbox.taken < DATAGRAMS
 
     # -- out
 

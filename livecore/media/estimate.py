@@ -7,6 +7,7 @@ carry it shows within some hundred milliseconds. Room to step up again is found 
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
 from livecore.media.rtcp import TransportFeedback
 from livecore.media.trend import TREND_POINTS, Trend
@@ -41,6 +42,33 @@ PROBE_WAIT_LIMIT_S = 30.0
 PROBE_BURST_LIMIT_BYTES = 25_000
 # The viewer's clock in feedback: 24 bits of 64 ms go round in 12.4 days.
 CLOCK_WRAP_US = (1 << 24) * 64_000
+
+
+class Estimator(Protocol):
+    """In Python (`SendSideEstimator`) or natively (`estimate_native`): both say the same."""
+
+    @property
+    def estimate_bps(self) -> int | None: ...
+
+    @property
+    def messages(self) -> int:
+        """Feedback that was taken in."""
+        ...
+
+    @property
+    def probes(self) -> int:
+        """How many were begun."""
+        ...
+
+    def restart(self, bps: int) -> None: ...
+
+    def on_sent(self, first: int, count: int, packet_bytes: int, now: float) -> None: ...
+
+    def on_feedback(self, feedback: TransportFeedback, now: float) -> None: ...
+
+    def start_probe(self, rate_bps: int, now: float) -> bool: ...
+
+    def probe_bytes(self, interval_s: float, now: float) -> int: ...
 
 
 class _Sent:
@@ -78,7 +106,7 @@ class SendSideEstimator:
     def __init__(self) -> None:
         self.estimate_bps: int | None = None
         self.probes = 0
-        self.messages = 0  # feedback that was taken in
+        self.messages = 0
         self._sent: deque[_Sent] = deque()  # ascending; from the first that something is still to be heard of
         self._highest_sent: int | None = None
         self._newest_us: int | None = None  # the last arrival by the viewer's clock, widened; None before the first
@@ -149,7 +177,7 @@ class SendSideEstimator:
         while sent and not sent[0].unheard:
             sent.popleft()
         window = self._window
-        while len(window) > WINDOW_BURSTS or (len(window) > 1 and window[-1].last - window[0].first > RATE_WINDOW_S):
+        while len(window) > 1 and window[-1].last - window[0].first > RATE_WINDOW_S:
             self._window_bytes -= window.popleft().octets
         self._judge_probe(now)
         self._update(now)
@@ -218,6 +246,8 @@ class SendSideEstimator:
                 self._detect(group.last)
             self._before = group.sent, group.last
         self._group = _Burst(sent, first, last, octets)
+        if len(self._window) == WINDOW_BURSTS:
+            self._window_bytes -= self._window.popleft().octets
         self._window.append(self._group)
 
     def _detect(self, at: float) -> None:

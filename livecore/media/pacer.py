@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from livecore.media.wire import SEGMENTS_LIMIT, Run, Shape
 
 if TYPE_CHECKING:
+    from livecore.media.estimate import Estimator
     from livecore.media.pace import Pace
     from livecore.media.pressure import AgeLimit
     from livecore.media.resend import Resend
@@ -72,6 +73,10 @@ class Legs(list[Leg]):
 
 class Sender(Protocol):
     """Seals and sends: in Python or natively."""
+
+    def estimator(self) -> Estimator:
+        """For a viewer that gives transport-wide feedback; what is sent to it is noted there."""
+        ...
 
     def handle(self, subscription: Subscription, epoch: Epoch[Layer]) -> object:
         """What is to be kept for a leg as long as it lasts."""

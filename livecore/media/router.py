@@ -21,7 +21,6 @@ from livecore.media.control import (
     WorkerEvent,
 )
 from livecore.media.drops import Counters
-from livecore.media.estimate import SendSideEstimator
 from livecore.media.layers import Wish
 from livecore.media.opening import Doorway, read_offer
 from livecore.media.pacer import Pacer, Sender
@@ -61,6 +60,7 @@ class Router:
         self._doorway = doorway
         self._emit = emit
         self._rng = rng
+        self._sender = sender
         self.age_limit = AgeLimit(settings.late_s)
         self.pacer = Pacer(sender, settings.backlog_limit, self.age_limit)
         self.outbox = Outbox(self.pacer)
@@ -117,7 +117,7 @@ class Router:
         session.wish = Wish(max_height=max_height)
         answer = self._open(session, offer, sections, now)
         if any("transport-cc" in section.feedback for section in sections):
-            session.transport.estimator = SendSideEstimator()
+            session.transport.estimator = self._sender.estimator()
         for section in sections:
             if section.codec is not None:
                 track = publication.tracks[section.offered.kind]

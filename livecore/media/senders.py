@@ -5,13 +5,14 @@ Both make the same bytes (`tests/media/test_senders.py`). The native one crosses
 
 from __future__ import annotations
 
-import socket
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from livecore.media.addresses import pack_address
 from livecore.media.connection import SocketAddress, Transport, Wire
 from livecore.media.drops import Drop
+from livecore.media.estimate import Estimator, SendSideEstimator
+from livecore.media.estimate_native import NativeEstimator
 from livecore.media.pacer import Legs, Sender
 from livecore.media.transport import PROTECT_ADDRESS
 from livecore.media.wire import Run
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
     from livecore.media.source import Layer
     from livecore.media.subscription import Subscription
 
-_ORDER = sys.byteorder
 # What is sealed before it is sent: it stays in a core's own cache.
 ARENA_BYTES = 256 * 1024
 SEALED_LIMIT = 512
 
 
 class PythonSender:
+    def estimator(self) -> Estimator:
+        return SendSideEstimator()
+
     def handle(self, subscription: Subscription, epoch: Epoch[Layer]) -> object:
         return None
 
@@ -47,6 +50,8 @@ class NativePeer:
         self.struct = library.ffi.new("lc_peer *")
         self.struct.transport_sequence = transport.transport_sequence
         self.struct.session = library.ffi.cast("void *", transport.session_address)
+        if isinstance(transport.estimator, NativeEstimator):
+            self.struct.estimate = transport.estimator.struct
         self.move(transport.address, transport.wire)
 
     def move(self, address: SocketAddress, wire: Wire) -> None:
@@ -54,16 +59,6 @@ class NativePeer:
         packed = pack_address(address) if wire is self._wire else b""
         self.struct.address[0 : len(packed)] = packed
         self.struct.address_bytes = len(packed)
-
-
-def pack_address(address: SocketAddress) -> bytes:
-    """A sockaddr_in or sockaddr_in6, as `bind` has the socket's family."""
-    host, port = str(address[0]), int(address[1]).to_bytes(2, "big")
-    if ":" not in host:
-        return int(socket.AF_INET).to_bytes(2, _ORDER) + port + socket.inet_pton(socket.AF_INET, host) + bytes(8)
-    flow, scope = (int(number) for number in address[2:4]) if len(address) > 2 else (0, 0)
-    where = socket.inet_pton(socket.AF_INET6, host)
-    return int(socket.AF_INET6).to_bytes(2, _ORDER) + port + flow.to_bytes(4, "big") + where + scope.to_bytes(4, _ORDER)
 
 
 class NativeSender:
@@ -78,6 +73,9 @@ class NativeSender:
         self._view = memoryview(ffi.buffer(self._arena))
         self._sealed = ffi.new("lc_sealed[]", SEALED_LIMIT)
         self._outcome = ffi.new("lc_outcome *")
+
+    def estimator(self) -> Estimator:
+        return NativeEstimator(self._library)
 
     def handle(self, subscription: Subscription, epoch: Epoch[Layer]) -> object:
         """The leg for C. It refers to the track and the peer, which the subscription and its transport keep."""
@@ -101,20 +99,15 @@ class NativeSender:
     def send(self, burst: Sequence[Run], legs: Legs, begin: int, end: int, now: float) -> None:
         ffi, outcome, wire = self._library.ffi, self._outcome, self._wire
         if legs.handles is None:
-            legs.handles = ffi.new("lc_leg *[]", [leg.handle for leg in legs]), any(leg.subscription.judged for leg in legs)
-        handles, judged = cast("tuple[Any, bool]", legs.handles)
-        if judged:
-            for leg in legs[begin:end]:
-                if leg.subscription.judged:
-                    leg.subscription.note_sent(burst, now)
+            legs.handles = ffi.new("lc_leg *[]", [leg.handle for leg in legs])
         runs = ffi.new("lc_run *[]", [self._run(run) for run in burst])
         outcome.next_leg, outcome.next_run = begin, 0
         while outcome.next_leg < end:
             # What is held already must leave first.
             fd = -1 if wire.holds else wire.fileno
             self._library.lib.lc_forward(
-                fd, wire.offload, self._protect, runs, len(burst), handles, end,
-                self._arena, ARENA_BYTES, self._sealed, SEALED_LIMIT, outcome,
+                fd, wire.offload, self._protect, runs, len(burst), legs.handles, end,
+                self._arena, ARENA_BYTES, self._sealed, SEALED_LIMIT, now, outcome,
             )  # fmt: skip
             wire.datagrams_sent += outcome.datagrams
             if outcome.failed:

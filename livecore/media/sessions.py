@@ -53,6 +53,9 @@ class Session:
     def on_rtcp(self, packet: bytes, now: float) -> None:
         raise NotImplementedError
 
+    def on_estimate(self) -> None:
+        """Feedback is a viewer's."""
+
     def on_closed(self, reason: str, now: float) -> None:
         self._closed(self, reason, now)
 
@@ -155,9 +158,13 @@ class ViewerSession(Session):
                 self._told_bps = True
                 self._estimate(message.bitrate_bps)
             elif isinstance(message, rtcp.TransportFeedback) and self.transport.estimator is not None:
-                self._told_bps = True
                 self.transport.estimator.on_feedback(message, now)
-                self._estimate(self.transport.estimator.estimate_bps)
+                self.on_estimate()
+
+    def on_estimate(self) -> None:
+        assert self.transport.estimator is not None
+        self._told_bps = True
+        self._estimate(self.transport.estimator.estimate_bps)
 
     def _estimate(self, bps: int | None, shown_bps: int | None = None) -> None:
         """`shown_bps`: what of it pictures are paced by, where that is less."""

@@ -96,11 +96,6 @@ class Subscription:
     def octets(self) -> int:
         return self._octets + (int(self.native.octets) if self.native is not None else 0)
 
-    @property
-    def judged(self) -> bool:
-        """Whether each packet's sending is noted, to judge the path by."""
-        return self.transport.estimator is not None and self._shape is not None and bool(self._shape.transport_sequence_at)
-
     def leg(self, epoch: Epoch[Layer], *, catching_up: bool, before: Leg | None) -> Leg | None:
         if self._shape is None:
             return None
@@ -124,14 +119,6 @@ class Subscription:
             self._octets += run.octets
         if not self.greeted:
             self.greet(now)
-
-    def note_sent(self, burst: Sequence[Run], now: float) -> None:
-        """What the native helper is about to send under transport-wide numbers."""
-        estimator, number = self.transport.estimator, self.transport.transport_sequence
-        assert estimator is not None
-        for run in burst:
-            estimator.on_sent(number, run.count, run.segment_bytes, now)
-            number += run.count
 
     def greet(self, now: float) -> None:
         """Without a report right after the first packet, sound and picture drift apart for seconds."""

@@ -244,6 +244,7 @@ _protect_rtcp, _unprotect_rtcp = lib.srtp_protect_rtcp, lib.srtp_unprotect_rtcp
 PROTECT_ADDRESS = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 _patch = struct.Struct("!HLL").pack_into
 _patch16 = struct.Struct("!H").pack_into
+UNPROTECT_RTCP_ADDRESS = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_unprotect_rtcp")))
 # srtp_err_status_t of libsrtp 2: the binding exports only the first.
 _AUTHENTICATION, _REPLAYS = 7, (9, 10)
 
@@ -260,12 +261,24 @@ def _session(keys: SrtpKeys, *, outbound: bool) -> pylibsrtp.Session:
     return pylibsrtp.Session(policy)
 
 
+def drop_of(status: int) -> Drop:
+    """Why libsrtp refused a packet."""
+    if status in _REPLAYS:
+        return Drop.SRTP_REPLAY
+    return Drop.SRTP_AUTH if status == _AUTHENTICATION else Drop.SRTP_OTHER
+
+
 class Unprotector:
     """Incoming SRTP and SRTCP of one peer."""
 
     def __init__(self, keys: SrtpKeys) -> None:
         self._owner = _session(keys, outbound=False)
         self._session: Any = self._owner._srtp[0]
+
+    @property
+    def session_address(self) -> int:
+        """libsrtp's session, for the native helper; valid as long as this object."""
+        return int(ffi.cast("uintptr_t", self._session))
 
     def rtp(self, data: bytes) -> bytes | Drop:
         return self._open(data, _unprotect)
@@ -282,9 +295,7 @@ class Unprotector:
         status = function(self._session, _buffer, _length)
         if status == 0:
             return bytes(_view[: _length[0]])
-        if status in _REPLAYS:
-            return Drop.SRTP_REPLAY
-        return Drop.SRTP_AUTH if status == _AUTHENTICATION else Drop.SRTP_OTHER
+        return drop_of(status)
 
 
 class Protector:

@@ -23,6 +23,7 @@ from livecore.media import statistics
 from livecore.media.control import TOLD_ONCE, MediaError, WorkerEvent, event_to_message
 from livecore.media.demux import Demultiplexer
 from livecore.media.endpoint import Endpoint
+from livecore.media.inbox import NativeInbox
 from livecore.media.opening import Doorway
 from livecore.media.recorder_link import RecorderLink
 from livecore.media.router import Router
@@ -53,7 +54,9 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self.stopped = asyncio.Event()
-        self.demux = Demultiplexer()
+        library = native.load(settings.native)
+        inbox = NativeInbox(library, settings.session_limit) if library is not None else None
+        self.demux = Demultiplexer(inbox)
         self.endpoint = Endpoint(
             settings.udp_host,
             settings.udp_port,
@@ -62,6 +65,7 @@ class Worker:
             self._backlog,
             settings.backlog_limit,
             settings.rest_s,
+            inbox,
         )
         hosts = settings.advertised_hosts or (self.endpoint.host,)
         self.tcp: TcpEndpoint | None = None
@@ -77,7 +81,7 @@ class Worker:
         rng = random.SystemRandom()
         doorway = Doorway(settings, generate_certificate(), self.demux, self.endpoint, addresses, tcp_port, rng)
         to_recorder = self._link.send if self._link else _no_recorder
-        sender = make_sender(native.load(settings.native), self.endpoint)
+        sender = make_sender(library, self.endpoint)
         self.router = Router(settings, doorway, self._emit, to_recorder, rng, sender)
         self._mains: set[ipc.Connection] = set()
         self._left_alone = asyncio.Event()  # set while no main process is connected

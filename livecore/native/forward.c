@@ -23,10 +23,12 @@ static inline void put32(uint8_t *at, uint32_t value) {
 }
 
 /* Copies a run, patches its numbers, protects it in place. False when libsrtp refuses a packet of it. */
-static int seal(uint8_t *out, const lc_run *run, const lc_leg *leg, int (*protect)(void *, void *, int *)) {
+static int seal(uint8_t *out, const lc_run *run, const lc_leg *leg, int (*protect)(void *, void *, int *), double now) {
     lc_peer *peer = leg->track->peer;
     int failed = 0;
     memcpy(out, run->template_, run->bytes);
+    if (run->transport_at && peer->estimate)
+        lc_estimate_sent(peer->estimate, peer->transport_sequence, run->count, run->segment_bytes, now);
     for (uint32_t i = 0; i < run->count; i++) {
         const lc_segment *segment = &run->segments[i];
         uint8_t *packet = out + segment->offset;
@@ -129,7 +131,7 @@ static uint32_t send_sealed(int fd, int offload, lc_leg *const *legs, uint8_t *a
 
 void lc_forward(int fd, int offload, int (*protect)(void *, void *, int *), const lc_run *const *runs, uint32_t run_count,
                 lc_leg *const *legs, uint32_t leg_count, uint8_t *arena, uint32_t arena_bytes, lc_sealed *sealed,
-                uint32_t sealed_limit, lc_outcome *outcome) {
+                uint32_t sealed_limit, double now, lc_outcome *outcome) {
     uint32_t leg = outcome->next_leg, run = outcome->next_run, count = 0, used = 0, done = 0;
     outcome->error = 0;
     outcome->datagrams = outcome->failed = 0;
@@ -145,7 +147,7 @@ void lc_forward(int fd, int offload, int (*protect)(void *, void *, int *), cons
         }
         if (legs[leg]->track->peer->closed) {
             /* nothing: its keys stay valid until the last leg is gone */
-        } else if (seal(arena + used, next, legs[leg], protect)) {
+        } else if (seal(arena + used, next, legs[leg], protect, now)) {
             sealed[count++] = (lc_sealed){leg, used, next->bytes, next->segment_bytes};
             used += next->bytes;
         } else {

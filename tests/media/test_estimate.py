@@ -1,4 +1,4 @@
-"""What the estimate does with feedback: nothing while nothing limits, down on a growing queue or loss, up by proof."""
+"""What the estimate does with feedback: nothing while nothing limits, down on a growing queue or loss, up by proof; natively the same."""
 
 import random
 
@@ -6,18 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecore.media.estimate import CLOCK_WRAP_US, FLOOR_BPS, PROBE_WAIT_S, SendSideEstimator
+from livecore.media.estimate import CLOCK_WRAP_US, FLOOR_BPS, PROBE_WAIT_S, Estimator, SendSideEstimator
+from livecore.media.estimate_native import NativeEstimator
 from livecore.media.rtcp import TransportFeedback
 from livecore.media.trend import TREND_POINTS, Trend
+from livecore.native import Library, load
+
+LIBRARY = load()
+
+
+def estimators() -> list[SendSideEstimator | NativeEstimator]:
+    """By runs, packet by packet, and natively where the helper was built."""
+    return [SendSideEstimator(), PacketByPacket(), *([NativeEstimator(LIBRARY)] if LIBRARY is not None else [])]
 
 
 class Path:
     """Sends a picture of `count` packets every 33 ms over a path with a queue; feedback every 66 ms."""
 
-    def __init__(self, rate_bps: float, loss_every: int = 0) -> None:
+    def __init__(self, rate_bps: float, loss_every: int = 0, native: Library | None = None) -> None:
         self.rate_bps = rate_bps
         self.loss_every = loss_every
-        self.estimator = SendSideEstimator()
+        self.estimator: Estimator = SendSideEstimator() if native is None else NativeEstimator(native)
         self.now = 100.0
         self.number = 65_500
         self.zero_us = 0  # the viewer's clock when ours shows nought
@@ -152,22 +161,26 @@ class PacketByPacket(SendSideEstimator):
             self._on_burst(sent[0], arrival, arrival, sent[1])
         for run in self._sent:
             run.unheard = run.first in self._each
-        super().on_feedback(TransportFeedback(1, 2, feedback.base, 0, ()), now)
+        super().on_feedback(TransportFeedback(1, 2, feedback.base, 0, ()), now)  # judges, and forgets what was heard of
 
 
 @given(st.integers(0, 1 << 32), st.integers(200_000, 8_000_000))
 def test_runs_are_judged_as_their_packets_would_be_one_by_one(seed: int, rate_bps: int) -> None:
     """Over a queue, with loss, feedback that is lost, comes twice or out of order, and probes."""
     rng = random.Random(seed)
-    by_runs, one_by_one = SendSideEstimator(), PacketByPacket()
+    ways = estimators()
     now, number, free_at, zero_us = 50.0, rng.randrange(1 << 20), 0.0, rng.randrange(-(1 << 39), 1 << 39)
     told: list[int | None] = []
     base = number
     waiting: list[TransportFeedback] = []
+
+    def same(results: list[object]) -> None:
+        assert results.count(results[0]) == len(ways)
+
     for step in range(120):
         for _ in range(rng.randrange(4)):
             count, size = rng.choice((1, 2, 7, 32, 40)), rng.choice((200, 1000, 1200))
-            for estimator in (by_runs, one_by_one):
+            for estimator in ways:
                 estimator.on_sent(number, count, size, now)
             number += count
             for _ in range(count):
@@ -182,15 +195,15 @@ def test_runs_are_judged_as_their_packets_would_be_one_by_one(seed: int, rate_bp
         while waiting and rng.random() < 0.7:
             feedback = waiting.pop(rng.randrange(len(waiting)))
             for _ in range(rng.choice((0, 1, 1, 1, 1, 2))):
-                by_runs.on_feedback(feedback, now)
-                one_by_one.on_feedback(feedback, now)
+                for estimator in ways:
+                    estimator.on_feedback(feedback, now)
         if step % 20 == 7:
-            assert by_runs.start_probe(2_000_000, now) == one_by_one.start_probe(2_000_000, now)
-        assert by_runs.probe_bytes(0.02, now) == one_by_one.probe_bytes(0.02, now)
-        assert (by_runs.estimate_bps, by_runs.received_bps()) == (one_by_one.estimate_bps, one_by_one.received_bps())
+            same([estimator.start_probe(2_000_000, now) for estimator in ways])
+        same([estimator.probe_bytes(0.02, now) for estimator in ways])
+        same([(one.estimate_bps, one.received_bps(), one.probes) for one in ways])
         if step == 60:
-            by_runs.restart(500_000)
-            one_by_one.restart(500_000)
+            for estimator in ways:
+                estimator.restart(500_000)
 
 
 @given(st.lists(st.tuples(st.floats(0, 60), st.floats(-5, 5)), min_size=2, max_size=80), st.floats(0, 1e9))
@@ -212,11 +225,13 @@ def test_running_sums_give_the_line_through_the_last_points(steps: list[tuple[fl
     assert trend.points == len(points)
 
 
-def test_viewers_clock_goes_round_and_nothing_is_thought_to_be_late() -> None:
+@pytest.mark.parametrize("native", [None, *([LIBRARY] if LIBRARY is not None else [])])
+def test_viewers_clock_goes_round_and_nothing_is_thought_to_be_late(native: Library | None) -> None:
     """Twenty-four bits of 64 ms: after 12.4 days a viewer's times begin again at the other end."""
-    path = Path(rate_bps=50_000_000)
+    path = Path(rate_bps=50_000_000, native=native)
     path.zero_us = CLOCK_WRAP_US // 2 - 102_000_000  # the clock goes round after two seconds
     path.run(5, count=5)
     assert path.wraps == 1
     assert path.estimator.estimate_bps is None
+    assert isinstance(path.estimator, SendSideEstimator | NativeEstimator)
     assert path.estimator.received_bps() == pytest.approx(1_200_000, rel=0.1)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecore.media import codecs
+from livecore.media.addresses import pack_address
 from livecore.media.connection import SocketAddress, Transport
 from livecore.media.drops import Counters
 from livecore.media.extensions import Extension
@@ -16,7 +17,7 @@ from livecore.media.ice import IceLite
 from livecore.media.pacer import Lane, Leg, Legs
 from livecore.media.packet import Packet
 from livecore.media.rewrite import Epoch
-from livecore.media.senders import ARENA_BYTES, NativeSender, PythonSender, pack_address
+from livecore.media.senders import ARENA_BYTES, NativeSender, PythonSender
 from livecore.media.source import Layer
 from livecore.media.subscription import Subscription
 from livecore.media.transport import PROFILES, Certificate, Protector, SrtpKeys, generate_certificate
