@@ -41,6 +41,15 @@ def test_every_text_that_a_module_uses_exists() -> None:
     assert not missing
 
 
+def test_no_two_files_give_one_text() -> None:
+    """They are put into one object, where the second would silence the first."""
+    named: list[str] = []
+    for path in sorted((DEMO / "i18n" / "en").glob("*.js")):
+        named += re.findall(r"^export const (\w+)", path.read_text(), re.MULTILINE)
+    assert len(named) > 40
+    assert len(set(named)) == len(named)
+
+
 # What each kind of notice carries; no word about who acted.
 NOTICES = {
     "call_missed": {"username": "ben", "video": False},
