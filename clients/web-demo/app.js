@@ -2,7 +2,7 @@
 import { route, start, go } from "./core/router.js";
 import { signedIn, watchSession } from "./core/session.js";
 import { t } from "./core/text.js";
-import { toast } from "./core/toast.js";
+import { complain, toast } from "./core/toast.js";
 import { startCalls } from "./calls/incoming.js";
 import { startInbox } from "./messages/inbox.js";
 import { startNav } from "./parts/nav.js";
@@ -35,7 +35,7 @@ route("/contacts", page("contacts"), { nav: "discover" });
 route("/friend/{token}", page("friend"), { nav: "me" });
 route("/u/{username}", page("user"), { nav: "discover" });
 route("/me", page("me/index"), { nav: "me" });
-for (const section of ["profile", "privacy", "settings", "devices", "password", "two-factor", "data", "notices", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
+for (const section of ["profile", "privacy", "settings", "devices", "password", "two-factor", "data", "notices", "activity", "counter"]) route(`/me/${section}`, page(`me/${section}`), { nav: "me" });
 route("/policies", page("policies"), { open: true });
 route("/policies/{kind}", page("policy"), { open: true });
 route("/claim", page("claim"), { open: true });
@@ -63,3 +63,9 @@ start(document.getElementById("main"), (found) => {
   light(found.nav ?? null);
 });
 addEventListener("offline", () => toast(t.problems.network, { bad: true }));
+// What a page did not catch is said in words all the same; anything but an answer of the server stays an error of ours.
+addEventListener("unhandledrejection", (event) => {
+  if (!event.reason?.type && event.reason?.name !== "AbortError") return;
+  event.preventDefault();
+  complain(event.reason);
+});

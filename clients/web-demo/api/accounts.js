@@ -59,6 +59,9 @@ export const deviceFacts = () => get("me/device-facts");
 export const dropDeviceFacts = () => remove("me/device-facts");
 export const dropAdvertisingId = () => remove("me/device-facts/advertising-id");
 export const experiments = () => get("me/experiments");
+/** Facts of this device; what is left out is withheld, and goes where it was told before. */
+export const tellDeviceFacts = (facts) => put("me/device-facts", facts);
+export const activity = (cursor = null) => get("me/activity", { query: { limit: 30, cursor } });
 export const sessions = () => get("me/sessions");
 export const signOut = () => remove("me/session");
 export const endSession = (id) => remove(`me/sessions/${id}`);

@@ -1,5 +1,5 @@
 // Friends, requests, blocks and finding people.
-import { get, post, put, remove, request } from "../core/http.js";
+import { get, patch, post, put, remove, request } from "../core/http.js";
 
 export const search = (q, options) => get("users", { query: { q }, ...options });
 export const user = (username) => get(`users/${username}`);
@@ -13,6 +13,7 @@ export const mutual = (username) => get(`users/${username}/mutual-friends`, { qu
 
 export const contacts = () => get("contacts", { query: { limit: 100 } });
 export const syncContacts = (add, authorized) => post("contacts", { authorized, add });
+export const renameContact = (username, name) => patch(`contacts/${username}`, { name });
 export const removeContact = (username) => remove(`contacts/${username}`);
 export const removeContacts = () => remove("contacts");
 
@@ -32,6 +33,7 @@ export const requests = () => get("friend-requests");
 export const ask = (username) => post("friend-requests", { username });
 export const accept = (id) => post(`friend-requests/${id}/accept`);
 export const decline = (id) => post(`friend-requests/${id}/decline`);
+export const takeBack = (id) => remove(`friend-requests/${id}`);
 
 /** Accepts the request of that person. */
 export async function acceptFrom(username) {

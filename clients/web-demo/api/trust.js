@@ -2,6 +2,11 @@
 import { get, post } from "../core/http.js";
 
 export const policy = (kind) => get(`policies/${kind}`, { public: true });
+export const versions = (kind) => get(`policies/${kind}/versions`, { public: true });
+/** What one accepted or declined, newest first. */
+export const acceptances = () => get("me/policies");
+export const accept = (kind, version) => post(`policies/${kind}/accept`, { version });
+export const decline = (kind) => post(`policies/${kind}/decline`, {});
 export const notices = (query) => get("me/notices", { query });
 export const readNotices = () => post("me/notices/read", {});
 export const counter = (claim, fields) => post(`claims/${claim}/counter-notice`, fields);

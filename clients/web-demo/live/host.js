@@ -16,6 +16,7 @@ import { iconButton } from "../parts/head.js";
 import { confirm, sheet } from "../parts/sheet.js";
 import { share } from "../parts/share.js";
 import { duration } from "./clock.js";
+import { desk } from "./desk.js";
 import { figures } from "./figures.js";
 import { guests } from "./guests.js";
 import { room } from "./room.js";
@@ -57,7 +58,7 @@ export async function onAir({ node, picture, preview, stream, live, life, sizes,
     toggle.setAttribute("aria-expanded", String(!health.hidden));
   });
   const ask = iconButton("userPlus", t.host.invite, () => inviteGuest(live, here.signal));
-  top.replaceChildren(h("div", { class: "facts-line" }, h("span", { class: "tag live" }, t.live.badge), viewers, time), h("span", { class: "grow" }), toggle, ask, iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life: here.signal })), quit);
+  top.replaceChildren(h("div", { class: "facts-line" }, h("span", { class: "tag live" }, t.live.badge), viewers, time), h("span", { class: "grow" }), toggle, ask, iconButton("settings", t.host.desk.title, () => desk(live, here.signal).catch(complain)), iconButton("share", t.share.title, () => share({ path: `/watch/${live.id}`, title: live.title, live: live.id, life: here.signal })), quit);
   health.hidden = matchMedia("(max-width: 40rem)").matches;
   toggle.setAttribute("aria-expanded", String(!health.hidden));
   picture.append(health);

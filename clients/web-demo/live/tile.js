@@ -14,7 +14,7 @@ export function liveTile(live) {
       "span",
       { class: "over" },
       h("span", { class: "line-up" }, h("span", { class: "tag live" }, t.live.badge), h("span", { class: "tag" }, icon("eye"), shortNumber(live.viewers)), t.discover.liveReasons[live.reason] && h("span", { class: "tag" }, t.discover.liveReasons[live.reason])),
-      h("span", { class: "stack tight" }, live.poster && avatar(live.owner, "small", { onAir: true }), h("span", { class: "caption" }, live.title || t.live.of(nameOf(live.owner)))),
+      h("span", { class: "stack tight" }, live.poster && avatar(live.owner, "small", { onAir: true }), h("span", { class: "caption" }, live.title || t.live.of(nameOf(live.owner))), live.title && h("span", { class: "small clip" }, nameOf(live.owner))),
     ),
   );
 }

@@ -3,13 +3,14 @@ import { people } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
-import { toast } from "../core/toast.js";
+import { complain, toast } from "../core/toast.js";
 import { on } from "../realtime/link.js";
+import { nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { check, field, form } from "../parts/field.js";
-import { head } from "../parts/head.js";
+import { head, iconButton } from "../parts/head.js";
 import { act, friendButton, personRow } from "../parts/person.js";
-import { confirm } from "../parts/sheet.js";
+import { confirm, menu, sheet } from "../parts/sheet.js";
 import { rowBones } from "../parts/skeleton.js";
 
 // Telephone numbers in what was pasted, or in a vCard file (RFC 6350: TEL lines); anything else in it stays here.
@@ -32,9 +33,39 @@ export default function contacts({ life }) {
     fill(
       place,
       items.length
-        ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one.user, { note: one.name, actions: h("span", { class: "actions" }, friendButton(one.user), act(t.contacts.remove, async () => (await people.removeContact(one.user.username), draw()))) }))))
+        ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one.user, { note: one.name, actions: h("span", { class: "actions" }, friendButton(one.user), iconButton("more", t.contacts.more(nameOf(one.user)), () => choices(one))) }))))
         : empty("people", t.contacts.noneTitle, t.contacts.noneText),
     );
+  }
+
+  const choices = ({ user, name }) =>
+    menu(
+      name ?? nameOf(user),
+      [
+        { icon: "edit", label: t.contacts.rename, onclick: () => rename(user, name) },
+        { icon: "trash", label: t.contacts.remove, danger: true, onclick: () => people.removeContact(user.username).then(draw).catch(complain) },
+      ],
+      life,
+    );
+
+  /** What one calls somebody in one's own book; an empty name takes it back. */
+  function rename(user, name) {
+    const node = sheet(
+      t.contacts.rename,
+      form(
+        {
+          submit: t.save,
+          act: async (given) => {
+            await people.renameContact(user.username, given.name.trim() || null);
+            node.close();
+            await draw();
+          },
+        },
+        field("name", t.contacts.name, { value: name ?? "", maxlength: 100, autocomplete: "off", placeholder: nameOf(user), hint: t.contacts.nameHint }),
+      ),
+      { life },
+    );
+    node.querySelector("input").focus();
   }
 
   async function removeAll() {

@@ -55,7 +55,7 @@ export default function friends({ query, life }) {
         act(t.people.decline, async () => (await people.decline(one.id), done())),
         act(t.people.accept, async () => (await people.accept(one.id), done()), { primary: true }),
       );
-      return personRow(one.user, { note: t.people.asked(one.incoming, ago(one.created_at)), actions: !one.incoming ? h("span", { class: "tag" }, t.people.requested) : answer });
+      return personRow(one.user, { note: t.people.asked(one.incoming, ago(one.created_at)), actions: one.incoming ? answer : act(t.people.takeBack, async () => (await people.takeBack(one.id), done())) });
     });
   }
 

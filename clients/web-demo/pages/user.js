@@ -6,7 +6,7 @@ import { go } from "../core/router.js";
 import { account } from "../core/session.js";
 import { languageName, regionName } from "../core/places.js";
 import { t } from "../core/text.js";
-import { toast } from "../core/toast.js";
+import { complain, toast } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { postCard } from "../parts/post.js";
@@ -72,12 +72,18 @@ export default function user({ params, life }) {
       nameOf(person),
       [
         standingOf(person) === "friends" && { icon: "people", label: t.people.remove, onclick: async () => (await people.unfriend(person.username), open()) },
+        { icon: "mute", label: t.feed.choices.mute(nameOf(person)), onclick: () => mute(person).catch(complain) },
         { icon: "block", label: t.people.block, onclick: () => block(person) },
         { icon: "flag", label: t.report.title, onclick: () => report({ kind: "user", username: person.username }, { person: person.username, life }) },
         { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.href)}` },
       ],
       life,
     );
+
+  async function mute(person) {
+    await posts.leaveOut("muted", person.username);
+    toast(t.feed.choices.muted(nameOf(person)), { action: { label: t.undo, onclick: () => posts.takeBack("muted", person.username).catch(complain) } });
+  }
 
   async function block(person) {
     if (!(await confirm(t.people.blockTitle(nameOf(person)), t.people.blockText, { agree: t.people.block, danger: true }))) return;

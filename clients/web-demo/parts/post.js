@@ -5,7 +5,7 @@ import { icon } from "../core/icons.js";
 import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { ago } from "../core/times.js";
-import { complain, toast } from "../core/toast.js";
+import { toast } from "../core/toast.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
 import { compose } from "./composer.js";
@@ -22,41 +22,36 @@ const SHORT_CHARS = 160;
 
 const sharing = (item, life) => share({ path: `/post/${item.id}`, title: item.text, post: item.id, life });
 
-/** `onedit(post)` and `ongone()` are told when it was changed or is gone. */
-function more(item, { life, leave, ongone, onedit }) {
-  const mine = item.owner.username === account()?.username;
+/** Rows for a menu: what one may do with a post of one's own. `onedit(post)` and `ongone()` are told when it was changed or is gone. */
+export function manage(item, { life, ongone, onedit }) {
+  if (item.owner.username !== account()?.username) return [];
   const drop = async () => {
     if (!(await confirm(t.post.dropTitle, t.post.dropText, { agree: t.remove, danger: true }))) return;
-    try {
-      await posts.drop(item.id);
-      toast(t.post.dropped);
-      ongone?.();
-    } catch (error) {
-      complain(error);
-    }
+    await posts.drop(item.id);
+    toast(t.post.dropped);
+    ongone?.();
   };
+  return [
+    // Read anew first: its version guards what somebody changed on another device.
+    { icon: "edit", label: t.post.edit, onclick: async () => compose({ life, post: await posts.post(item.id), ondone: onedit }) },
+    { icon: "trash", label: t.post.drop, danger: true, onclick: drop },
+  ];
+}
+
+function more(item, { life, leave, ongone, onedit }) {
+  const mine = item.owner.username === account()?.username;
   menu(
     t.post.by(nameOf(item.owner)),
     [
-      mine && { icon: "edit", label: t.post.edit, onclick: () => change(item, { life, onedit }) },
       item.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(item, life) },
       whyRow(item, life),
       ...choicesOf(item, leave),
       !mine && { icon: "flag", label: t.report.title, onclick: () => report({ kind: "post", id: item.id }, { person: item.owner.username, life }) },
       { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(`${location.origin}/post/${item.id}`)}` },
-      mine && { icon: "trash", label: t.post.drop, danger: true, onclick: drop },
+      ...manage(item, { life, ongone, onedit }),
     ],
     life,
   );
-}
-
-/** Read anew first: its version guards what somebody changed on another device. */
-async function change(item, { life, onedit }) {
-  try {
-    compose({ life, post: await posts.post(item.id), ondone: onedit });
-  } catch (error) {
-    complain(error);
-  }
 }
 
 const pictures = (item, size) => item.images.map((one, i) => h("img", { src: one.files[size], width: one.width, height: one.height, alt: one.alt || t.post.picture(i + 1, item.images.length), loading: "lazy", decoding: "async" }));
@@ -75,7 +70,7 @@ export class PostSlide {
     const { item, life, leave } = this;
     const short = !item.images.length && item.text.length <= SHORT_CHARS;
     const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
-    const ongone = () => (this.node.hidden = true);
+    const ongone = () => leave((other) => other === this.item, true);
     const onedit = (post) => {
       this.item = { ...post, why: item.why };
       this.#draw();

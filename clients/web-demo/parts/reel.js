@@ -13,7 +13,7 @@ const AHEAD = 4;
 function slideOf(item, life, around) {
   if (item.kind !== "post") return new Slide(item, life, around);
   if (!item.video) return new PostSlide(item, life, around);
-  return new Slide({ ...item.video, title: item.text || item.video.title, post: item }, life, around);
+  return new Slide({ ...item.video, title: item.text || item.video.title, video_title: item.video.title, post: item }, life, around);
 }
 
 /** `more(cursor)` answers the next page; `source`: on which page it is watched. */

@@ -2,6 +2,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
+import { complain } from "../core/toast.js";
 
 /** Opens at once; `close()` is on the answered node. `foot` stays in view while the body scrolls. */
 export function sheet(title, body, { foot = null, life = null, onclose } = {}) {
@@ -41,8 +42,12 @@ export function confirm(title, text, { agree = t.ok, danger = false } = {}) {
   });
 }
 
-/** A list of acts: [{icon, label, danger, onclick | href}]. */
+/** A list of acts: [{icon, label, danger, onclick | href}]; what an act cannot do is said in a toast. */
 export function menu(title, items, life) {
+  const run = async (item) => {
+    node.close();
+    await item.onclick();
+  };
   const node = sheet(
     title,
     h(
@@ -54,7 +59,7 @@ export function menu(title, items, life) {
           {},
           item.href
             ? h("a", { href: item.href, onclick: () => node.close(), download: item.download }, icon(item.icon), item.label)
-            : h("button", { type: "button", onclick: () => (node.close(), item.onclick()) }, icon(item.icon), item.label),
+            : h("button", { type: "button", onclick: () => run(item).catch(complain) }, icon(item.icon), item.label),
         ),
       ),
     ),

@@ -10,7 +10,8 @@ import { Viewer } from "../media/whep.js";
 import { avatar, nameOf } from "./avatar.js";
 import { choicesOf } from "./choices.js";
 import { likers } from "./likers.js";
-import { downloadSwitch } from "./offer.js";
+import { manage } from "./manage.js";
+import { manage as managePost } from "./post.js";
 import { report } from "./report.js";
 import { scrub } from "./scrub.js";
 import { share } from "./share.js";
@@ -36,7 +37,8 @@ export class Slide {
     this.bar = h("i", {});
     const progress = item.kind === "video" ? scrub(this.video, item) : h("div", { class: "progress" }, this.bar);
     this.tap = h("button", { class: "tap", type: "button", "aria-label": t.feed.pauseOrPlay, onclick: () => this.toggle() }, h("span", { class: "big" }, icon("play", 40)));
-    this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.#words(), progress);
+    this.words = this.#words();
+    this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.words, progress);
     this.node = h("article", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
     this.video.addEventListener("timeupdate", () => this.#progress());
     this.video.addEventListener("playing", () => this.poster?.remove());
@@ -61,6 +63,14 @@ export class Slide {
     );
   }
 
+  /** Its owner changed it: the words are drawn anew. */
+  #become(changes) {
+    Object.assign(this.item, changes);
+    const drawn = this.#words();
+    this.words.replaceWith(drawn);
+    this.words = drawn;
+  }
+
   #acts() {
     const { item, life } = this;
     const button = (name, label, text, onclick) => h("button", { type: "button", "aria-label": label, onclick }, h("span", { class: "disc" }, icon(name)), h("span", {}, text));
@@ -71,6 +81,7 @@ export class Slide {
     const path = item.kind === "live" ? `/watch/${item.id}` : `/video/${item.id}`;
     const sharing = button("share", t.share.title, t.share.short, () => share({ path, title: item.title, [item.kind === "live" ? "live" : "video"]: item.id, life }));
     this.soundButton = button("mute", t.feed.soundOn, t.feed.sound, () => this.setSound(!sound.on));
+    const ongone = () => this.leave?.((other) => other === subject, true);
     const more = button("more", t.more, "", () =>
       menu(
         item.title || t.feed.untitled,
@@ -80,7 +91,7 @@ export class Slide {
           subject.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(subject, life) },
           whyRow(subject, life),
           item.download && { icon: "download", label: t.feed.download, href: item.download, download: "" },
-          mine && item.kind === "video" && downloadSwitch(item),
+          ...(item.post ? managePost(item.post, { life, ongone, onedit: (post) => this.#become({ post, title: post.text || item.video_title }) }) : manage(item, { life, ongone, onedit: ({ title, who_can_comment }) => this.#become({ title, who_can_comment }) })),
           ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
           { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },

@@ -68,6 +68,12 @@ export const upload = {
 
 export const video = {
   title: "Video",
+  edit: "Edit the video",
+  saved: "Your video is changed.",
+  drop: "Delete the video",
+  dropTitle: "Delete this video?",
+  dropText: "It goes for everybody, with its comments and likes. That cannot be undone.",
+  dropped: "The video is deleted.",
   toFeed: "Back to the feed",
   goneTitle: "This video is not available",
   goneText: "It was removed, or it is not shared with you.",
@@ -89,6 +95,7 @@ export const post = {
   text: "What is new?",
   hint: "Words with # can be found; @names are told",
   addPictures: "Add pictures",
+  addVideo: "Add a video",
   removePicture: (name) => `Leave out ${name}`,
   visibility: "Who may see it",
   submit: "Post",

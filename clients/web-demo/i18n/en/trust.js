@@ -1,5 +1,6 @@
 // Policies, claims, notices, and what staff see.
 import { feed } from "./feed.js";
+import { many } from "./many.js";
 
 export const policies = {
   kinds: { privacy: "Privacy policy", terms: "Terms of service", ip: "Intellectual property" },
@@ -9,6 +10,14 @@ export const policies = {
   modified: (day) => `Last modified ${day}`,
   effective: (day) => `In force since ${day}`,
   version: (number) => `Version ${number}`,
+  accepted: (version, day) => `You accepted version ${version} on ${day}.`,
+  declined: (version, day) => `You declined version ${version} on ${day}: only the policies, your data and deleting the account are open to you.`,
+  accept: "Accept",
+  decline: "Decline",
+  declineTitle: "Decline this policy?",
+  declineText: "The service stays closed to you until you accept it here. You can still take your data with you, or delete the account.",
+  thanks: "Thank you. Everything is open to you.",
+  versions: (count) => many(count, "version", "versions"),
   noAccount: "These pages are open to everybody, with or without an account.",
 };
 

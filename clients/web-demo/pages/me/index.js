@@ -58,7 +58,7 @@ export default function me({ life }) {
         "div",
         { class: "stack" },
         group(null, goOn("bell", t.notices.title, "/me/notices"), doIt("eye", t.status.title, () => chooseStatus(life).catch(complain)), goOn("settings", t.me.settings, "/me/settings"), goOn("devices", t.me.devices, "/me/devices"), goOn("lock", t.me.password, "/me/password"), goOn("shield", t.twoFactor.title, "/me/two-factor")),
-        group(null, goOn("lock", t.privacy.title, "/me/privacy"), goOn("download", t.me.data, "/me/data"), goOn("document", t.nav.policies, "/policies"), goOn("flag", t.nav.claim, "/claim"), isStaff() && goOn("gavel", t.nav.staff, "/staff")),
+        group(null, goOn("lock", t.privacy.title, "/me/privacy"), goOn("clock", t.activity.title, "/me/activity"), goOn("download", t.me.data, "/me/data"), goOn("document", t.nav.policies, "/policies"), goOn("flag", t.nav.claim, "/claim"), isStaff() && goOn("gavel", t.nav.staff, "/staff")),
         group(null, doIt("signOut", t.signOut, signOut)),
       ),
     ),

@@ -5,7 +5,9 @@ import { icon } from "../../core/icons.js";
 import { t } from "../../core/text.js";
 import { ago } from "../../core/times.js";
 import { complain, toast } from "../../core/toast.js";
+import { ownFacts } from "../../core/device.js";
 import { head } from "../../parts/head.js";
+import { check, form } from "../../parts/field.js";
 import { act } from "../../parts/person.js";
 import { goOn, group } from "../../parts/rows.js";
 import { textBones } from "../../parts/skeleton.js";
@@ -15,6 +17,7 @@ const SWITCHES = ["restrict", "personalised", "usage_data", "diagnostics", "mark
 export default function privacy() {
   const switches = h("div", { class: "settings-group" }, textBones(4));
   const devices = h("div", { class: "stack" });
+  const own = h("div", {});
   const experiments = h("div", {});
 
   function row(name, schema, value) {
@@ -52,9 +55,27 @@ export default function privacy() {
     fill(experiments, known.length ? h("dl", { class: "facts" }, known.flatMap(([name, variant]) => [h("dt", {}, name), h("dd", {}, variant)])) : h("p", { class: "soft" }, t.privacy.noExperiments));
   }
 
+  /** Each fact that this browser knows of itself, to be told or withheld; nothing is told before one says so. */
+  async function telling() {
+    const known = Object.entries(await ownFacts());
+    return form(
+      {
+        submit: t.privacy.tell,
+        wide: false,
+        act: async (chosen) => {
+          await accounts.tellDeviceFacts(Object.fromEntries(known.filter(([name]) => chosen[name])));
+          toast(t.settings.saved);
+          await drawRest();
+        },
+      },
+      ...known.map(([name, value]) => check(name, `${t.privacy.facts[name]}: ${value}`)),
+    );
+  }
+
   const ready = (async () => {
     const { schema, values } = await accounts.settings();
     fill(switches, SWITCHES.filter((name) => name in values).map((name) => row(name, schema.properties[name], values[name])));
+    fill(own, await telling());
     await drawRest();
   })();
   const card = (title, why, ...children) => h("section", { class: "card pad stack" }, h("h2", {}, title), why && h("p", { class: "soft" }, why), children);
@@ -66,7 +87,7 @@ export default function privacy() {
       "div",
       { class: "column" },
       h("section", { class: "card" }, switches),
-      card(t.privacy.factsTitle, t.privacy.factsText, devices),
+      card(t.privacy.factsTitle, t.privacy.factsText, devices, h("details", {}, h("summary", {}, t.privacy.tellTitle), own)),
       card(t.privacy.experimentsTitle, t.privacy.experimentsText, experiments),
       group(null, goOn("people", t.contacts.title, "/contacts"), goOn("download", t.me.data, "/me/data"), goOn("document", t.nav.policies, "/policies")),
       h("div", { class: "note" }, icon("info", 20), h("span", {}, t.privacy.all, " ", h("a", { href: "/me/settings" }, t.me.settings))),
