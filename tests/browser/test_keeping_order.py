@@ -1,5 +1,7 @@
 """Order in Chromium: a host and a moderator in a live's chat; a broadcast list, forwarding, and chats that are put away."""
 
+import re
+
 from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
@@ -52,6 +54,29 @@ async def test_a_host_and_a_moderator_keep_order(program: StartProgram, visitor:
     await expect(carl.page.get_by_role("heading", name="You cannot watch this live")).to_be_visible()
     await expect(carl.page.locator(".room")).to_have_count(0)
     await carl.picture("live-banned")
+    # All of it stands in one sheet of the host, where it is taken back, and where the chat is made slow.
+    await anna.page.get_by_role("button", name="Settings of this live").click()
+    desk = anna.page.get_by_role("dialog")
+    for name, standing in ((ben.name, "Moderator"), (carl.name, "Banned")):
+        await expect(desk.locator(".row-item", has_text=name).filter(has_text=standing)).to_be_visible()
+    await anna.accessible()
+    await anna.picture("live-desk")
+    await desk.locator(".row-item", has_text="Banned").get_by_role("button", name="Take back").click()
+    await expect(desk.locator(".row-item", has_text="Banned")).to_have_count(0)
+    await desk.locator(".row-item", has_text="Moderator").get_by_role("button", name="Take back").click()
+    await expect(desk.locator(".row-item", has_text="Moderator")).to_have_count(0)
+    await desk.get_by_label("What is it about?").fill("An evening by the sea")
+    await desk.get_by_label("Slow mode").select_option("60")
+    await desk.get_by_role("button", name="Save").click()
+    await expect(desk).to_be_hidden()
+    now = (await ben.person.get(f"/api/v1/lives/{live['id']}")).json
+    assert (now["title"], now["slow_mode"]) == ("An evening by the sea", 60)
+    for text in ("One", "Two"):
+        await ben.page.get_by_label("Say something").fill(text)
+        await ben.page.get_by_label("Say something").press("Enter")
+    # What does not fit stays to be sent, and the sentence says when.
+    await expect(ben.page.get_by_role("alert").last).to_contain_text(re.compile(r"slow\. Try again in \d+ seconds"))
+    await expect(ben.page.get_by_label("Say something")).to_have_value("Two")
 
 
 async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgram, visitor: NewVisitor) -> None:

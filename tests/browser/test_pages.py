@@ -35,6 +35,7 @@ OWN_PAGES = {
     "data": ("/me/data", "Take your data with you"),
     "two-factor": ("/me/two-factor", "With a second factor"),
     "notices": ("/me/notices", "No notices"),
+    "activity": ("/me/activity", "The account was made on"),
     "search-empty": ("/search?q=zzzz", "Nothing found"),
     "upload-empty": ("/upload", "Drop a video here"),
     "counter": ("/me/counter", "Your statements"),

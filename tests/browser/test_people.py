@@ -89,9 +89,34 @@ async def test_a_code_makes_friends_and_a_book_finds_them(program: StartProgram,
     await anna.page.get_by_label("I am authorised to give these numbers").check()
     await anna.page.get_by_role("button", name="Find people").click()
     await expect(anna.page.get_by_text("2 numbers looked at, 1 person is here.")).to_be_visible()
-    await expect(anna.page.locator(".row-item", has_text=ben.name)).to_be_visible()
+    row = anna.page.locator(".row-item", has_text=ben.name)
+    await expect(row).to_be_visible()
     await anna.fits()
     await anna.picture("contacts-found")
+    # What she calls him only she sees; then he is taken out of her book.
+    await row.get_by_role("button", name="More for").click()
+    await anna.page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    await anna.page.get_by_label("What you call them").fill("The neighbour")
+    await anna.page.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("The neighbour")
+    assert (await hers.get("/api/v1/contacts")).json["items"][0]["name"] == "The neighbour"
+    await row.get_by_role("button", name="More for").click()
+    await anna.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(anna.page.get_by_text("Nobody yet")).to_be_visible()
+    assert (await hers.get("/api/v1/contacts")).json["items"] == []
+
+    # A request that she thinks better of; and a friend whom she leaves out of her feed from his profile.
+    carl = await serving.person("carl")
+    await hers.post("/api/v1/friend-requests", {"username": "carl"})
+    await anna.go("/people?show=requests")
+    await anna.page.get_by_role("button", name="Take back").click()
+    await expect(anna.page.get_by_text("No open requests")).to_be_visible()
+    assert (await carl.get("/api/v1/friend-requests")).json["items"] == []
+    await anna.go("/u/ben")
+    await anna.page.get_by_role("button", name="More", exact=True).first.click()
+    await anna.page.get_by_role("dialog").get_by_role("button", name=f"Leave {ben.name} out").click()
+    await expect(anna.page.get_by_text("is left out of your feed")).to_be_visible()
+    assert len((await hers.get("/api/v1/feed/muted")).json["items"]) == 1
 
 
 async def test_what_is_done_with_ones_data_is_switched_in_one_place(program: StartProgram, visitor: NewVisitor) -> None:
@@ -109,6 +134,25 @@ async def test_what_is_done_with_ones_data_is_switched_in_one_place(program: Sta
     await anna.page.get_by_label("Limit the use of my data").check()
     await expect(anna.page.get_by_text("You are in no experiment.")).to_be_visible()
     assert (await person.get("/api/v1/me/settings")).json["values"]["restrict"] is True
+    await anna.page.get_by_label("Limit the use of my data").uncheck()
+    # Each fact that the browser knows is told or withheld on its own; under restriction none is kept.
+    await anna.page.get_by_text("Tell facts of this browser").click()
+    await anna.page.get_by_label("Time zone").check()
+    await anna.page.get_by_role("button", name="Tell what is ticked").click()
+    await expect(anna.page.get_by_text("Firefox 144")).to_have_count(0)
+    (told,) = (await person.get("/api/v1/me/device-facts")).json["items"]
+    assert [name for name, value in told["facts"].items() if value is not None] == ["time_zone"]
+    # Who declines a policy is told so on every page, and finds the way back where it stands.
+    await anna.go("/policies/terms")
+    await anna.page.get_by_role("button", name="Decline").click()
+    await anna.page.get_by_role("dialog").get_by_role("button", name="Decline").click()
+    await expect(anna.page.get_by_text("You declined version 1")).to_be_visible()
+    await anna.go("/me/profile")
+    assert (await person.get("/api/v1/friends")).json["type"].endswith("policy_declined")
+    await anna.go("/policies/terms")
+    await anna.page.get_by_role("button", name="Accept").click()
+    await expect(anna.page.get_by_text("You accepted version 1")).to_be_visible()
+    assert (await person.get("/api/v1/friends")).status == 200
     await anna.go("/me/profile")
     await anna.page.get_by_label("Interests").fill("Chess, hiking")
     await anna.page.get_by_label("Languages").fill("de, en")

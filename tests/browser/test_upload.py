@@ -63,6 +63,31 @@ async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program
     await page.get_by_role("button", name="Offer the download", exact=True).click()
     await expect(page.get_by_text("Others may download it now.")).to_be_visible()
     assert (await mira.person.get(f"/api/v1/videos/{video['id']}")).json["allow_download"] is True
+    await page.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("button", name="Edit the video").click()
+    sheet = page.get_by_role("dialog")
+    await expect(sheet.get_by_role("slider", name="The picture that stands for it")).to_be_visible()
+    await sheet.get_by_label("Title").fill("A longer walk")
+    await sheet.get_by_label("Who may watch").select_option("everyone")
+    await mira.accessible()
+    await mira.picture("video-edit", also=DESKTOP)
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(page.locator(".slide .caption")).to_have_text("A longer walk")
+    # It stands in a post, too; and once it is deleted, nowhere.
+    await mira.go("/")
+    await page.get_by_role("button", name="Write a post").click()
+    await page.get_by_role("button", name="Add a video").click()
+    await page.get_by_role("dialog").get_by_role("button", name="A longer walk").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Post", exact=True).click()
+    await expect(page.get_by_text("Your post is out.")).to_be_visible()
+    [post] = (await mira.person.get("/api/v1/posts?owner=me")).json["items"]
+    assert post["video"]["id"] == video["id"]
+    await mira.go(f"/video/{video['id']}")
+    await page.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("button", name="Delete the video").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(page.get_by_text("The video is deleted.")).to_be_visible()
+    assert (await mira.person.get(f"/api/v1/videos/{video['id']}")).status in (404, 410)
 
 
 async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram, visitor: NewVisitor) -> None:

@@ -4,8 +4,8 @@ import { t } from "./text.js";
 export class Problem extends Error {
   /** `type` is the last word of the problem's URI; `errors` names fields; `retryAfter` is seconds or null. */
   constructor({ status = 0, type = "network", title = "", detail = "", errors = [], retryAfter = null, body = {} }) {
-    super(t.problems[type] ?? detail ?? title ?? t.problems.unknown);
-    if (!this.message) this.message = title || t.problems.unknown;
+    const said = t.problems[type] ?? (detail || title || t.problems.unknown);
+    super(status === 429 && retryAfter ? t.problems.wait(said, retryAfter) : said);
     Object.assign(this, { status, type, title, detail, errors, retryAfter, body });
   }
 

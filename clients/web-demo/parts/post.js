@@ -47,7 +47,7 @@ function more(item, { life, leave, ongone, onedit }) {
       whyRow(item, life),
       ...choicesOf(item, leave),
       !mine && { icon: "flag", label: t.report.title, onclick: () => report({ kind: "post", id: item.id }, { person: item.owner.username, life }) },
-      { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(`${location.origin}/post/${item.id}`)}` },
+      !mine && { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(`${location.origin}/post/${item.id}`)}` },
       ...manage(item, { life, ongone, onedit }),
     ],
     life,

@@ -59,7 +59,7 @@ export function menu(title, items, life) {
           {},
           item.href
             ? h("a", { href: item.href, onclick: () => node.close(), download: item.download }, icon(item.icon), item.label)
-            : h("button", { type: "button", onclick: () => run(item).catch(complain) }, icon(item.icon), item.label),
+            : h("button", { type: "button", class: item.danger && "danger", onclick: () => run(item).catch(complain) }, icon(item.icon), item.label),
         ),
       ),
     ),

@@ -94,7 +94,7 @@ export class Slide {
           ...(item.post ? managePost(item.post, { life, ongone, onedit: (post) => this.#become({ post, title: post.text || item.video_title }) }) : manage(item, { life, ongone, onedit: ({ title, who_can_comment }) => this.#become({ title, who_can_comment }) })),
           ...choicesOf(item.post ?? item, this.leave),
           !mine && { icon: "flag", label: t.report.title, onclick: () => report(target, { person: item.owner.username, life }) },
-          { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
+          !mine && { icon: "document", label: t.nav.claim, href: `/claim?target=${encodeURIComponent(location.origin + path)}` },
         ],
         life,
       ),

@@ -1,4 +1,5 @@
 // What all pages share, and the sentences for what goes wrong.
+import { many } from "./many.js";
 
 export const name = "livecore";
 export const ok = "OK";
@@ -21,8 +22,14 @@ export const brokenTitle = "That did not work";
 export const showPassword = "Show the password";
 export const unread = (count) => `${count} unread`;
 
-// By the last word of a problem's type; where nothing stands here, the server's own sentence is shown.
+const inTime = (seconds) => (seconds < 90 ? many(seconds, "second", "seconds") : seconds < 5400 ? many(Math.round(seconds / 60), "minute", "minutes") : many(Math.round(seconds / 3600), "hour", "hours"));
+
+// By the last word of a problem's type; where nothing stands here, the server's own sentence is shown. `wait` adds when to come back.
 export const problems = {
+  wait: (said, seconds) => `${said} Try again in ${inTime(seconds)}.`,
+  too_many: "That was a lot in a short time.",
+  slow_mode: "The host wants the chat slow.",
+  restricted: "Your settings say that this is not kept.",
   network: "The server cannot be reached. Look at your connection; nothing is lost.",
   unknown: "Something went wrong. Please try again.",
   internal: "Something went wrong on our side. Please try again in a moment.",
