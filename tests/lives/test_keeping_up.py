@@ -5,8 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bench.narrow_link import NarrowLink
-
+from bench.last_mile import LastMile
 from bench.live_publisher import Publisher
 from bench.live_viewer import FEEDBACK_S
 from tests.conftest import StartServer
@@ -57,11 +56,11 @@ async def test_who_cannot_keep_up_gets_less_then_no_picture_then_a_reason_and_de
         await until(lambda: (narrow.layer, beside.layer) == (LARGEST, LARGEST), "the largest picture for both")
         switches = beside.switches
 
-        narrow.link = NarrowLink(CARRIES_LESS_BPS)
+        narrow.link = LastMile(CARRIES_LESS_BPS)
         await until(lambda: narrow.layer is not None and narrow.layer < LARGEST, "a smaller picture")
         assert not states()
 
-        narrow.link = NarrowLink(CARRIES_SOUND_BPS)
+        narrow.link = LastMile(CARRIES_SOUND_BPS)
         await until(states, "word that there is no picture")
         assert states() == [("sound_only", None)]
         assert sorted(await paused()) == [False, True]
@@ -75,7 +74,7 @@ async def test_who_cannot_keep_up_gets_less_then_no_picture_then_a_reason_and_de
         await until(is_clean, "sound alone")
         assert states() == [("sound_only", None)]
 
-        narrow.link = NarrowLink(CARRIES_NOTHING_BPS)
+        narrow.link = LastMile(CARRIES_NOTHING_BPS)
         await until(lambda: states()[-1] == ("closed", "too_slow"), "the reason")
         await until(narrow.closed.is_set, "the connection to be closed")
 
