@@ -26,6 +26,7 @@ COMMAND = "python -m bench.reference"
 _MADE = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _WHO = {
     "account": "an account",
+    "joining": "an account, also unconfirmed",
     "any": "an account, also unconfirmed",
     "optional": "anybody",
     "none": "anybody",

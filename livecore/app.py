@@ -25,6 +25,8 @@ from livecore.rest.web import WEB_DEMO, WebDemo, origin_of
 
 # Set on an account that declined the policy: only these answer (row 72 of the promises).
 _OPEN_WHEN_DECLINED = "any"
+# Set on an account that is not confirmed yet: what one decides before anybody sees one.
+_OPEN_BEFORE_CONFIRMED = "joining"
 
 
 class App(Parts):
@@ -93,7 +95,7 @@ class App(Parts):
             return
         if principal.declined:
             raise errors.Forbidden("You declined the policy; accept it to go on.", type="policy_declined")
-        if not principal.verified:
+        if not principal.verified and auth != _OPEN_BEFORE_CONFIRMED:
             raise errors.Forbidden("Confirm your phone and your mail address first.", type="unverified")
 
     async def ready(self) -> dict[str, bool]:

@@ -15,7 +15,7 @@ published OpenAPI its truth.
         request = await call.app.people.request_friendship(call.me, body.username)
         return Reply(FriendRequest(...), status=201, headers={"Location": …})
 
-- `auth`: "account" (default; a verified, undeclined account), "any" (also an unverified account or one that declined the
+- `auth`: "account" (default; a verified, undeclined account), "joining" (also an unverified one), "any" (also one that declined the
   policy), "optional" (`call.principal` may be None), "none", or "staff:moderator" (one of these roles: "staff:legal|admin").
 - `params`: a pydantic model of the query; handed over as `call.params`. Path parameters are in `call.path[...]` and are
   declared in the path as `{id}`; `{username}`, `{…_id}` are checked for form (404 when malformed).

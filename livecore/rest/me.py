@@ -160,13 +160,13 @@ async def _settings(call: Call) -> Reply:
     return Reply(view, etag=hashlib.blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest())
 
 
-@routes.get("/api/v1/me/settings", ok=(200, SettingsView))
+@routes.get("/api/v1/me/settings", auth="joining", ok=(200, SettingsView))
 async def settings(call: Call) -> Reply:
     """Every control that you have, with its schema, its default and its value."""
     return await _settings(call)
 
 
-@routes.patch("/api/v1/me/settings", body=SettingsPatch, ok=(200, SettingsView), errors=(412,))
+@routes.patch("/api/v1/me/settings", auth="joining", body=SettingsPatch, ok=(200, SettingsView), errors=(412,))
 async def change_settings(call: Call, body: Any) -> Reply:
     """Change some of your settings; what is left out stays. Takes effect at once. `If-Match` with the ETag of the read guards against lost changes."""
     if (before := (await _settings(call)).etag) is not None:

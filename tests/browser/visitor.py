@@ -108,6 +108,8 @@ class Visitor:
         await page.get_by_label("I have read and accept").check()
         await page.get_by_role("button", name="Create account").click()
         await expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+        # Decided before anybody is told of the number.
+        await expect(page.get_by_label("Who finds me by my phone number")).to_have_value("everyone")
         await self.enter_code("phone", self.phone)
         await self.enter_code("email", self.email)
         await expect(page.locator("#nav")).to_be_visible()

@@ -81,10 +81,11 @@ async def test_who_is_nobody_unconfirmed_or_declined_gets_no_further(server: Ser
     for route in routes():
         path = filled(route.path)
         answer = await matrix.ask(route, None, path)
-        if needs_account(route) or route.auth == "any":
+        if needs_account(route) or route.auth in ("joining", "any"):
             matrix.expect(route, "nobody", answer, 401)
         if needs_account(route):
             matrix.expect(route, "unconfirmed", await matrix.ask(route, unconfirmed, path), 403, "unverified")
+        if needs_account(route) or route.auth == "joining":
             matrix.expect(route, "declined", await matrix.ask(route, declined, path), 403, "policy_declined")
 
 

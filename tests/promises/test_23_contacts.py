@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import Engine, event, func, select, update
 
 from livecore.accounts import phone_index
-from livecore.accounts.tables import account_setting
 from livecore.data import metadata
 from livecore.people import tables
 from livecore.people.contacts import ROWS_A_TURN
@@ -379,10 +378,8 @@ async def test_26_nobody_learns_of_a_join_that_is_hidden(server: Server) -> None
     await sync(anna, add=[STRANGER, "+4915118887700"])
     listener = await anna.connect()
     hidden = await server.person("hidden", phone=STRANGER, verify=False)
-    async with server.app.db.write() as conn:
-        values = {"account_id": hidden.id, "key": "discoverable_by_phone", "value": "nobody", "changed_ms": 0}
-        await conn.execute(account_setting.insert().values(values))
-    server.app.preferences.forget(hidden.id)
+    # Before the number is confirmed, and with it told of.
+    assert (await hidden.patch("/api/v1/me/settings", {"discoverable_by_phone": "nobody"})).status == 200
     await hidden.verify()
     await server.person("shown", phone="+4915118887700")
     await until(lambda: listener.heard("contact:joined"), "the news of the second one")

@@ -56,5 +56,6 @@ export const verify = {
   again: "Send it again",
   sentAgain: "A new code is on its way.",
   done: "All set. Welcome!",
+  found: "Whoever finds you by your number and has it in their contacts is told that you are here once you confirm it.",
   outbox: "This server has no mail or text-message sender set up yet. It writes the codes into outbox.jsonl in its data directory.",
 };
