@@ -106,7 +106,7 @@ def answer_viewer(
         formats: kind → format of what is published.
         stream: the name of the stream in `msid` and `cname`.
         ssrcs: four numbers of our choice: audio, video, and RTX of each.
-        layered: there are layers to choose from, so the viewer's transport-wide feedback is worth its cost.
+        layered: there are layers to choose from, or may be soon, so the viewer's transport-wide feedback is worth its cost.
 
     Raises:
         NoCommonCodec: the viewer decodes nothing of what is published.

@@ -71,6 +71,14 @@ class Track:
         """Whether there is a choice."""
         return len(self.layers) > 1 or any(layer.scalability is not None and layer.scalability.cuts for layer in self.layers.values())
 
+    @property
+    def may_be_layered(self) -> bool:
+        """Whether there is a choice, or may be soon: packets of a stream that can be cut say so from the first on; how, takes a second or two."""
+        return self.layered or any(
+            layer.scalability is not None or (layer.receiver.highest is None and self.codec.name in codecs.SCALABLE)
+            for layer in self.layers.values()
+        )
+
     def offered(self, now: float) -> list[layers.Offered]:
         """The incoming streams as they are now."""
         return [_offered(layer, now) for layer in self.layers.values()]
@@ -163,6 +171,11 @@ class Publication:
     def layered(self) -> bool:
         """Whether there is a choice of layers."""
         return any(track.layered for track in self.tracks.values())
+
+    @property
+    def may_be_layered(self) -> bool:
+        """Whether a viewer's transport-wide feedback is worth its cost: it can be asked for only when the viewer joins."""
+        return any(track.may_be_layered for track in self.tracks.values())
 
     def layers(self) -> Iterator[tuple[Track, Layer]]:
         for track in self.tracks.values():

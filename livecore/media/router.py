@@ -108,7 +108,7 @@ class Router:
         self._check_room(new_publication=False)
         publication = published.publication
         formats = {kind: track.codec.format() for kind, track in publication.tracks.items()}
-        layered = publication.layered
+        layered = publication.may_be_layered
         try:
             sections = negotiate.answer_viewer(offer, formats, live_id, new_ssrcs(self._rng), layered)
         except negotiate.NoCommonCodec as exc:

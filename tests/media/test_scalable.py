@@ -14,6 +14,7 @@ from livecore.media.packet import Packet, Place
 from livecore.media.scalable import Cut, Scalability
 from livecore.media.sessions import ViewerSession
 from livecore.media.source import Layer
+from tests.media.actors import Camera
 from tests.media.netem import Conditions
 from tests.media.scalable_camera import ScalableCamera, ScalableScreen
 from tests.media.virtual import VirtualPeer, VirtualPlane
@@ -92,6 +93,32 @@ def test_viewer_gets_the_layers_of_its_operating_point_and_no_other(rid: str | N
     half = play(plane, camera, screen, 4)
     assert screen.layers(half) == expected
     assert_decodable(camera, screen)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 0.3])
+def test_who_joins_before_it_is_known_how_the_stream_is_layered_tells_of_its_path_and_gets_what_fits(ahead_s: float) -> None:
+    """Before the first packet, or right after it: layers are known a second or two later."""
+    plane = VirtualPlane(seed=9)
+    camera = ScalableCamera(plane.publish(codec="vp9"), "vp9", size=1000)
+    plane.run(ahead_s, camera.on_time)
+    viewer = plane.subscribe(down=Conditions(delay_s=0.01, rate_bps=600_000, queue_s=0.3))
+    assert viewer.peer.answered
+    assert viewer.peer.answered.transport_id
+    screen = ScalableScreen(viewer, "vp9")
+    half = play(plane, camera, screen, 12)
+    assert 2 not in {spatial for spatial, _ in screen.layers(half)}
+    session = plane.router.sessions[viewer.session_id]
+    assert isinstance(session, ViewerSession)
+    assert session.estimate_bps is not None
+
+
+def test_who_joins_a_stream_without_layers_is_asked_for_no_feedback() -> None:
+    plane = VirtualPlane(seed=10)
+    camera = Camera(plane.publish())
+    plane.run(0.2, camera.on_time)
+    viewer = plane.subscribe()
+    assert viewer.peer.answered
+    assert not viewer.peer.answered.transport_id
 
 
 def test_every_change_of_layer_can_be_decoded_also_under_loss() -> None:

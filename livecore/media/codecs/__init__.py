@@ -19,6 +19,8 @@ AUDIO = ("opus",)
 # Codecs whose spatial layers can be left out: what is passed on tells a decoder which layers it has (VP9's payload descriptor, AV1's
 # dependency descriptor). AV1's payload tells it too, but browsers do not look: without the descriptor they decode no stream of several sizes.
 SPATIAL = ("vp9", "av1")
+# Those whose streams may say in each packet which layer it belongs to.
+SCALABLE = ("vp8", "vp9", "av1")
 
 _STARTS: dict[str, Callable[[bytes], bool]] = {
     "h264": h264.starts_key_frame,
