@@ -1,7 +1,9 @@
 """What the media plane notices reaches those whom it concerns, over Socket.IO; figures are the host's alone."""
 
+import contextlib
 import itertools
 import os
+import random
 import signal
 import socket
 from typing import Any
@@ -92,17 +94,28 @@ async def test_who_speaks_is_heard_from_the_sound_itself(start_server: StartServ
         await host.end()
 
 
+def free_port() -> int:
+    """For UDP and TCP, from below those that the kernel gives to whoever asks for any."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 50):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp, contextlib.suppress(OSError):
+            for sock in (udp, tcp):
+                sock.bind(("", port))
+            return port
+    raise AssertionError("no free port")
+
+
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
 async def test_both_families_are_on_one_live_at_once(start_server: StartServer) -> None:
-    """One answer names an address of each family, and one socket of the worker serves both."""
-    server = await start_server(media=True, media_host="127.0.0.1,::1")
+    """One answer names an address of each family and the worker's one port, as the settings have them; one socket serves both."""
+    port = free_port()
+    server = await start_server(media=True, media_host="127.0.0.1,::1", media_port=port)
     anna, ben, cora = [await server.person(name) for name in ("anna", "ben", "cora")]
     broadcast = await Broadcast(anna).start()
     peers = [await watch(ben, broadcast.id), await watch(cora, broadcast.id, local=("::1", 0))]
     try:
         hosts = [list(dict.fromkeys(host for host, _ in peer.answered.addresses)) for peer in peers if peer.answered]
         assert hosts == [["127.0.0.1", "::1"]] * 2
-        assert len({port for peer in peers if peer.answered for _, port in peer.answered.addresses}) == 1
+        assert {told for peer in peers if peer.answered for _, told in peer.answered.addresses} == {port}
         assert [peer.answered.address[0] for peer in peers if peer.answered and peer.answered.address] == ["127.0.0.1", "::1"]
         await until(lambda: all(peer.received > 200 for peer in peers), "pictures over both")
         assert not any(peer.drops for peer in peers)
