@@ -23,6 +23,8 @@ route("/watch/{live}", page("watch"), { bare: true });
 route("/guest/{live}", page("guest"), { bare: true });
 route("/video/{video}", page("video"), { bare: true });
 route("/video/{video}/insights", page("insights"), { nav: "me" });
+route("/post/{post}/insights", page("insights"), { nav: "me" });
+route("/live/{live}/insights", page("insights"), { nav: "me" });
 route("/post/{post}", page("post"), { bare: true });
 route("/search", page("search"), { nav: "discover" });
 route("/messages", page("messages"), { nav: "messages" });

@@ -52,18 +52,18 @@ WITH RECURSIVE found(term) AS (
 ENDINGS_LIMIT = 64
 # Latin letters that `unicode61` does not know to have marks.
 _KEPT_MARKS = "ǡǣǯǽǿ"
-# Beginnings of so many letters have lists of their own in the index (`prefix` in migrations/full_text.py).
-INDEXED_BEGINNING = 3
+# Beginnings of up to so many letters have lists of their own in the index (`prefix` in migrations/full_text.py).
+INDEXED_BEGINNING = 4
 # PostgreSQL reads its index whole for a word, or goes backward by number and looks at each entry; which of them is cheap depends on the
 # word, and how often a beginning occurs it cannot tell. So the newest entries are looked at first, which is enough for a common word,
 # and for a rare one the index is asked then: adding 0 keeps the way backward from it.
 _POSTGRESQL = """
 SELECT entry.n, entry.kind, entry.content_id, entry.owner_id, entry.tags FROM {source} AS entry
-WHERE (setweight(to_tsvector('simple', tags), 'A') || setweight(to_tsvector('simple', text), 'B')) @@ to_tsquery('simple', :query)
+WHERE search_fts_vector @@ to_tsquery('simple', :query)
 AND {open} ORDER BY {order} DESC LIMIT :limit
 """
 _NEWEST = "(SELECT * FROM search_entry WHERE n < :below ORDER BY n DESC LIMIT {newest})"
-# Some ten milliseconds of a rare word's search; a word that fills no page from them is held by one entry in a hundred at most.
+# Half a millisecond of a rare word's search; a word that fills no page from them is held by one entry in a hundred at most.
 NEWEST_ENTRIES = 2000
 _JSON_SET = "SELECT value FROM json_each(:{name})"
 _ARRAY_SET = "SELECT unnest(CAST(:{name} AS text[]))"
@@ -141,7 +141,7 @@ class Search:
         if self._db.dialect != "sqlite":
             return tsquery(words, tags=tags)
         beginning = folded(words[-1])
-        if len(beginning) == INDEXED_BEGINNING or not beginning.isalnum():
+        if len(beginning) <= INDEXED_BEGINNING or not beginning.isalnum():
             return fts5_query(words, tags=tags)
         given = {"beginning": beginning, "end": beginning + chr(sys.maxunicode), "limit": ENDINGS_LIMIT + 1}
         async with self._db.read(slow=True) as conn:

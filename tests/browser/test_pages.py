@@ -45,7 +45,7 @@ GONE_PAGES = {
     f"/post/{NOBODY}": "This post is not available",
     f"/video/{NOBODY}": "This video is not available",
     f"/watch/{NOBODY}": "Back to the feed",
-    f"/video/{NOBODY}/insights": "These figures are not yours to see",
+    f"/live/{NOBODY}/insights": "These figures are not yours to see",
     "/u/nobody_at_all": "This person cannot be found",
     "/join/AAAAAAAAAAAAAAAAAAAAAAAAAAAA": "This link opens nothing",
     "/people?show=requests": "No open requests",

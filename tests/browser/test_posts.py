@@ -20,7 +20,7 @@ async def test_a_post_is_written_seen_left_out_and_found(program: StartProgram, 
     sheet = anna.page.get_by_role("dialog")
     # Nothing to say is said at the field.
     await sheet.get_by_role("button", name="Post", exact=True).click()
-    await expect(sheet.get_by_role("alert")).to_be_visible()
+    await expect(sheet.get_by_text("May be empty only beside pictures or a video")).to_be_visible()
     await sheet.get_by_label("What is new?").fill("Morning at the lake #sunrise")
     (tmp_path / "lake.jpg").write_bytes(photo("steelblue", (900, 1200)))
     await sheet.locator("input[type=file]").set_input_files(tmp_path / "lake.jpg")
@@ -63,6 +63,14 @@ async def test_a_post_is_written_seen_left_out_and_found(program: StartProgram, 
     await expect(ben.page.get_by_text("You have seen it all")).to_be_visible()
     await ben.page.reload()
     await expect(ben.page.get_by_text("Nothing here yet")).to_be_visible()
+
+    # Its author sees that somebody read it.
+    await anna.go(f"/post/{swim.json['id']}")
+    await anna.page.get_by_role("button", name="More").click()
+    await anna.page.get_by_role("dialog").get_by_role("link", name="How it does").click()
+    await expect(anna.page.locator(".insight-figures .card", has_text="Views")).to_contain_text("1")
+    await anna.fits()
+    await anna.accessible()
 
     # Who is left out is not found either, until that is taken back.
     await ben.go("/people?show=blocks")

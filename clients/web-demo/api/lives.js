@@ -11,6 +11,9 @@ export const now = () => get("lives").then(page);
 export const discover = () => get("discover/lives", { query: { reasons: true } }).then(page);
 export const live = (id) => get(`lives/${id}`).then(asLive);
 export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
+/** A heartbeat: it was watched for so many `seconds` since the last one, having been found on the page `source`. */
+export const view = (id, seconds, source) => post(`lives/${id}/views`, { seconds, source }, { once: onceKey(), keepalive: true });
+export const insights = (id) => get(`lives/${id}/insights`);
 export const stats = (id) => get(`lives/${id}/stats`);
 export const invite = (id, username) => post(`lives/${id}/guests`, { username });
 export const end = (id) => post(`lives/${id}/end`, undefined, { keepalive: true }).then(asLive);

@@ -8,6 +8,9 @@ export const edit = (of, changes) => patch(`posts/${of.id}`, changes, { of });
 export const drop = (id) => remove(`posts/${id}`);
 /** What a picture shows, for who does not see it. */
 export const describe = (image, alt) => patch(`images/${image}`, { alt });
+/** A heartbeat: it was looked at for so many `seconds` since the last one, on the page `source`. */
+export const view = (id, seconds, source) => send(`posts/${id}/views`, { seconds, source }, { once: onceKey() });
+export const insights = (id) => get(`posts/${id}/insights`);
 export const share = (id, how) => send(`posts/${id}/shares`, how, { once: onceKey() });
 
 /** `how` is "hidden" or "not-interested" with an item's id, or "muted" with a username. */

@@ -149,7 +149,7 @@ function afterwards(live, seconds, most) {
   const way = live.video_id
     ? h("a", { class: "button primary replay", href: `/video/${live.video_id}` }, icon("play", 20), t.live.replay)
     : h("a", { class: "button primary", href: "/me" }, t.nav.me);
-  return empty("check", t.host.overTitle, t.host.overText(span(seconds), most, Boolean(live.video_id)), way);
+  return empty("check", t.host.overTitle, t.host.overText(span(seconds), most, Boolean(live.video_id)), h("div", { class: "stack" }, way, h("a", { class: "button", href: `/live/${live.id}/insights` }, icon("chart", 20), t.insights.title)));
 }
 
 /** Bitrate, loss and the picture's size, as numbers with a line of the last minute. */

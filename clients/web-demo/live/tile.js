@@ -8,7 +8,7 @@ import { avatar, nameOf } from "../parts/avatar.js";
 export function liveTile(live) {
   return h(
     "a",
-    { class: ["tile live-tile", !live.poster && "bare"], href: `/watch/${live.id}` },
+    { class: ["tile live-tile", !live.poster && "bare"], href: `/watch/${live.id}?from=other` },
     live.poster ? h("img", { src: live.poster, alt: "", loading: "lazy" }) : h("span", { class: "face" }, avatar(live.owner, "large", { onAir: true })),
     h(
       "span",

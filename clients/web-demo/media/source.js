@@ -39,7 +39,8 @@ export function clockFace(label) {
   stream.getVideoTracks()[0].addEventListener("ended", () => clearInterval(timer));
   stream.stopDrawing = () => {
     clearInterval(timer);
-    sound.close();
+    // Stopped twice where the page is left after the end.
+    if (sound.state !== "closed") sound.close();
   };
   return stream;
 }

@@ -7,7 +7,7 @@ import { avatar, nameOf } from "../parts/avatar.js";
 
 const KINDS = {
   video_card: { read: (id) => videos.video(id), href: (id) => `/video/${id}?from=chat`, icon: "play", title: (one) => one.title || t.feed.untitled, who: (one) => one.owner },
-  live_card: { read: (id) => lives.live(id), href: (id) => `/watch/${id}`, icon: "live", title: (one) => one.title, who: (one) => one.host },
+  live_card: { read: (id) => lives.live(id), href: (id) => `/watch/${id}?from=chat`, icon: "live", title: (one) => one.title, who: (one) => one.host },
   post_card: { read: (id) => posts.post(id), href: (id) => `/post/${id}?from=chat`, icon: "document", title: (one) => one.text, who: (one) => one.owner },
 };
 

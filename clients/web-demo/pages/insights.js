@@ -1,4 +1,4 @@
-import { videos } from "../api/index.js";
+import { lives, posts, videos } from "../api/index.js";
 import { fill, h } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { shortNumber, span } from "../core/times.js";
@@ -7,8 +7,17 @@ import { empty } from "../parts/empty.js";
 import { head } from "../parts/head.js";
 import { textBones } from "../parts/skeleton.js";
 
-/** How a video of one's own does: figures, the curve of who stays, whence people came. Groups of people only. */
+// Of each kind: what is asked, and where it is shown.
+const KINDS = {
+  video: { read: videos.video, ask: videos.insights, href: (id) => `/video/${id}` },
+  post: { read: posts.post, ask: posts.insights, href: (id) => `/post/${id}` },
+  live: { read: lives.live, ask: lives.insights, href: () => "/me" },
+};
+
+/** How a video, a post or a live of one's own does: figures, the curve of who stays, whence people came. Groups of people only. */
 export default function insights({ params, life }) {
+  const [[kind, id]] = Object.entries(params);
+  const of = KINDS[kind];
   const place = h("div", { class: "column insights" }, textBones(8));
 
   async function open() {
@@ -16,35 +25,44 @@ export default function insights({ params, life }) {
       if (![403, 404, 410, 451].includes(error.status)) throw error;
       fill(place, empty("chart", t.insights.noneTitle, t.insights.noneText, h("a", { class: "button primary", href: "/me" }, t.nav.me)));
     };
-    const found = await Promise.all([videos.insights(params.video), videos.video(params.video)]).catch(gone);
+    const found = await Promise.all([of.ask(id), of.read(id)]).catch(gone);
     if (!found || life.aborted) return;
-    const [figures, video] = found;
+    const [figures, item] = found;
     fill(
       place,
-      h("div", { class: "insights-head" }, still(video), h("div", { class: "stack tight" }, h("h2", {}, video.title || t.feed.untitled), h("p", { class: "soft small" }, t.insights.length(span(figures.duration_s))))),
+      h("div", { class: "insights-head" }, still(item, of.href(id)), h("div", { class: "stack tight" }, h("h2", { class: "clip" }, named(item)), h("p", { class: "soft small" }, lasting(figures, item)), item.live_id && h("a", { class: "small", href: `/live/${item.live_id}/insights` }, t.insights.ofLive))),
       h("dl", { class: "insight-figures" }, numbers(figures).flatMap(([name, value]) => h("div", { class: "card" }, h("dt", { class: "soft small" }, name), h("dd", {}, value)))),
-      card(t.insights.retention, retention(figures)),
+      kind === "live" && card(t.insights.audience, audience(figures)),
+      kind !== "post" && card(t.insights.retention, retention(figures)),
       card(t.insights.sources, sources(figures)),
       h("p", { class: "soft small" }, t.insights.privacy),
     );
   }
-  return { title: t.insights.title, node: h("div", { class: "page" }, head(t.insights.title, { up: `/video/${params.video}` }), place), ready: open() };
+  return { title: t.insights.title, node: h("div", { class: "page" }, head(t.insights.title, { up: of.href(id) }), place), ready: open() };
 }
 
-const still = (video) => h("a", { class: "tile", href: `/video/${video.id}`, "aria-label": video.title || t.feed.untitled }, video.poster && h("img", { src: video.poster, alt: "" }));
+const named = (item) => item.title || item.text || t.feed.untitled;
+const lasting = ({ duration_s: length, reading_s: reading }, { state }) => (reading === undefined ? (state === "live" ? t.insights.sofar : t.insights.length)(span(length)) : t.insights.reading(span(Math.ceil(reading))));
+
+function still(item, href) {
+  const picture = item.poster ?? item.images?.[0]?.files["320"] ?? item.video?.poster;
+  return picture && h("a", { class: "tile", href, "aria-label": named(item) }, h("img", { src: picture, alt: "" }));
+}
+
 const card = (title, ...children) => h("section", { class: "card pad stack" }, h("h2", {}, title), ...children);
 
-function numbers({ views, viewers, watched_s: watched, average_watched_s: average, likes, comments, shares }) {
+function numbers({ views, viewers, watched_s: watched, average_watched_s: average, likes, comments, shares, peak_viewers: most }) {
   const few = t.insights.tooFew;
   return [
     [t.insights.views, shortNumber(views)],
     [t.insights.viewers, viewers === null ? few : shortNumber(viewers)],
     [t.insights.watched, watched === null ? few : span(watched)],
     [t.insights.average, average === null ? few : span(average)],
-    [t.insights.likes, shortNumber(likes)],
-    [t.insights.comments, shortNumber(comments)],
+    [t.insights.most, most === undefined ? null : shortNumber(most)],
+    [t.insights.likes, likes === undefined ? null : shortNumber(likes)],
+    [t.insights.comments, comments === undefined ? null : shortNumber(comments)],
     [t.insights.shares, shortNumber(shares)],
-  ];
+  ].filter(([, value]) => value !== null);
 }
 
 const percent = (part) => `${Math.round(part * 100)} %`;
@@ -58,6 +76,15 @@ function retention({ retention: parts, duration_s: length }) {
     h("figure", { class: "stack tight" }, curve(parts, words), h("div", { class: "between soft small tabular", "aria-hidden": "true" }, h("span", {}, span(0)), h("span", {}, span(length))), h("figcaption", { class: "small" }, words)),
     h("details", {}, h("summary", { class: "small" }, t.insights.asTable), h("table", { class: "queue tabular" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t.insights.from), h("th", { scope: "col" }, t.insights.watching))), h("tbody", {}, parts.map(row)))),
   ];
+}
+
+/** How many watched in each minute of a live. */
+function audience({ audience: minutes, duration_s: length }) {
+  if (!minutes) return h("p", { class: "soft" }, t.insights.fewViewers);
+  const top = Math.max(...minutes, 1);
+  const words = t.insights.minutes(shortNumber(Math.round(top)), span(minutes.indexOf(Math.max(...minutes)) * 60));
+  const line = minutes.length > 1 ? minutes : [...minutes, ...minutes];
+  return h("figure", { class: "stack tight" }, curve(line.map((count) => count / top), words), h("div", { class: "between soft small tabular", "aria-hidden": "true" }, h("span", {}, span(0)), h("span", {}, span(length))), h("figcaption", { class: "small" }, words));
 }
 
 function sources({ sources: known }) {

@@ -1,4 +1,5 @@
 import { lives } from "../api/index.js";
+import { Beats } from "../core/beats.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { back, go } from "../core/router.js";
@@ -20,11 +21,12 @@ import { iconButton } from "../parts/head.js";
 import { report } from "../parts/report.js";
 import { share } from "../parts/share.js";
 import { menu } from "../parts/sheet.js";
+import { sourceOf } from "../parts/source.js";
 
 const REPLAY_EVERY_MS = 3000;
 const REPLAY_TRIES = 4;
 
-export default function watch({ params, life }) {
+export default function watch({ params, query, life }) {
   const video = h("video", { playsinline: true, autoplay: true, "aria-label": t.live.picture });
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.live.connecting }));
   // The picture fills the screen; a tap shows all of it.
@@ -44,6 +46,8 @@ export default function watch({ params, life }) {
   let still = () => null;
   // Out of this live for good: what the connection says afterwards is no news.
   let put = false;
+  const beats = new Beats((seconds) => lives.view(params.live, seconds, sourceOf(query)));
+  life.addEventListener("abort", () => beats.stop());
   async function open() {
     const live = await lives.live(params.live);
     if (life.aborted) return;
@@ -137,6 +141,8 @@ export default function watch({ params, life }) {
   }
 
   function say(state, ways, live) {
+    if (state === "watching") beats.start();
+    else beats.stop();
     if (put) return;
     const spinner = (text) => [h("div", { class: "spinner" }), h("p", { role: "status" }, text)];
     veil.hidden = state === "watching";
@@ -168,6 +174,7 @@ export default function watch({ params, life }) {
   function ended(live, tries = REPLAY_TRIES) {
     veil.hidden = false;
     veil.className = "veil";
+    beats.stop();
     still();
     const way = live.video_id
       ? h("a", { class: "button primary", href: `/video/${live.video_id}` }, icon("play", 20), t.live.replay)

@@ -17,7 +17,7 @@ const PLACES = {
   takedown: ({ claim_id: claim }) => (claim ? `/me/counter?claim=${claim}` : null),
   policy_updated: ({ policy }) => `/policies/${policy}`,
   call_missed: () => "/messages",
-  live: ({ live }) => `/watch/${live}`,
+  live: ({ live }) => `/watch/${live}?from=other`,
   like: about,
   comment: talk,
   reply: talk,

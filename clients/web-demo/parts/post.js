@@ -1,5 +1,6 @@
 // A post: as a screen of the feed, and as a card in lists. One with a video is shown by the video's own slide.
 import { posts } from "../api/index.js";
+import { Beats } from "../core/beats.js";
 import { fill, h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { account } from "../core/session.js";
@@ -43,6 +44,7 @@ function more(item, { life, leave, ongone, onedit }) {
   menu(
     t.post.by(nameOf(item.owner)),
     [
+      mine && { icon: "chart", label: t.insights.title, href: `/post/${item.id}/insights` },
       item.likes > 0 && { icon: "heart", label: t.likes.title, onclick: () => likers(item, life) },
       whyRow(item, life),
       ...choicesOf(item, leave),
@@ -58,10 +60,12 @@ const pictures = (item, size) => item.images.map((one, i) => h("img", { src: one
 
 const when = (item) => h("a", { class: "when small", href: `/post/${item.id}` }, ago(item.created_at), item.edited_at ? ` · ${t.post.edited}` : null);
 
-/** What a reel asks of a slide; nothing plays in it. */
+/** What a reel asks of a slide; nothing plays in it, and as long as it is shown it is read. */
 export class PostSlide {
-  constructor(item, life, { leave } = {}) {
+  constructor(item, life, { leave, source = "feed" } = {}) {
     Object.assign(this, { item, life, leave });
+    this.beats = new Beats((seconds) => posts.view(item.id, seconds, source));
+    life.addEventListener("abort", () => this.beats.stop());
     this.node = h("article", { class: "slide post-slide", "aria-label": t.post.by(nameOf(item.owner)) });
     this.#draw();
   }
@@ -91,9 +95,15 @@ export class PostSlide {
   }
 
   prepare() {}
-  activate() {}
-  rest() {}
-  letGo() {}
+  activate() {
+    this.beats.start();
+  }
+  rest() {
+    this.beats.stop();
+  }
+  letGo() {
+    this.beats.stop();
+  }
 }
 
 /** A post in a list. */

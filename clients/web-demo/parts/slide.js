@@ -1,5 +1,6 @@
 // One screen of the feed: a video, or a live that is on now.
-import { videos } from "../api/index.js";
+import { lives, videos } from "../api/index.js";
+import { Beats } from "../core/beats.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { t } from "../core/text.js";
@@ -40,8 +41,15 @@ export class Slide {
     this.words = this.#words();
     this.frame = h("div", { class: ["frame", item.width > item.height && "broad"] }, this.poster, this.video, h("div", { class: "shade" }), this.tap, this.words, progress);
     this.node = h("article", { class: "slide", "aria-label": item.title || t.feed.untitled }, item.poster && h("img", { class: "blur", src: item.poster, alt: "", "aria-hidden": "true" }), this.frame, this.#acts());
+    // Nobody knows where in a live they are: its time is the clock's.
+    this.beats = new Beats((seconds) => lives.view(item.id, seconds, source));
+    life.addEventListener("abort", () => this.beats.stop());
     this.video.addEventListener("timeupdate", () => this.#progress());
-    this.video.addEventListener("playing", () => this.poster?.remove());
+    this.video.addEventListener("playing", () => {
+      this.poster?.remove();
+      if (item.kind === "live") this.beats.start();
+    });
+    this.video.addEventListener("pause", () => this.beats.stop());
     this.video.addEventListener("loadedmetadata", () => {
       const { videoWidth, videoHeight } = this.video;
       this.frame.classList.toggle("broad", videoWidth > videoHeight);
@@ -55,11 +63,11 @@ export class Slide {
     return h(
       "div",
       { class: "words" },
-      item.kind === "live" && h("a", { class: "tag live", href: `/watch/${item.id}` }, t.live.badge),
+      item.kind === "live" && h("a", { class: "tag live", href: `/watch/${item.id}?from=feed` }, t.live.badge),
       h("a", { class: "by", href: `/u/${item.owner.username}` }, avatar(item.owner, "small", { onAir: item.kind === "live" }), nameOf(item.owner)),
       item.title && h("p", { class: "caption" }, words(item.title)),
       (item.part > 1 || item.goesOn) && h("p", { class: "small" }, t.feed.part(item.part)),
-      item.kind === "live" && h("a", { class: "button live compact", href: `/watch/${item.id}` }, icon("live", 18), t.live.join),
+      item.kind === "live" && h("a", { class: "button live compact", href: `/watch/${item.id}?from=feed` }, icon("live", 18), t.live.join),
     );
   }
 
@@ -145,6 +153,7 @@ export class Slide {
 
   rest() {
     this.active = false;
+    this.beats.stop();
     this.video.pause();
   }
 

@@ -75,7 +75,7 @@ def _migrate(connection: Connection, metadata: MetaData) -> None:
 
 def is_described(name: str | None, kind: str, _parents: object) -> bool:
     """Whether the metadata speak of it: the parts of the full-text index are the database's own."""
-    return not (name is not None and kind in ("table", "index") and name.startswith(full_text.NAMES))
+    return not (name is not None and kind in ("table", "index", "column") and name.startswith(full_text.NAMES))
 
 
 def difference(connection: Connection, metadata: MetaData) -> list[object]:

@@ -120,6 +120,12 @@ export const post = {
 export const insights = {
   title: "How it does",
   length: (length) => `${length} long`,
+  sofar: (length) => `On for ${length}`,
+  reading: (length) => `Takes ${length} to read and see`,
+  ofLive: "How the live itself did",
+  audience: "Watching in each minute",
+  minutes: (most, at) => `The most at a time, ${most} on average, watched in the minute from ${at} on.`,
+  most: "The most at once",
   views: "Views",
   viewers: "Viewers",
   watched: "Watch time",
@@ -139,7 +145,7 @@ export const insights = {
   places: { feed: "Feed", profile: "Profile", search: "Search", chat: "Messages", link: "Link", other: "Elsewhere" },
   privacy: "These are figures of groups: nobody can see who watched.",
   noneTitle: "These figures are not yours to see",
-  noneText: "Only who made a video sees how it does.",
+  noneText: "Only who made something sees how it does.",
 };
 
 export const likes = {
