@@ -79,6 +79,10 @@ class Profiles:
     async def setting(self, account_id: str, key: str) -> Any:
         return await self._preferences.get(account_id, key)
 
+    async def settings(self, account_ids: Iterable[str], key: str) -> dict[str, Any]:
+        default = CONTROLS[key].default
+        return {account_id: values.get(key, default) for account_id, values in (await self._preferences.many(account_ids)).items()}
+
     async def active_cards(self, viewer: str, account_ids: Iterable[str]) -> dict[str, PersonCard]:
         people = {key: person for key, person in (await self._records.shown(account_ids)).items() if person.is_active}
         return await self._cards_of(viewer, people, await self._preferences.many(people))

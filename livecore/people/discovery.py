@@ -143,19 +143,29 @@ class Discovery:
             .order_by(shared.desc(), theirs.c.friend_id)
             .limit(CANDIDATES_LIMIT)
         )
-        hidden = await self._relations.blocked_either_way(me)
+        hidden = await self._relations.blocked_either_way(me) | await self._silent_friends(me)
         if hidden:
-            # Somebody blocked is no bridge either: the count would show that they have friends.
+            # Who is blocked or shows nobody their friends is no bridge either: the count would tell of them.
             query = query.where(mine.c.friend_id.not_in(hidden))
         async with self._db.read() as conn:
             return {row.friend_id: row.shared for row in await conn.execute(query)}
 
+    async def _silent_friends(self, me: str) -> set[str]:
+        """Friends of `me` who do not show even friends who theirs are."""
+        audiences = await self._directory.settings(await self._relations.friends_of(me), "visibility_friends")
+        return {friend for friend, audience in audiences.items() if audience == "nobody"}
+
     async def mutual_with(self, me: str, other: str, limit: int) -> tuple[list[str], int]:
-        """Friends whom both have, and how many there are; nobody whom either blocks or is blocked by."""
+        """Friends whom both have, and how many there are; nobody whom either blocks or is blocked by, and none where one of the two blocks.
+        That two are friends is told if either of them shows their friends."""
+        if (await self._relations.between(me, other)).blocked:
+            return [], 0
         mine, theirs = tables.friendship.alias("mine"), tables.friendship.alias("theirs")
         both = (mine.c.account_id == me) & (theirs.c.account_id == other)
         query = select(mine.c.friend_id).join(theirs, theirs.c.friend_id == mine.c.friend_id).where(both)
         hidden = await self._relations.blocked_either_way(me) | await self._relations.blocked_either_way(other)
+        if not await self._relations.allows(other, me, await self._directory.setting(other, "visibility_friends")):
+            hidden |= await self._silent_friends(me)
         if hidden:
             query = query.where(mine.c.friend_id.not_in(hidden))
         async with self._db.read() as conn:

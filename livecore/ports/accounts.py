@@ -116,6 +116,9 @@ class Directory(Protocol):
     async def setting(self, account_id: str, key: str) -> Any:
         """The value of a person's setting or its default; keys are those of GET /api/v1/me/settings."""
 
+    async def settings(self, account_ids: Iterable[str], key: str) -> dict[str, Any]:
+        """As `setting`, of several people at once."""
+
 
 class PhoneIndex(Protocol):
     """Phone numbers as keyed hashes; kept by `accounts`. The key lies apart from the data, so that a hash tells nobody a number."""

@@ -156,7 +156,7 @@ async def list_friends_of(call: Call) -> Reply:
 
 @routes.get("/api/v1/users/{username}/mutual-friends", params=LimitParams, ok=(200, MutualFriends))
 async def mutual_friends(call: Call) -> Reply:
-    """Friends whom you both have. Each of them is your friend, so that nobody is told of a friendship that is hidden from them."""
+    """Friends whom you both have, as far as they or the other show you their friends; nobody where you block the other."""
     me = call.me.account_id
     other = (await call.app.profiles.view(me, call.path["username"])).id
     found, total = await call.app.discovery.mutual_with(me, other, call.params.limit)

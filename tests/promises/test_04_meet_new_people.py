@@ -172,11 +172,22 @@ async def test_04_friends_in_common_are_those_whom_both_have(server: Server) -> 
         await server.befriend(ben, friend)
     found = (await anna.get("/api/v1/users/ben/mutual-friends")).json
     assert (sorted(person["username"] for person in found["items"]), found["total"]) == (["cara", "dora"], 2)
+    # That two are friends is told if either of them shows it: by default they do to their own friends.
+    hides = {"visibility_friends": "nobody"}
+    await ben.patch("/api/v1/me/settings", hides)
+    await dora.patch("/api/v1/me/settings", hides)
+    found = (await anna.get("/api/v1/users/ben/mutual-friends")).json
+    assert ([person["username"] for person in found["items"]], found["total"]) == (["cara"], 1)
+    suggested_to = {item["user"]["username"]: item["mutual"] for item in (await anna.get("/api/v1/discover/people")).json["items"]}
+    assert suggested_to == {"ben": 1}
+    await ben.patch("/api/v1/me/settings", {"visibility_friends": "everyone"})
+    assert (await anna.get("/api/v1/users/ben/mutual-friends")).json["total"] == 2
     await ben.put("/api/v1/blocks/dora")
     found = (await anna.get("/api/v1/users/ben/mutual-friends", params={"limit": "1"})).json
     assert ([person["username"] for person in found["items"]], found["total"]) == (["cara"], 1)
     await anna.put("/api/v1/blocks/ben")
     assert (await ben.get("/api/v1/users/anna/mutual-friends")).status == 404
+    assert (await anna.get("/api/v1/users/ben/mutual-friends")).json == {"items": [], "total": 0}
 
 
 async def test_04_open_requests_are_limited(start_server: StartServer) -> None:

@@ -209,7 +209,47 @@ async def put_into_a_group(scene: Scene, viewer: Person, other: Person) -> bool:
     return begun.status == 201
 
 
+async def contact_match(scene: Scene, viewer: Person, other: Person) -> bool:
+    """By the number, in the answer of a sync and in the list."""
+    given = await viewer.post("/api/v1/contacts", {"authorized": True, "add": [other.phone]})
+    assert given.status == 200, given
+    is_found = f'"{other.username}"'.encode() in given.body
+    assert await listed(viewer, "/api/v1/contacts", other) is is_found
+    return is_found
+
+
+async def search_of_content(scene: Scene, viewer: Person, other: Person) -> bool:
+    return await listed(viewer, "/api/v1/search", other, q="Post")
+
+
+async def common_friends(scene: Scene, viewer: Person, other: Person) -> bool:
+    answer = await viewer.get(f"/api/v1/users/{other.username}/mutual-friends")
+    return answer.status == 200 and answer.json["total"] > 0
+
+
+async def friend_link(scene: Scene, viewer: Person, other: Person) -> bool:
+    token = (await other.post("/api/v1/friend-links", {})).json["token"]
+    return (await viewer.post("/api/v1/friend-links/open", {"token": token})).status == 200
+
+
+async def mention(scene: Scene, viewer: Person, other: Person) -> bool:
+    """Whether the other is told."""
+
+    async def told() -> int:
+        notices = (await other.get("/api/v1/me/notices", params={"limit": "100"})).json["items"]
+        return sum(notice["kind"] == "mention" for notice in notices)
+
+    before = await told()
+    assert (await viewer.post("/api/v1/posts", {"text": f"see @{other.username}"})).status == 201
+    return await told() > before
+
+
+async def guest_of_a_live(scene: Scene, viewer: Person, other: Person) -> bool:
+    return (await viewer.post("/api/v1/lives", {"title": "Ours", "guests": [other.username]})).status == 201
+
+
 FRIENDS: list[Surface] = [
+    guest_of_a_live,
     profile,
     search_by_username,
     search_by_name,
@@ -230,6 +270,8 @@ FRIENDS: list[Surface] = [
     put_into_a_group,
 ]
 POSTS: list[Surface] = [post_page, comment_on_a_post, like_of_a_post, comments_of_a_common_friend, likes_of_a_common_friend]
+# What friends and strangers alike do.
+POSTS += [contact_match, search_of_content, common_friends, friend_link, mention]
 FRIENDS += POSTS
 STRANGERS: list[Surface] = [profile, search_by_username, search_by_name, suggestions, friend_request, following, picture, live_page, feed]
 STRANGERS += POSTS
