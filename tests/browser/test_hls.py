@@ -9,6 +9,7 @@ from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE
 from tests.conftest import StartProgram
 from tests.flows.broadcast import Broadcast
+from tests.hls.test_watching import opened
 from tests.people import Person
 from tests.waiting import until
 
@@ -32,59 +33,105 @@ async def on_air(viewer: Person) -> dict[str, Any]:
     return live
 
 
+# What the picture may be short of ten seconds back where the live is not as old.
+BACK_S = 3.0
+
+
 async def test_a_viewer_watches_by_hls_goes_back_and_returns(program: StartProgram, visitor: NewVisitor) -> None:
     # Any room is a very large one here.
     serving = await program(hls_above_viewers=1, hls_segment_s=1)
-    anna = await visitor(serving, "anna")
+    host, cora = await serving.person("anna"), await serving.person("cora")
     ben = await visitor(serving, "ben", size=PHONE)
-    await anna.arrive()
-    viewer = await ben.arrive()
-    await anna.go("/live")
-    await anna.page.get_by_label("Camera").select_option("clock")
-    await anna.page.get_by_role("button", name="Go live").click()
-    await expect(anna.page.get_by_role("button", name="End", exact=True)).to_be_visible()
-
-    live = await on_air(viewer)
-    await ben.go(f"/watch/{live['id']}")
+    await ben.arrive()
     page = ben.page
+    broadcast = await Broadcast(host, codec="h264", record=False).start()
 
     async def place() -> dict[str, Any]:
         return dict(await page.evaluate(BEHIND))
 
-    # The first to come finds an empty room, so WebRTC; the button leads to HLS.
-    await ben.video_advances(".live-page video")
-    assert (await place())["way"] == "webrtc"
-
-    async def long_enough() -> bool:
-        return bool(await page.evaluate("document.querySelector('.live-page video').currentTime > 6"))
-
-    await until(long_enough, "something to go back to")
-    await page.get_by_role("button", name="Back 10 seconds").click()
-    await ben.video_advances(".live-page video")
-
-    async def back() -> bool:
+    async def is_back() -> bool:
         there = await place()
-        return bool(there["way"] == "hls" and there["end"] - there["now"] > 3)
+        return bool(there["way"] == "hls" and there["end"] - there["now"] > BACK_S)
 
-    await until(back, "the picture from before")
-    await ben.picture("rewind", also=DESKTOP)
-    await ben.fits()
-    await ben.accessible()
+    async def is_near() -> bool:
+        there = await place()
+        return bool(there["way"] == "hls" and 0 < there["end"] - there["now"] < DELAY_LIMIT_S)
 
-    async def near() -> bool:
-        now = await place()
-        return bool(now["way"] == "hls" and 0 < now["end"] - now["now"] < DELAY_LIMIT_S)
+    try:
+        # The first to come finds an empty room, so WebRTC; the button leads to HLS.
+        await ben.go(f"/watch/{broadcast.id}")
+        await ben.video_advances(".live-page video")
+        assert (await place())["way"] == "webrtc"
+        watched = await opened(cora, broadcast)
 
-    # The room is full, so HLS it stays; and whoever comes to a full room begins with it. A reload leaves the room, so another one fills it.
-    await page.get_by_role("button", name="To live").click()
-    await until(near, "the newest by HLS")
-    cora = await visitor(serving, "cora")
-    await cora.arrive()
-    await cora.go(f"/watch/{live['id']}")
-    await cora.video_advances(".live-page video")
-    await page.reload()
-    await ben.video_advances(".live-page video")
-    await until(near, "the picture by HLS near the newest")
+        async def is_old_enough() -> bool:
+            return len((await watched.playlist()).segments) > BACK_S + 2
+
+        await until(is_old_enough, "something to go back to")
+        await page.get_by_role("button", name="Back 10 seconds").click()
+        await until(is_back, "the picture from before")
+        await ben.video_advances(".live-page video")
+        await ben.picture("rewind", also=DESKTOP)
+        await ben.fits()
+        await ben.accessible()
+        # It stays back, also over a player that has to begin anew.
+        assert await is_back()
+
+        # The room is full, so HLS it stays; and whoever comes to a full room begins with it. A reload leaves the room, so another one fills it.
+        await page.get_by_role("button", name="To live").click()
+        await until(is_near, "the newest by HLS")
+        socket = await cora.connect()
+        assert (await socket.call("live:join", {"live": broadcast.id}))["ok"]
+        await page.reload()
+        await ben.video_advances(".live-page video")
+        await until(is_near, "the picture by HLS near the newest")
+        await socket.close()
+    finally:
+        await broadcast.end()
+
+
+@pytest.mark.deep
+async def test_a_viewer_who_went_back_stays_back_over_a_network_that_was_away(program: StartProgram, visitor: NewVisitor) -> None:
+    serving = await program(hls_segment_s=1)
+    host = await serving.person("anna")
+    ben = await visitor(serving, "ben", size=PHONE)
+    await ben.arrive()
+    page = ben.page
+    broadcast = await Broadcast(host, codec="h264", record=False).start()
+
+    async def behind_s() -> float:
+        there = await page.evaluate(BEHIND)
+        return float(there["end"] - there["now"]) if there["way"] == "hls" else 0.0
+
+    async def is_back() -> bool:
+        return await behind_s() > 6
+
+    try:
+        await ben.go(f"/watch/{broadcast.id}")
+        await ben.video_advances(".live-page video")
+        await broadcast.send_more(400)
+        await page.get_by_role("button", name="Back 10 seconds").click()
+        await until(is_back, "the picture from before")
+        await ben.video_advances(".live-page video")
+        ben.forgive("503")
+        await page.evaluate(
+            "document.querySelector('.live-page video').addEventListener('emptied', () => { window.restarts = (window.restarts ?? 0) + 1; })"
+        )
+        await page.route("**/live/*/*/*", lambda route: route.fulfill(status=503))
+
+        async def has_begun_anew() -> bool:
+            return bool(await page.evaluate("window.restarts"))
+
+        await until(has_begun_anew, "the player to give up", 60)
+        await page.unroute("**/live/*/*/*")
+        await ben.video_advances(".live-page video")
+        await until(is_back, "the picture from before again", 40)
+        seen = [await behind_s()]
+        await ben.video_advances(".live-page video")
+        seen.append(await behind_s())
+        assert min(seen) > 6, seen
+    finally:
+        await broadcast.end()
 
 
 # A quarter of all packets is lost, from when `window.lossy` is set on.

@@ -18,7 +18,7 @@ export class Delayed extends EventTarget {
   /** `address()` answers the live's playlist, or null when it has none (any more). Events: "state" as `Viewer`, "time". */
   constructor(element, address) {
     super();
-    Object.assign(this, { element, address, player: null, back: 0, edge: 0, isBack: false, ended: false });
+    Object.assign(this, { element, address, player: null, back: 0, edge: 0, edgeAt: 0, isBack: false, ended: false });
     this.life = new AbortController();
     const tell = () => this.dispatchEvent(new Event("time"));
     element.addEventListener("timeupdate", tell, { signal: this.life.signal });
@@ -50,7 +50,7 @@ export class Delayed extends EventTarget {
     this.player = player;
     player.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
       this.ended = !details.live;
-      this.edge = details.edge;
+      [this.edge, this.edgeAt] = [details.edge, performance.now()];
       if (!this.back) return;
       const target = Math.max(details.fragmentStart + START_S, details.edge - this.back);
       this.back = 0;
@@ -71,7 +71,7 @@ export class Delayed extends EventTarget {
     play(this.element, { sound });
   }
 
-  /** Begins anew at the newest when the picture stands still and the live does not. */
+  /** Begins anew when the picture stands still and the live does not. */
   #watch(player, sound) {
     let [at, since] = [-1, performance.now()];
     const timer = setInterval(() => {
@@ -82,10 +82,13 @@ export class Delayed extends EventTarget {
     }, 1000);
   }
 
+  /** Who went back goes on as far back. */
   #again(sound) {
     this.#say("lost");
+    // One that did not come to begin is to begin where it was told. The newest went on while nothing was heard of it.
+    const behind = this.back || this.edge + (performance.now() - this.edgeAt) / 1000 - this.element.currentTime;
     this.#drop();
-    setTimeout(() => this.life.signal.aborted || this.start({ sound }), AGAIN_MS);
+    setTimeout(() => this.life.signal.aborted || this.start({ back: this.isBack ? Math.max(behind, 0) : 0, sound }), AGAIN_MS);
   }
 
   /** Where one is, in seconds: `{ start, end, now, behind }`; `end` is the newest that can be shown. */
@@ -104,7 +107,8 @@ export class Delayed extends EventTarget {
 
   seek(seconds) {
     const place = this.place;
-    if (!place) return;
+    // A player that is about to begin begins at the newest.
+    if (!place) return void (seconds === Infinity && Object.assign(this, { back: 0, isBack: false }));
     this.isBack = seconds < place.end;
     if (this.player) this.player.config.maxLiveSyncPlaybackRate = this.isBack ? 1 : CATCH_UP_RATE;
     this.element.currentTime = Math.min(Math.max(seconds, place.start + 0.5), place.end);
