@@ -230,6 +230,9 @@ async def _point(
         counted = await do_all(loads, "count", jobs, 60.0 + options.seconds, told)
         after = live.server.sample()
         published_after, figures_after = await publisher.do("published", {}, 10.0), await _figures(live)
+    lost = 0
+    if any(each["awaited"] for each in counted):
+        lost = sum(each["lost"] for each in await do_all(loads, "lost", [{}] * len(loads), 30.0))
     await do_all(loads, "leave", [{}] * len(loads), 60.0)
     result["published_packets"] = published_after["packets"] - published["packets"]
     result["late_pictures"] = published_after["late_pictures"] - published["late_pictures"]
@@ -237,7 +240,7 @@ async def _point(
         result |= {"feedback_handled": figures_after["feedback"] - figures["feedback"], "paced": figures_after["paced"]}
         result["switches_of_server"] = figures_after["switches"] - figures["switches"]
         result["resent_by_server"] = figures_after["resent"] - figures["resent"]
-    return result | _counted(counted, live, before, after)
+    return result | _counted(counted, lost, live, before, after)
 
 
 async def _figures(live: Live) -> dict[str, int]:
@@ -281,14 +284,14 @@ async def _join(options: LiveOptions, live: Live, loads: list[LoadProcess], view
     return result
 
 
-def _counted(counted: list[dict[str, Any]], live: Live, before: Sample, after: Sample) -> dict[str, Any]:
+def _counted(counted: list[dict[str, Any]], lost: int, live: Live, before: Sample, after: Sample) -> dict[str, Any]:
+    """`lost`: of what was still waited for at the end of the count, what never came."""
     sums: Counter[str] = Counter()
     for each in counted:
         sums.update(each["sums"])
     packets, expected = sums["packets"], sums["video_expected"]
     missed = max(0, expected - sums["video_counted"])
-    # What is still waited for at the end is neither lost nor repaired yet.
-    left = max(0, missed - sums["repaired"] - max(0, sums["missing"]))
+    left = max(0, missed - sums["repaired"] - sums["missing"] + lost)
     seconds = max(each["seconds"] for each in counted)
     delays, repairs = Latencies(), Latencies()
     for each in counted:

@@ -14,7 +14,7 @@ from bench.last_mile import LastMile
 from bench.latency import Latencies
 from bench.live_peer import JOIN_TIMEOUT_S, exchange, why
 from bench.live_publisher import Publisher
-from bench.live_viewer import FEEDBACK_S, Viewer
+from bench.live_viewer import FEEDBACK_S, GIVE_UP_S, Viewer
 from bench.load import Handler, LoadFailed, Progress
 from livecore.media.transport import generate_certificate
 
@@ -122,7 +122,13 @@ class LiveLoad:
             "closed": sum(viewer.closed.is_set() for viewer in self.viewers),
             "delays": self.delays.tell(),
             "repairs": self.repairs.tell(),
+            "awaited": sum(viewer.lost for viewer in self.viewers),
         }
+
+    async def lost(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """Of what was waited for at the end of the last count, what does not come; known when it is given up."""
+        await asyncio.sleep(GIVE_UP_S + 2 * FEEDBACK_S)
+        return {"lost": sum(viewer.lost for viewer in self.viewers)}
 
     async def leave(self, _given: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """Viewers end their sessions; publishers go on."""
@@ -154,7 +160,7 @@ def _numbers(viewer: Viewer) -> dict[str, int]:
         "video_expected": viewer.expected,
         "video_counted": viewer.counted,
         "repaired": viewer.repaired,
-        "missing": viewer.missing,
+        "missing": viewer.missing(),
         "switches": viewer.switches,
     } | viewer.told
 
@@ -173,6 +179,7 @@ def handlers() -> dict[str, Handler]:
         "published": load.published,
         "watch": load.watch,
         "count": load.count,
+        "lost": load.lost,
         "leave": load.leave,
         "stop": load.stop,
     }

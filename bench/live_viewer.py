@@ -69,6 +69,7 @@ class Viewer(Peer):
         self._base_ns = time.time_ns()
         self._last: int | None = None  # None before the first video packet
         self._missing: dict[int, tuple[float, float]] = {}  # number → (since, asked)
+        self._awaited: set[int] = set()  # of what was missing when `missing` was asked for, what has not come since
         self._looked_at = 0.0
         self._clock: tuple[int, float] | None = None  # the last sender report: (middle of NTP, when); None before
         self._reported_at = time.monotonic()
@@ -89,10 +90,14 @@ class Viewer(Peer):
     def narrow(self) -> bool:
         return self.link is not None and self.link.rate_bps is not None
 
-    @property
     def missing(self) -> int:
-        """Video packets that are still waited for."""
-        return len(self._missing)
+        """Video packets that are waited for now; which of them never come says `lost`, when they were given up."""
+        self._awaited = set(self._missing)
+        return len(self._awaited)
+
+    @property
+    def lost(self) -> int:
+        return len(self._awaited)
 
     @property
     def _timed(self) -> bool:
@@ -200,6 +205,7 @@ class Viewer(Peer):
     def _found(self, sequence: int) -> bool:
         """A packet that comes after later ones: whether that is because it was asked for."""
         since, asked = self._missing.pop(sequence, (0.0, 0.0))
+        self._awaited.discard(sequence)
         if not asked:
             return False
         self.repaired += 1

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import live_peers, packetise, record_beside, record_chromium, record_socket, rest
+from bench import live_peers, measured, packetise, record_beside, record_chromium, record_socket, rest
 from bench.cli import bench
 from bench.janus import JanusMissing
 from bench.live import LiveOptions
@@ -326,6 +326,18 @@ def test_what_cannot_be_measured_is_refused_in_words(tmp_path: Path, arguments: 
     assert result.exit_code == status
     assert says in " ".join(result.output.replace("│", "").split())
     assert not report.exists()
+
+
+def test_all_of_them_are_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each would measure; that it does, is tested above."""
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        measured, "_measure", lambda measurement, json, _plot: asked.append((measurement.shown.__name__, json.relative_to(tmp_path).name))
+    )
+    result = CliRunner().invoke(bench, ["all", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    names = ("chat", "direct", "live", "record", "hls", "store", "upload", "rest")
+    assert asked == [("bench.chat" if name == "direct" else f"bench.{name}", f"{name}.json") for name in names]
 
 
 def test_without_its_extra_the_bench_says_which_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

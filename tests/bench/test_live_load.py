@@ -54,14 +54,14 @@ def test_a_viewer_asks_for_what_it_misses_and_in_the_end_for_a_key_picture() -> 
     viewer.tell(now)
     assert said == [rtcp.Nack(1, 7, (0, 1))]
     comes(viewer, 0)
-    assert (viewer.expected, viewer.counted, viewer.repaired, viewer.missing, repairs.count) == (6, 4, 1, 1, 1)
+    assert (viewer.expected, viewer.counted, viewer.repaired, viewer.missing(), repairs.count) == (6, 4, 1, 1, 1)
     viewer.tell(now + 0.05)
     assert len(said) == 1, "not again so soon"
     viewer.tell(now + 0.2)
     assert said[1:] == [rtcp.Nack(1, 7, (1,))]
     viewer.tell(now + GIVE_UP_S + 0.1)
     assert said[2] == rtcp.KeyFrameRequest(1, 7)
-    assert viewer.missing == 0
+    assert (viewer.lost, viewer.missing()) == (1, 0)
 
 
 def test_what_only_comes_late_was_not_lost() -> None:
