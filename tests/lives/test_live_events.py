@@ -17,8 +17,12 @@ from livecore.media.control import LayersWanted, SessionClosed, SpeakerChanged, 
 from livecore.media.figures import LiveFigures
 from tests.conftest import StartServer
 from tests.flows.broadcast import Broadcast, watch
+from tests.flows.onlooker import look, publish
 from tests.serving import Server
 from tests.waiting import until
+
+# The last of three sizes.
+LARGEST = 2
 
 
 async def test_publisher_room_and_viewer_are_told_what_concerns_them(server: Server) -> None:
@@ -218,34 +222,47 @@ async def test_figures_tell_the_host_of_publication_and_viewers(start_server: St
         await broadcast.end()
 
 
-async def test_pictures_left_out_for_their_age_are_in_the_hosts_figures_and_in_metrics(start_server: StartServer) -> None:
-    """The media worker gets no time for a while, as on a machine that others have for themselves; then it goes on with the present."""
+async def test_worker_without_time_leaves_old_pictures_out_then_the_largest_layer_and_says_so(start_server: StartServer) -> None:
+    """The media worker gets no time for a while, as on a machine that others have for themselves; then it goes on with the present.
+
+    Where that happens again and again, everybody is sent a layer less.
+    """
     server = await start_server(media=True, media_late_s=0.2, media_counters_s=0.1)
     anna, ben = await server.person("anna"), await server.person("ben")
-    broadcast = await Broadcast(anna).start()
-    peer = await watch(ben, broadcast.id)
+    live = (await anna.post("/api/v1/lives", {"title": "No time", "codec": "vp8", "keep_replay": False})).json
+    publisher = await publish(anna, live, layers="simulcast")
+    peer = await look(ben, live["id"], arrivals=False)
     assert server.supervisor
     worker = server.supervisor.child("media-0").pids[-1]
-    try:
-        await until(lambda: peer.received > 50, "pictures")
+
+    async def is_late() -> bool:
+        (publication,) = (await anna.get(f"/api/v1/lives/{live['id']}/stats")).json["media"]["publications"].values()
+        return any(s["drops"].get("late", 0) for viewer in publication["viewers"] for s in viewer["subscriptions"])
+
+    async def metric(line: str) -> bool:
+        return line in (await server.call("GET", "/metrics")).body.decode()
+
+    async def no_time() -> None:
+        sent, received = publisher.packets, peer.received
         os.kill(worker, signal.SIGSTOP)
         try:
-            await broadcast.send_more(70)
+            await until(lambda: publisher.packets > sent + 130, "half a second")
         finally:
             os.kill(worker, signal.SIGCONT)
+        await until(lambda: peer.received > received + 60, "the present")
 
-        async def late() -> int:
-            (publication,) = (await anna.get(f"/api/v1/lives/{broadcast.id}/stats")).json["media"]["publications"].values()
-            return sum(int(s["drops"].get("late", 0)) for viewer in publication["viewers"] for s in viewer["subscriptions"])
-
-        async def counted() -> bool:
-            return 'reason="late"' in (await server.call("GET", "/metrics")).body.decode()
-
-        await until(late, "pictures that were left out")
-        received = peer.received
-        await until(lambda: peer.received > received + 100, "the present")
+    try:
+        await until(lambda: peer.layer == LARGEST, "the largest picture")
+        await no_time()
+        await until(is_late, "pictures that were left out")
+        await until(lambda: metric('reason="late"'), "the metric")
+        for _ in range(20):
+            await no_time()
+            if peer.layer != LARGEST:
+                break
+        assert peer.layer == LARGEST - 1
+        await until(lambda: metric('livecore_media_shed_layers{worker="0"} 1.0'), "the metric")
         assert peer.drops == {}
-        await until(counted, "the metric")
     finally:
         peer.close()
-        await broadcast.end()
+        await publisher.stop()
