@@ -39,7 +39,7 @@ class Switch:
 
 TABLE = [
     Switch(1, "livecore.platform.growing:_FileWriter._write", "an_upload_in_three_parts"),
-    Switch(1, "livecore.library.uploads:Uploads._commit", "a_kill_within_a_part"),
+    Switch(1, "livecore.library.uploads:Uploads._commit", "an_upload_in_three_parts"),
     Switch(2, "livecore.rest.ranges:parse_ranges", "a_range_answers_those_bytes"),
     Switch(2, "livecore.rest.ranges:parse_ranges", "multipart_byteranges"),
     Switch(2, "livecore.rest.ranges:parse_ranges=((0, 1),)", "past_the_end_is_416"),
@@ -58,7 +58,7 @@ TABLE = [
     Switch(4, "livecore.people.discovery:Discovery._mutual={}", "friends_of_friends_come_first"),
     Switch(4, "livecore.people.service:People._after", "reaches_the_other_at_once"),
     Switch(4, "livecore.people.relations:RelationStore.allows=True", "takes_no_requests"),
-    Switch(4, "livecore.platform.limits:RateLimiter.hit", "(?<=04_)requests_are_limited"),
+    Switch(4, "livecore.platform.limits:RateLimiter.hit", "requests_of_a_day_are_limited"),
     Switch(5, "livecore.library.video_shares:VideoShares.share={'shares': 1}", "once_per_key"),
     Switch(6, "livecore.people.relations:RelationStore.blocked_either_way=set()", "blocked_or_deleted"),
     Switch(7, "livecore.rooms.live:LiveHub._tell", "watched_counted"),
@@ -133,7 +133,7 @@ TABLE = [
     Switch(70, "livecore.trust.notices:Notices.mark_read=0", "until_it_is_read"),
     Switch(84, "livecore.rooms.attachments:Attachments.get", "signed_address"),
     Switch(31, "livecore.rooms.admission:in_audience=True", "who_can_message_is_held"),
-    Switch(31, "livecore.people.relations:RelationStore.allows=True", "who_may_ask_add_and_invite"),
+    Switch(31, "livecore.people.relations:RelationStore.allows=True", "in_each_other_way"),
     Switch(32, "livecore.accounts.profiles:Profiles._sees=False", "shown_to_anyone_with_an_account"),
     Switch(33, "livecore.accounts.profiles:Profiles._sees=True", "each_field_is_shown_to_its_audience"),
     Switch(35, "livecore.privacy.exporting:Exports._pack_table={'table': 'none'}", "everything_kept"),
