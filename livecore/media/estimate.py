@@ -184,7 +184,9 @@ class SendSideEstimator:
 
     def _clock_us(self, arrivals: Sequence[int | None]) -> int:
         """What is to be added to these arrivals: the clock goes round, and the newest is next to what was heard before."""
-        newest = next((arrival for arrival in reversed(arrivals) if arrival is not None), None)
+        newest = arrivals[-1] if arrivals else None
+        if newest is None:
+            newest = next((arrival for arrival in reversed(arrivals) if arrival is not None), None)
         if newest is None:
             return 0
         before = self._newest_us
@@ -194,21 +196,21 @@ class SendSideEstimator:
 
     def _on_run(self, run: _Sent, arrivals: Sequence[int | None], base: int, clock_us: int) -> None:
         """What a message says of one run."""
-        begin, end = max(run.first, base), min(run.end, base + len(arrivals))
-        part = arrivals[begin - base : end - base]
-        mask = ((1 << end - begin) - 1) << begin - run.first
-        if run.unheard & mask != mask:  # some of it was heard of before
-            unheard = run.unheard >> begin - run.first
-            part = tuple(arrival for place, arrival in enumerate(part) if unheard >> place & 1)
-        run.unheard &= ~mask
-        heard = len(part)
-        self._heard += heard
+        first, end, stop = run.first, run.end, base + len(arrivals)
+        if first >= base and end <= stop and run.unheard == (1 << end - first) - 1:  # whole, for the first time
+            part, run.unheard = arrivals[first - base : end - base], 0
+        else:
+            begin, end = max(first, base), min(end, stop)
+            part, unheard = arrivals[begin - base : end - base], run.unheard >> begin - first
+            part = tuple([arrival for place, arrival in enumerate(part) if unheard >> place & 1])
+            run.unheard &= ~(((1 << end - begin) - 1) << begin - first)
+        self._heard += len(part)
         came: Sequence[int] = part if None not in part else [arrival for arrival in part if arrival is not None]  # type: ignore[assignment]
-        self._lost += heard - len(came)
+        self._lost += len(part) - len(came)
         if not came:
             return
         probe = self._probe_numbers
-        if probe is not None and probe[0] < run.end and run.first < probe[1]:  # a run is of a probe as a whole, or not at all
+        if probe is not None and probe[0] < run.end and first < probe[1]:  # a run is of a probe as a whole, or not at all
             self._on_probe(came, run.packet_bytes, clock_us)
         self._on_burst(run.at, (min(came) + clock_us) / 1e6, (max(came) + clock_us) / 1e6, len(came) * run.packet_bytes)
 

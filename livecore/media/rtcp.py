@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = 200, 201, 202, 203, 204, 205, 206, 207
 NACK, TRANSPORT_FEEDBACK = 1, 15
@@ -92,15 +93,14 @@ class Remb:
     ssrcs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFeedback:
+class TransportFeedback(NamedTuple):
     """Transport-wide feedback: `arrivals[i]` is when packet `base + i` arrived in microseconds since the sender's own
-    zero, None when it did not."""
+    zero, None when it did not. `serial`: of the message, eight bits."""
 
     sender: int
     ssrc: int
     base: int
-    count: int
+    serial: int
     arrivals: tuple[int | None, ...]
 
 
@@ -246,6 +246,18 @@ def _transport_feedback(sender: int, ssrc: int, body: bytes) -> TransportFeedbac
     base, count, reference = struct.unpack_from("!HHL", body)
     if count > FEEDBACK_LIMIT:
         raise _Malformed
+    ticks = reference >> 8
+    if ticks & 0x800000:
+        ticks -= 1 << 24
+    quarters = ticks * 256  # a quarter of a millisecond is what deltas count
+    chunk, position = body[8] << 8 | body[9] if count else 0, 10
+    if chunk >> 13 == 1 and chunk & 0x1FFF >= count:  # all there, none far from the one before: nearly every message of a good path
+        deltas = body[position : position + count]
+        if len(deltas) < count:
+            raise _Malformed
+        told = accumulate(deltas, initial=quarters)
+        next(told)
+        return TransportFeedback(sender, ssrc, base, reference & 0xFF, tuple([at * 250 for at in told]))
     position = 8
     symbols: list[int] = []
     while len(symbols) < count:
@@ -258,17 +270,6 @@ def _transport_feedback(sender: int, ssrc: int, body: bytes) -> TransportFeedbac
         else:
             symbols += [chunk >> shift & 1 for shift in _ONE_BIT]
     del symbols[count:]
-    ticks = reference >> 8
-    if ticks & 0x800000:
-        ticks -= 1 << 24
-    quarters = ticks * 256  # a quarter of a millisecond is what deltas count
-    if symbols.count(1) == count:  # all there, none far from the one before: nearly every message of a good path
-        deltas = body[position : position + count]
-        if len(deltas) < count:
-            raise _Malformed
-        told = accumulate(deltas, initial=quarters)
-        next(told)
-        return TransportFeedback(sender, ssrc, base, reference & 0xFF, tuple([at * 250 for at in told]))
     arrivals: list[int | None] = []
     for symbol in symbols:
         if symbol == 1:

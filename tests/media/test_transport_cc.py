@@ -50,7 +50,7 @@ def test_messages_follow_each_other_without_a_hole() -> None:
     assert second
     assert (first.base, [a is not None for a in first.arrivals]) == (10, [True, True, False, False, True])
     assert (second.base, [a is not None for a in second.arrivals]) == (15, [False, True])
-    assert (first.count, second.count) == (0, 1)
+    assert (first.serial, second.serial) == (0, 1)
     assert told(builder) is None
 
 
