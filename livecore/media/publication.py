@@ -53,6 +53,7 @@ class Track:
         self.demand = Demand()
         self._offered: list[layers.Offered] = []
         self._offered_at = float("-inf")
+        self._unlimited: dict[layers.Wish, str | None] = {}  # of what is offered
         names = list(rids) or [""]
         self.layers = {rid: Layer(rid, codec.clock_hz, self.kind == "video") for rid in names}
         for layer in self.layers.values():
@@ -87,7 +88,16 @@ class Track:
         """As `offered`, with the cuts. Made once for all viewers that are looked at at the same time."""
         if self._offered_at != now:
             self._offered_at, self._offered = now, [_offered(layer, now) for layer in self.choices().values()]
+            self._unlimited.clear()
         return self._offered
+
+    def unlimited(self, wish: layers.Wish, now: float) -> str | None:
+        """What they all get who wish this and whose paths limit nothing; None while no layer is alive. Found once, as `offered_to_viewers`."""
+        offered = self.offered_to_viewers(now)
+        if wish not in self._unlimited:
+            alive = layers.allowed(offered, wish)
+            self._unlimited[wish] = alive[-1].rid if alive else None
+        return self._unlimited[wish]
 
     def best(self, now: float, *, flat: bool = False) -> Layer:
         """The best layer that sends: one that is paused takes a moment, and whoever joins is to see something at once.

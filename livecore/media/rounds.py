@@ -31,8 +31,9 @@ class Rounds:
             publication = one.publication
             publication.ask_for_keys(now)
             # Where there is nothing to choose, only those are looked after whose path is known to be narrow.
+            layered = publication.layered
             for viewer in list(one.viewers.values()):
-                if (publication.layered or viewer.starving) and viewer.on_tick(now, self._pressure.shed):
+                if (layered or viewer.starving) and viewer.on_tick(now, self._pressure.shed):
                     self._probing.add(viewer)
             self._tell_demand(one, now)
         self._tell_speakers(by_live, now)

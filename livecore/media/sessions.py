@@ -192,6 +192,8 @@ class ViewerSession(Session):
             forwarder, track = subscription.forwarder, subscription.track
             if not subscription.started or track.kind != "video":
                 continue
+            if self._has_the_best(subscription, wish, now):
+                continue
             offered = track.offered_to_viewers(now)
             if subscription.flat:
                 offered = [one for one in offered if not one.nested]
@@ -222,6 +224,19 @@ class ViewerSession(Session):
             if (self.estimate_bps or needed_bps) < needed_bps:
                 probing = estimator.start_probe(int(needed_bps * PROBE_MARGIN), now) or probing
         return probing
+
+    def _has_the_best(self, subscription: Subscription, wish: layers.Wish, now: float) -> bool:
+        """Whether nothing limits the viewer, and it is sent the best it may have: then there is nothing to decide. Most are so, most of the time."""
+        wanted = subscription.forwarder.wanted
+        return (
+            self.estimate_bps is None
+            and self.transport.estimator is not None
+            and wanted is not None
+            and not subscription.flat
+            and wanted.rid == subscription.track.unlimited(wish, now)
+            and not subscription.starvation.paused
+            and subscription.starvation.on_tick(0, None, now)
+        )
 
     def _sound_bps(self, now: float) -> int:
         return sum(s.track.best(now).bitrate_bps for s in self.subscriptions if s.started and s.track.kind == "audio")
