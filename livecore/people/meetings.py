@@ -232,8 +232,10 @@ class Meetings:
         if not await self._may_meet(*people):
             await self._end(row, "left", told=())
             return
-        common = sorted(one.interests & other.interests)
         for me, peer in (people, people[::-1]):
+            # Interests stand beside the status message: a meeting must not tell what the profile would not.
+            shows = await self._relations.allows(peer, me, await self._directory.setting(peer, "visibility_status"))
+            common = sorted(one.interests & other.interests) if shows else []
             card = (await self._directory.cards(me, [peer])).get(peer)
             if card is None:
                 await self._end(row, "left", told=people)

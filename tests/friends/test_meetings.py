@@ -47,15 +47,21 @@ async def test_two_who_wait_meet_talk_and_part(server: Server) -> None:
         meeting = await found(listener)
         assert (meeting["peer"]["username"], meeting["peer"]["interests"], meeting["mode"]) == (other.username, ["music"], "chat")
         assert "live" not in meeting
-    conversation = (await found(hers))["conversation"]
-    assert (await found(his))["conversation"] == conversation
+    # Next: what a profile hides a meeting does not tell either; the other still shows it.
+    await anna.patch("/api/v1/me/settings", {"visibility_status": "friends"})
+    server.clock.advance(2 * 3600)
+    for listener in (hers, his):
+        await enter(listener, interests=["music"])
+    assert [(await found(listener, 2))["peer"]["interests"] for listener in (hers, his)] == [["music"], []]
+    conversation = (await found(hers, 2))["conversation"]
+    assert (await found(his, 2))["conversation"] == conversation
     # Both take messages of friends only; here they write.
     message = {"conversation": conversation, "client_id": "one", "body": "hello stranger"}
     assert (await hers.call("message:send", message))["ok"]
     await until(lambda: his.heard("message:new"), "the message")
     assert (await his.call("message:send", message | {"body": "hello back"}))["ok"]
     assert (await his.call("match:leave"))["ok"]
-    assert (await ended(hers))["reason"] == "left"
+    assert (await ended(hers, 2))["reason"] == "left"
     refused = await hers.call("message:send", message | {"client_id": "two"})
     assert refused["error"]["type"].endswith("not_friends")
     for listener in (hers, his):
