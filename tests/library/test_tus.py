@@ -7,6 +7,7 @@ import errno
 import hashlib
 import itertools
 import os
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -229,10 +230,20 @@ async def test_an_upload_left_lying_expires(start_server: StartServer) -> None:
     server = await start_server(clock=clock)
     anna = await server.person("anna")
     path = await begin(anna, len(FILM))
-    await tus(anna, "PATCH", path, FILM[:1000], Upload_Offset="0")
-    clock.advance(server.settings.upload_idle_s + 1)
+    before_s = clock.at_ms() / 1000
+    answer = await tus(anna, "PATCH", path, FILM[:1000], Upload_Offset="0")
+    # Each request that brings bytes puts it off, and says until when.
+    ends_s = parsedate_to_datetime(answer.headers["Upload-Expires"]).timestamp() - server.settings.upload_idle_s
+    assert int(before_s) <= ends_s <= clock.at_ms() / 1000
+    clock.advance(server.settings.upload_idle_s - 60)
     await anna.sign_in()
-    answer = await tus(anna, "PATCH", path, b"x", Upload_Offset="1000")
+    assert (await tus(anna, "PATCH", path, FILM[1000:2000], Upload_Offset="1000")).status == 204
+    clock.advance(server.settings.upload_idle_s - 60)
+    await anna.sign_in()
+    assert await offset(anna, path) == 2000
+    clock.advance(61)
+    await anna.sign_in()
+    answer = await tus(anna, "PATCH", path, b"x", Upload_Offset="2000")
     # The server's own hourly look may have been there first.
     assert (answer.status, answer.type) in ((410, "upload_expired"), (404, "not_found"))
     await server.app.retention.apply()
@@ -347,6 +358,21 @@ async def test_what_waits_to_be_asked_is_refused_without_its_bytes(server: Serve
             assert (await reader.readline()).startswith(b"HTTP/1.1 204")
         writer.close()
     assert await offset(anna, path) == 10
+
+
+async def test_a_creation_that_waits_to_be_asked_is_refused_for_its_size_without_its_bytes(start_server: StartServer) -> None:
+    server = await start_server(upload_limit_bytes=2 << 20, upload_quota_bytes=3 << 20)
+    anna = await server.person("anna")
+    await begin(anna, 2 << 20)
+    for length, first in (((2 << 20) + 1, b"HTTP/1.1 413"), (2 << 20, b"HTTP/1.1 507"), (1 << 20, b"HTTP/1.1 100")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+        head = (
+            f"POST /uploads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {anna.access}\r\nTus-Resumable: 1.0.0\r\nUpload-Length: {length}\r\n"
+            f"Content-Type: {PART}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+        )
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(first)
+        writer.close()
 
 
 async def half_a_request(server: Server, anna: Person, path: str, at: int, data: bytes, promised: int) -> asyncio.StreamWriter:
