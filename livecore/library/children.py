@@ -12,8 +12,8 @@ from typing import Any
 
 from livecore.ports import Storage
 
-# A child that says nothing for this long hangs, whatever its processor time says; on a busy machine the lowest priority waits long.
-SILENCE_LIMIT_S = 900.0
+# A child that says nothing for this long hangs, whatever its processor time says; on a busy machine the idle class waits long.
+SILENCE_LIMIT_S = 3600.0
 
 Told = Callable[[float], Awaitable[None]]
 
