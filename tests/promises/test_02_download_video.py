@@ -120,10 +120,14 @@ async def test_02_a_signed_link_downloads_without_a_header(server: Server, ben: 
     assert (await server.call("GET", path)).status == 401
 
 
-async def test_02_a_video_that_its_owner_does_not_offer_is_not_downloaded(anna: Person, ben: Person, path: str) -> None:
+async def test_02_a_video_that_its_owner_does_not_offer_is_not_downloaded(server: Server, anna: Person, ben: Person, path: str) -> None:
     video = path.removesuffix("/download")
+    link = (await ben.get(video)).json["download"]
+    assert (await server.call("GET", link)).status == 200
     assert (await anna.patch(video, {"allow_download": False})).status == 200
     answer = await ben.get(path)
     assert (answer.status, answer.type) == (403, "download_off")
+    # Nor by an address that was given before.
+    assert (await server.call("GET", link)).type == "download_off"
     assert (await ben.get(video)).json["download"] is None
     assert (await anna.get(path)).status == 200
