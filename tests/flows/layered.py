@@ -14,8 +14,9 @@ from tests.recording.packetise import audio_packets, coded_audio, coded_video, v
 
 # The larger size goes at some picture, and comes back with a key picture.
 GOES_S, RETURNS_S = 1.0, 2.95
-# Half a second more than until the larger stream has been measured again, and is chosen.
-SIMULCAST_S = 5.5
+# A simulcast stream is gone for long enough that the other one is taken for it also on a busy machine, and there again until it has been
+# measured and chosen.
+STREAM_RETURNS_S, SIMULCAST_S = 3.95, 6.5
 # Who takes the pictures asks for the first of them; a publisher whose streams are not known yet begins by itself.
 ASKED_WITHIN_S = 1.0
 FIRST_SSRC = 7000
@@ -41,7 +42,7 @@ def simulcast(codec: str) -> list[Take]:
         takes += [
             Take(one.at, rid, one.timestamp, one.marker, one.payload)
             for one in video_packets(codec, coded, timestamp=timestamp)
-            if rid == "l" or not GOES_S <= one.at < RETURNS_S
+            if rid == "l" or not GOES_S <= one.at < STREAM_RETURNS_S
         ]
     return sorted(takes, key=lambda take: take.at)
 

@@ -15,9 +15,10 @@ from tests.waiting import until
 
 LARGE, SMALL = (480, 270), (240, 136)
 SHAPES = {"h264": [(320, 180), (160, 90), (320, 180)], "vp9": [LARGE, SMALL, LARGE], "av1": [LARGE, SMALL, LARGE]}
-# That a simulcast stream has stopped is noticed within a second, and what is sent instead begins with its next key picture (half a second).
+# That a simulcast stream has stopped is noticed after a second, and what is sent instead begins with its next key picture (half a second);
+# on a busy machine with the one after that.
 # A scalable stream goes on with its next picture.
-STANDS_STILL_S = {"h264": 1.7, "vp9": 0.15, "av1": 0.15}
+STANDS_STILL_S = {"h264": 2.2, "vp9": 0.15, "av1": 0.15}
 
 
 def sizes_of(found: list[Played]) -> list[tuple[int, int]]:
