@@ -1,4 +1,4 @@
-"""The order of `discover`, as tables."""
+"""The order of `discover`, as tables, and through the server."""
 
 from dataclasses import replace
 
@@ -7,6 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecore.feed.ranking import REPEAT_FACTOR, Item, Viewer, engagement, rank
+from tests.clocks import FakeClock
+from tests.conftest import StartServer
+from tests.feed.seeding import seed_videos
+from tests.promises.test_41_watch_time import beat
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -89,3 +93,52 @@ def test_every_item_once_and_the_same_order_whatever_order_they_come_in(items: l
     once = rank(items, Viewer(), {}, NOW_MS)
     assert sorted(one.item.id for one in once) == sorted(item.id for item in items)
     assert once == rank(items[::-1], Viewer(), {}, NOW_MS)
+
+
+async def test_the_feed_ranks_by_these_parts_and_says_so(start_server: StartServer) -> None:
+    """Through the server: what friends made, what is watched to its end, how its creator does, room for newcomers, no two of one
+    creator where there are others, what was seen and what does not interest later; plain by time for who wants it so."""
+    server = await start_server(clock=FakeClock())
+    anna, friend, star, dull, nova = [await server.person(name) for name in ("anna", "friend", "star", "dull", "nova")]
+    await server.befriend(anna, friend)
+    day_ms = 24 * HOUR_MS
+    old = {"published_ms": server.clock.at_ms() - 3 * day_ms}
+    (of_friend,) = await seed_videos(server, friend, 1, **old)
+    loved = await seed_videos(server, star, 3, views=50, watched_ms=50 * 55_000, **old)
+    left = await seed_videos(server, dull, 3, views=50, watched_ms=50 * 2_000, **old)
+    (fresh,) = await seed_videos(server, nova, 1)
+    await seed_videos(server, nova, 1, views=40, watched_ms=0, **old)
+
+    async def read() -> tuple[list[str], dict[str, list[str]], list[str]]:
+        page = (await anna.get("/api/v1/feed?scope=discover&explain=true")).json
+        return [item["id"] for item in page["items"]], page["reasons"], [item["owner"]["username"] for item in page["items"]]
+
+    order, reasons, owners = await read()
+    assert len(order) == 9
+    assert "close" in reasons[of_friend]
+    assert {"fresh", "new_creator"} <= set(reasons[fresh])
+    assert all({"engaging", "creator"} <= set(reasons[one]) for one in loved)
+    assert not any("engaging" in reasons[one] for one in left)
+    assert set(owners[:3]) == {"friend", "star", "nova"}
+    assert {order.index(one) for one in left} <= set(range(4, 9))
+    # Seen to its end, it comes after the others of its creator, and what they make is of interest.
+    seen = next(one for one in order if one in loved)
+    for _ in range(6):
+        server.clock.advance(10)
+        await beat(anna, seen, 10, source="feed")
+    order, reasons, _ = await read()
+    assert max(loved, key=order.index) == seen
+    assert order[0] in loved
+    assert any("interests" in reasons[one] for one in loved if one != seen)
+    # What does not interest is out, and of its creator the rest comes later.
+    await anna.put(f"/api/v1/feed/not-interested/{of_friend}")
+    await anna.put(f"/api/v1/feed/not-interested/{seen}")
+    order, _, owners = await read()
+    assert not {of_friend, seen} & set(order)
+    assert owners[0] != "star"
+    assert (await anna.patch("/api/v1/me/settings", {"personalised": False})).status == 200
+    page = (await anna.get("/api/v1/feed?scope=discover&explain=true")).json
+    assert page["items"][0]["id"] == fresh
+    times = [item["published_at"] for item in page["items"]]
+    assert times == sorted(times, reverse=True)
+    assert not any(page["reasons"].values())

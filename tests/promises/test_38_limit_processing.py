@@ -9,10 +9,13 @@ from livecore.accounts.tables import newsletter_sent
 from livecore.errors import ConfigError
 from livecore.insight import tables
 from livecore.insight.experiments import parse
+from livecore.viewing.tables import content_view
 from tests.conftest import StartServer
+from tests.feed.seeding import seed_videos
 from tests.people import Person
 from tests.promises.test_35_access_own_data import export_of
 from tests.promises.test_40_usage import event, report
+from tests.promises.test_41_watch_time import beat
 from tests.promises.test_43_device_facts import FACTS
 from tests.rooms.talk import direct
 from tests.serving import Server
@@ -24,7 +27,7 @@ EXPERIMENTS = "feed_order:old=1,new=1; big_button:no=3,yes=1"
 async def rows(server: Server) -> dict[str, int]:
     found = {}
     async with server.app.db.read() as conn:
-        for table in (tables.telemetry_event, tables.device_facts, tables.experiment_assignment, newsletter_sent):
+        for table in (tables.telemetry_event, tables.device_facts, tables.experiment_assignment, newsletter_sent, content_view):
             found[table.name] = len((await conn.execute(select(table))).all())
         for table in (tables.telemetry_daily, tables.report_group):
             found[table.name] = len((await conn.execute(select(table))).all())
@@ -36,6 +39,8 @@ async def use_everything(server: Server, person: Person, boss: Person, number: i
     await person.put("/api/v1/me/device-facts", FACTS)
     await person.post("/api/v1/diagnostics/crash", {"reports": [report(server, number)]})
     await person.get("/api/v1/me/experiments")
+    for video_id in await seed_videos(server, boss, 1):
+        await beat(person, video_id, 10)
     await boss.post("/api/v1/admin/news", {"subject": "News", "text": "Something new", "username": person.username})
 
 
@@ -57,7 +62,10 @@ async def test_38_restricted_nothing_is_analysed_and_chat_still_works(start_serv
     sent = await hers.call("message:send", {"conversation": conversation, "client_id": "one", "body": "still here"})
     assert sent["ok"]
     await until(lambda: his.heard("message:new"), "the message")
-    assert (await anna.get("/api/v1/feed")).status == 200
+    # The feed is there, and made of nothing of hers.
+    feed = (await anna.get("/api/v1/feed?scope=discover&explain=true")).json
+    assert len(feed["items"]) == 1
+    assert not any(feed["reasons"].values())
     for listener in (hers, his):
         await listener.close()
 
@@ -65,6 +73,7 @@ async def test_38_restricted_nothing_is_analysed_and_chat_still_works(start_serv
     await anna.patch("/api/v1/me/settings", {"restrict": False})
     await use_everything(server, anna, boss, 3)
     assert 0 not in (await rows(server)).values()
+    assert any((await anna.get("/api/v1/feed?scope=discover&explain=true")).json["reasons"].values())
 
 
 async def test_38_each_kind_of_report_has_a_switch_of_its_own(server: Server) -> None:

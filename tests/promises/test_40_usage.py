@@ -93,6 +93,8 @@ async def test_45_reports_are_scrubbed_and_bounded(server: Server, kind: str) ->
     for gone in (anna.phone, anna.email, anna.access, anna.refresh, "hunter22222", "000 001"):
         assert gone not in written, (gone, written)
     assert len(groups) == (0 if kind == "performance" else 1)
+    again = await anna.post(f"/api/v1/diagnostics/{kind}", {"reports": [report(server, **secret)]})
+    assert (again.json["accepted"], again.json["repeated"]) == (0, 1)
     big = {"reports": [report(server, number, stack="x" * 8000) for number in range(60)]}
     assert (await anna.post(f"/api/v1/diagnostics/{kind}", big)).status == 413
     assert (await anna.post(f"/api/v1/diagnostics/{kind}", {"reports": []})).status == 422
@@ -152,6 +154,13 @@ async def test_46_after_their_days_rows_are_gone_and_sums_stay_without_ids(start
     assert sorted((row.kind, row.events) for row in sums) == [("crash", 1), ("log", 1), ("usage", 1)]
     assert [(group.events, group.sample) for group in groups] == [(1, None), (1, None)]
     assert anna.id not in str([*sums, *groups])
+    # So it is for who looks from outside: the person finds none of the rows, staff find the sums.
+    await anna.sign_in()
+    _, archive = await export_of(anna)
+    assert not [name for name in archive.namelist() if "telemetry_event" in name and json.loads(archive.read(name))]
+    helper = await staff(server)
+    assert [row["name"] for row in (await helper.get("/api/v1/admin/usage")).json["items"]] == ["feed.open"]
+    assert sorted(group["kind"] for group in (await helper.get("/api/v1/admin/diagnostics")).json["items"]) == ["crash", "log"]
     assert len(await kept(server, tables.device_facts)) == 1
     server.clock.advance(181 * 86_400)
     server.app.jobs.wake()
