@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,17 @@ class Program(Server):
     def outbox(self) -> Path:
         return self.data_dir / "outbox.jsonl"
 
-    async def start(self) -> None:
+    def _environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LIVECORE_")} | self.environment
         if switching.VARIABLE in os.environ:
             paths = (str(switching.IN_PROCESSES), str(switching.IN_PROCESSES.parent.parent))
             environment |= {switching.VARIABLE: os.environ[switching.VARIABLE], "PYTHONPATH": os.pathsep.join(paths)}
+        return environment
+
+    async def start(self) -> None:
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "livecore", "serve", stdout=log, stderr=log, env=environment, start_new_session=True
+                sys.executable, "-m", "livecore", "serve", stdout=log, stderr=log, env=self._environment(), start_new_session=True
             )
         if self._http is None:
             # The certificate of `--tls auto` is nobody's: tests that look at it bring a context of their own.
@@ -142,3 +146,44 @@ class Program(Server):
         )
         output, _ = await command.communicate()
         assert command.returncode == 0, output.decode()
+
+
+class Standing(Program):
+    """A program that outlasts the tests that use it, each in an event loop of its own: `start` and `stop` are a
+    test's, `launch` and `end` are for all of them.
+
+    Its people stay: each test brings names of its own.
+    """
+
+    def launch(self) -> None:
+        with self.log_path.open("ab") as log:
+            command = [sys.executable, "-m", "livecore", "serve"]
+            self._standing = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment(), start_new_session=True)
+
+    async def start(self) -> None:
+        self._http = aiohttp.ClientSession()
+        await until(self._serves, "livecore serve to answer", START_TIMEOUT_S)
+
+    async def _serves(self) -> bool:
+        assert self._standing.poll() is None, f"livecore serve ended: {self.log()[-2000:]}"
+        try:
+            answer: Answer = await self.call("GET", "/readyz")
+        except aiohttp.ClientError:
+            return False
+        return answer.status == 200
+
+    async def stop(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    def end(self) -> None:
+        parent = psutil.Process(self._standing.pid)
+        tree = parent.children(recursive=True)
+        self._standing.terminate()
+        try:
+            self._standing.wait(30)
+        finally:
+            for process in [parent, *tree]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()

@@ -1,14 +1,14 @@
 """A real Chromium, and visitors who use the demo in it as people do."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.visitor import DESKTOP, Size, Visitor
-from tests.processes import Program
+from tests.processes import Program, Standing
 
 CHROMIUM = Path(os.environ.get("LIVECORE_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = (
@@ -36,6 +36,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    one = Standing(tmp_path_factory.mktemp("standing") / "data", transcode_nice=0)
+    one.launch()
+    yield one
+    one.end()
+
+
+@pytest.fixture
+async def shared(standing: Standing) -> AsyncIterator[Program]:
+    """The one server of all tests that neither set, stop nor fill one: to start it costs more than most of them. Names are each test's own."""
+    await standing.start()
+    yield standing
+    await standing.stop()
 
 
 @pytest.fixture

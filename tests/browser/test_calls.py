@@ -4,13 +4,12 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE
-from tests.conftest import StartProgram
+from tests.processes import Program
 
 
-async def test_a_video_call_from_one_browser_to_another(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
-    await serving.befriend(await anna.arrive(), await ben.arrive())
+async def test_a_video_call_from_one_browser_to_another(shared: Program, visitor: NewVisitor) -> None:
+    anna, ben = await visitor(shared, "kaja", size=PHONE), await visitor(shared, "kurt", size=DESKTOP)
+    await shared.befriend(await anna.arrive(), await ben.arrive())
     await anna.open_chat(ben)
     await anna.page.get_by_role("button", name="Video call").click()
     await expect(anna.page.get_by_text("Ringing …")).to_be_visible()

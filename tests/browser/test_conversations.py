@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
-from tests.conftest import StartProgram
+from tests.processes import Program
 from tests.rooms.media_files import photo
 
 
@@ -17,11 +17,10 @@ async def _act(page: Page, text: str, label: str) -> None:
     await page.get_by_role("dialog").get_by_role("button", name=label).click()
 
 
-async def test_answers_reactions_changes_pictures_and_voice(program: StartProgram, visitor: NewVisitor, tmp_path: Path) -> None:
-    serving = await program()
-    anna = await visitor(serving, "anna", size=PHONE)
-    ben = await visitor(serving, "ben", size=PHONE, dark=True)
-    await serving.befriend(await anna.arrive(), await ben.arrive())
+async def test_answers_reactions_changes_pictures_and_voice(shared: Program, visitor: NewVisitor, tmp_path: Path) -> None:
+    anna = await visitor(shared, "ada", size=PHONE)
+    ben = await visitor(shared, "abel", size=PHONE, dark=True)
+    await shared.befriend(await anna.arrive(), await ben.arrive())
     await anna.open_chat(ben)
     await ben.open_chat(anna)
     await expect(anna.page.locator(".talk-chat .presence.online")).to_be_visible()
@@ -72,19 +71,18 @@ async def _group(anna: Visitor, *names: str) -> None:
     await expect(anna.page.get_by_role("heading", name="Lake")).to_be_visible()
 
 
-async def test_a_group_is_made_joined_by_link_shared_into_and_disappears(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna = await visitor(serving, "anna", size=PHONE)
-    ben = await visitor(serving, "ben", size=DESKTOP)
-    carl = await visitor(serving, "carl", size=PHONE)
+async def test_a_group_is_made_joined_by_link_shared_into_and_disappears(shared: Program, visitor: NewVisitor) -> None:
+    anna = await visitor(shared, "greta", size=PHONE)
+    ben = await visitor(shared, "gustav", size=DESKTOP)
+    carl = await visitor(shared, "gil", size=PHONE)
     for one in (anna, ben, carl):
         await one.arrive()
-    await serving.befriend(anna.person, ben.person)
-    await _group(anna, "Ben")
+    await shared.befriend(anna.person, ben.person)
+    await _group(anna, "Gustav")
     await anna.write("Hello group")
     await ben.go("/messages")
     await ben.page.locator(".talk-list .row-item", has_text="Lake").click()
-    await expect(ben.page.locator(".bubble .who")).to_have_text("anna")
+    await expect(ben.page.locator(".bubble .who")).to_have_text("greta")
     talk = re.sub(r".*/", "", anna.page.url)
     # A link lets in who is nobody's friend.
     more = anna.page.locator(".talk-chat").get_by_role("button", name="More", exact=True)

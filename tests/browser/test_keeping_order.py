@@ -7,6 +7,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import PHONE, Visitor
 from tests.conftest import StartProgram
+from tests.processes import Program
 
 
 async def _order(host: Visitor, text: str, label: str) -> None:
@@ -79,13 +80,12 @@ async def test_a_host_and_a_moderator_keep_order(program: StartProgram, visitor:
     await expect(ben.page.get_by_label("Say something")).to_have_value("Two")
 
 
-async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna, ben, carl = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben"), await visitor(serving, "carl", size=PHONE)
+async def test_a_broadcast_list_forwarding_and_putting_away(shared: Program, visitor: NewVisitor) -> None:
+    anna, ben, carl = await visitor(shared, "bea", size=PHONE), await visitor(shared, "bodo"), await visitor(shared, "bruno", size=PHONE)
     for one in (anna, ben, carl):
         await one.arrive()
     for friend in (ben, carl):
-        await serving.befriend(anna.person, friend.person)
+        await shared.befriend(anna.person, friend.person)
     await anna.go("/messages")
     await anna.page.get_by_role("button", name="New conversation").click()
     await anna.page.get_by_role("dialog").get_by_role("button", name="New broadcast list").click()
@@ -100,7 +100,7 @@ async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgra
     # Each gets it as a message of their own and answers the sender alone.
     for friend in (ben, carl):
         await friend.go("/messages")
-        await friend.page.locator(".talk-list .row-item", has_text="anna").click()
+        await friend.page.locator(".talk-list .row-item", has_text="bea").click()
         await expect(friend.page.locator(".bubble", has_text="The lift is broken")).to_be_visible()
     await ben.write("Not again")
     await expect(ben.page.locator(".bubble.mine", has_text="Not again")).to_be_visible()
@@ -108,7 +108,7 @@ async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgra
     await anna.page.locator(".talk-list .row-item", has_text="Not again").click()
     await anna.page.locator(".bubble", has_text="Not again").last.click(button="right")
     await anna.page.get_by_role("dialog").get_by_role("button", name="Forward").click()
-    row = anna.page.get_by_role("dialog").locator(".row-item", has_text="carl")
+    row = anna.page.get_by_role("dialog").locator(".row-item", has_text="bruno")
     await row.get_by_role("button", name="Send").click()
     await expect(row.get_by_text("Sent")).to_be_visible()
     await anna.accessible()
@@ -134,7 +134,7 @@ async def test_a_broadcast_list_forwarding_and_putting_away(program: StartProgra
     rows = anna.page.locator(".talk-list .row-item", has_text="Not again")
     shelf = anna.page.locator(".archive-line")
     await shelf.click()
-    await expect(rows.filter(has_text="ben").get_by_label("Muted")).to_be_visible()
+    await expect(rows.filter(has_text="bodo").get_by_label("Muted")).to_be_visible()
     await anna.accessible()
     await anna.picture("messages-archive")
     await shelf.click()

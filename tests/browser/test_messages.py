@@ -5,6 +5,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import PHONE, Visitor
 from tests.conftest import StartProgram
+from tests.processes import Program
 
 
 async def _two_friends(program: StartProgram, visitor: NewVisitor) -> tuple[Visitor, Visitor]:
@@ -93,15 +94,14 @@ async def test_what_somebody_does_not_take_is_said_at_the_message(program: Start
     await _has(ben.page, "First")
 
 
-async def test_a_stranger_asks_and_is_accepted(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna = await visitor(serving, "anna", size=PHONE)
-    ben = await visitor(serving, "ben", size=PHONE)
+async def test_a_stranger_asks_and_is_accepted(shared: Program, visitor: NewVisitor) -> None:
+    anna = await visitor(shared, "stella", size=PHONE)
+    ben = await visitor(shared, "sven", size=PHONE)
     person = await anna.arrive()
     await ben.arrive()
     answer = await person.patch("/api/v1/me/settings", {"who_can_message": "everyone"})
     assert answer.status == 200, answer
-    answer = await (ben.person).post("/api/v1/conversations", {"kind": "direct", "members": ["anna"]})
+    answer = await (ben.person).post("/api/v1/conversations", {"kind": "direct", "members": ["stella"]})
     await ben.go(f"/messages/{answer.json['id']}")
     await expect(ben.page.get_by_text("your message waits until it is accepted")).to_be_visible()
     await ben.write("May I?")

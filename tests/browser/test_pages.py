@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE, SMALL, Size, Visitor
-from tests.conftest import StartProgram
+from tests.processes import Program
 
 NOBODY = "0" * 32
 OPEN_PAGES = {
@@ -68,9 +68,8 @@ async def _look(visitor: Visitor, name: str, path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (DESKTOP, True)], ids=["phone light", "desktop dark"])
-async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dark: bool) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=size, dark=dark)
+async def test_pages(shared: Program, visitor: NewVisitor, size: Size, dark: bool) -> None:
+    mira = await visitor(shared, f"mira_{size.name}", size=size, dark=dark)
     for name, (path, text) in OPEN_PAGES.items():
         await _look(mira, name, path, text)
     await mira.arrive()
@@ -83,9 +82,8 @@ async def test_pages(program: StartProgram, visitor: NewVisitor, size: Size, dar
         await mira.accessible()
 
 
-async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira_with_a_long_name_indeed", size=SMALL)
+async def test_the_narrowest_phone_scrolls_nowhere_sideways(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "mira_with_a_long_name_indeed", size=SMALL)
     await mira.arrive()
     for path, text in [*OPEN_PAGES.values(), *OWN_PAGES.values()]:
         if path in ("/signup", "/signin", "/forgot"):
@@ -95,11 +93,10 @@ async def test_the_narrowest_phone_scrolls_nowhere_sideways(program: StartProgra
         await mira.fits()
 
 
-async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in_and_back(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=PHONE)
+async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in_and_back(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "nell", size=PHONE)
     await mira.arrive()
-    other = await visitor(serving, "other")
+    other = await visitor(shared, "other")
     other.username, other.password = mira.username, mira.password
     await other.sign_in()
     await other.go("/me/devices")
@@ -110,9 +107,8 @@ async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in_and_back(prog
     await mira.sign_in()
 
 
-async def test_the_page_of_the_interface_is_drawn_from_local_files(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    reader = await visitor(serving, "reader")
+async def test_the_page_of_the_interface_is_drawn_from_local_files(shared: Program, visitor: NewVisitor) -> None:
+    reader = await visitor(shared, "reader")
     await reader.go("/docs")
     await expect(reader.page.locator(".opblock-tag").first).to_be_visible()
     await reader.picture("docs")

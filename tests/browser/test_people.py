@@ -7,11 +7,11 @@ from playwright.async_api import expect
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE
 from tests.conftest import StartProgram
+from tests.processes import Program
 
 
-async def test_strangers_meet_talk_go_on_and_report(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP, dark=True)
+async def test_strangers_meet_talk_go_on_and_report(shared: Program, visitor: NewVisitor) -> None:
+    anna, ben = await visitor(shared, "meta", size=PHONE), await visitor(shared, "max", size=DESKTOP, dark=True)
     for one in (anna, ben):
         await one.arrive()
         await one.person.patch("/api/v1/me", {"interests": ["chess"]})
@@ -43,9 +43,8 @@ async def test_strangers_meet_talk_go_on_and_report(program: StartProgram, visit
     await expect(ben.page.get_by_text("How do you want to meet?")).to_be_visible()
 
 
-async def test_a_video_meeting_shows_each_the_other(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
+async def test_a_video_meeting_shows_each_the_other(shared: Program, visitor: NewVisitor) -> None:
+    anna, ben = await visitor(shared, "vera", size=PHONE), await visitor(shared, "vito", size=DESKTOP)
     too_early: list[str] = []
     for one in (anna, ben):
         one.page.on("response", lambda answer: too_early.append(answer.url) if answer.status == 409 else None)
@@ -59,15 +58,14 @@ async def test_a_video_meeting_shows_each_the_other(program: StartProgram, visit
     for one in (anna, ben):
         await one.picture("meet-video")
     await anna.page.get_by_role("button", name="Report", exact=True).click()
-    await anna.page.get_by_label("Also block @ben").check()
+    await anna.page.get_by_label("Also block @vito").check()
     await anna.page.get_by_role("button", name="Send report").click()
     for one in (anna, ben):
         await expect(one.page.get_by_text("The meeting is over.")).to_be_visible()
 
 
-async def test_a_code_makes_friends_and_a_book_finds_them(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna, ben = await visitor(serving, "anna", size=PHONE), await visitor(serving, "ben", size=DESKTOP)
+async def test_a_code_makes_friends_and_a_book_finds_them(shared: Program, visitor: NewVisitor) -> None:
+    anna, ben = await visitor(shared, "cleo", size=PHONE), await visitor(shared, "cem", size=DESKTOP)
     hers, his = await anna.arrive(), await ben.arrive()
     await anna.go("/people")
     await anna.page.get_by_role("button", name="My code").click()
@@ -106,13 +104,13 @@ async def test_a_code_makes_friends_and_a_book_finds_them(program: StartProgram,
     assert (await hers.get("/api/v1/contacts")).json["items"] == []
 
     # A request that she thinks better of; and a friend whom she leaves out of her feed from his profile.
-    carl = await serving.person("carl")
-    await hers.post("/api/v1/friend-requests", {"username": "carl"})
+    carl = await shared.person("cyril")
+    await hers.post("/api/v1/friend-requests", {"username": "cyril"})
     await anna.go("/people?show=requests")
     await anna.page.get_by_role("button", name="Take back").click()
     await expect(anna.page.get_by_text("No open requests")).to_be_visible()
     assert (await carl.get("/api/v1/friend-requests")).json["items"] == []
-    await anna.go("/u/ben")
+    await anna.go("/u/cem")
     await anna.page.get_by_role("button", name="More", exact=True).first.click()
     await anna.page.get_by_role("dialog").get_by_role("button", name=f"Leave {ben.name} out").click()
     await expect(anna.page.get_by_text("is left out of your feed")).to_be_visible()

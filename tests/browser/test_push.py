@@ -5,16 +5,15 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import NewVisitor
-from tests.conftest import StartProgram
+from tests.processes import Program
 from tests.waiting import until
 
 
-async def test_a_push_becomes_a_notice_that_says_nothing(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    anna = await visitor(serving, "anna")
+async def test_a_push_becomes_a_notice_that_says_nothing(shared: Program, visitor: NewVisitor) -> None:
+    anna = await visitor(shared, "petra")
     await anna.arrive()
     anna.forgive("incognito mode")
-    await anna.context.grant_permissions(["notifications"], origin=serving.url)
+    await anna.context.grant_permissions(["notifications"], origin=shared.url)
     await anna.go("/me/devices")
     switch = anna.page.get_by_label("Tell me when the page is closed")
     await switch.click()
@@ -26,8 +25,8 @@ async def test_a_push_becomes_a_notice_that_says_nothing(program: StartProgram, 
     registrations: list[dict[str, Any]] = []
     devtools.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
     await devtools.send("ServiceWorker.enable")
-    found = await until(lambda: [one for one in registrations if one["scopeURL"] == f"{serving.url}/"], "the service worker")
-    push = {"origin": serving.url, "registrationId": found[0]["registrationId"], "data": ""}
+    found = await until(lambda: [one for one in registrations if one["scopeURL"] == f"{shared.url}/"], "the service worker")
+    push = {"origin": shared.url, "registrationId": found[0]["registrationId"], "data": ""}
     await devtools.send("ServiceWorker.deliverPushMessage", push)
 
     async def shown() -> list[dict[str, str]]:

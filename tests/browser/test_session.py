@@ -3,12 +3,12 @@
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import NewVisitor
-from tests.conftest import StartProgram
+from tests.processes import Program
 from tests.waiting import until
 
 
-async def test_who_leaves_the_page_while_its_token_is_renewed_stays_signed_in(program: StartProgram, visitor: NewVisitor) -> None:
-    anna = await visitor(await program(), "anna")
+async def test_who_leaves_the_page_while_its_token_is_renewed_stays_signed_in(shared: Program, visitor: NewVisitor) -> None:
+    anna = await visitor(shared, "sina")
     anna.forgive("ERR_FAILED")
     lost: list[int] = []
 
@@ -30,7 +30,7 @@ async def test_who_leaves_the_page_while_its_token_is_renewed_stays_signed_in(pr
 
     await until(is_renewed, "the same exchange, answered this time")
     assert lost == [200]
-    await expect(anna.page.get_by_text("Anna Example").first).to_be_visible()
+    await expect(anna.page.get_by_text("Sina Example").first).to_be_visible()
 
     # The account is not deleted by somebody who merely found the page open.
     anna.forgive("403")

@@ -8,9 +8,9 @@ from playwright.async_api import Route, expect
 
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
-from tests.conftest import StartProgram
 from tests.library import media
 from tests.library.sending import sent
+from tests.processes import Program
 from tests.waiting import until
 
 
@@ -24,9 +24,8 @@ async def pick(visitor: Visitor, name: str, data: bytes) -> None:
     await expect(visitor.page.get_by_label("Title")).to_have_value(name.partition(".")[0])
 
 
-async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=PHONE)
+async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "uma", size=PHONE)
     mira.forgive("Failed to load resource", "net::ERR")
     await mira.arrive()
     page = mira.page
@@ -90,9 +89,8 @@ async def test_an_upload_goes_on_after_a_reload_and_its_poster_is_chosen(program
     assert (await mira.person.get(f"/api/v1/videos/{video['id']}")).status in (404, 410)
 
 
-async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=DESKTOP, dark=True)
+async def test_a_file_that_is_no_video_is_refused_in_words(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "ute", size=DESKTOP, dark=True)
     await mira.arrive()
     await pick(mira, "notes.mp4", b"these are only words " * 100)
     await mira.page.get_by_role("button", name="Upload", exact=True).click()
@@ -100,9 +98,8 @@ async def test_a_file_that_is_no_video_is_refused_in_words(program: StartProgram
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm", "avi"])
-async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisitor, kind: str) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=PHONE)
+async def test_each_kind_plays_and_seeks(shared: Program, visitor: NewVisitor, kind: str) -> None:
+    mira = await visitor(shared, f"ugo_{kind}", size=PHONE)
     person = await mira.arrive()
     make = {"mp4": media.mp4, "webm": media.webm, "avi": media.avi}[kind]
     found = await sent(person, make(seconds=12.0, size="640x480" if kind == "avi" else "320x240", rate=5))
@@ -131,9 +128,8 @@ async def test_each_kind_plays_and_seeks(program: StartProgram, visitor: NewVisi
         assert int(sound) > 0
 
 
-async def test_films_are_levelled_and_a_tile_moves_for_those_who_want_it(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", dark=True)
+async def test_films_are_levelled_and_a_tile_moves_for_those_who_want_it(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "ulf", dark=True)
     await mira.arrive()
     assert mira.person is not None
     loud = await sent(
@@ -172,9 +168,8 @@ window.GainNode = class extends Gain {
 """
 
 
-async def test_a_quiet_film_is_lifted_once_its_sound_is_on(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira")
+async def test_a_quiet_film_is_lifted_once_its_sound_is_on(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "una")
     await mira.page.add_init_script(WATCH_GAINS)
     person = await mira.arrive()
     quiet = ("-af", "volume=0.05", "-movflags", "+faststart")
@@ -193,9 +188,8 @@ async def test_a_quiet_film_is_lifted_once_its_sound_is_on(program: StartProgram
     await mira.video_advances()
 
 
-async def test_files_are_dropped_and_pasted(program: StartProgram, visitor: NewVisitor) -> None:
-    serving = await program()
-    mira = await visitor(serving, "mira", size=PHONE, dark=True)
+async def test_files_are_dropped_and_pasted(shared: Program, visitor: NewVisitor) -> None:
+    mira = await visitor(shared, "uri", size=PHONE, dark=True)
     await mira.arrive()
     await mira.go("/upload")
     give = """([kind, name]) => {
