@@ -20,7 +20,7 @@ const numbersIn = (text) => [...new Set((/BEGIN:VCARD/i.test(text) ? text.split(
 export default function contacts({ life }) {
   const place = h("div", {}, rowBones(4));
   const text = h("textarea", { name: "numbers", rows: 5, placeholder: t.contacts.placeholder, inputmode: "tel" });
-  const file = h("input", { type: "file", accept: ".vcf,text/vcard,text/plain", class: "for-readers", id: "contacts-file", tabindex: "-1" });
+  const file = h("input", { type: "file", accept: ".vcf,text/vcard,text/plain", hidden: true });
   file.addEventListener("change", async () => file.files[0] && (text.value = numbersIn(await file.files[0].text()).join("\n")));
   // The picker of the phone's own address book, where the browser has one.
   const pick = "contacts" in navigator ? act(t.contacts.pick, async () => {
@@ -98,7 +98,7 @@ export default function contacts({ life }) {
           },
           h("p", { class: "soft" }, t.contacts.intro),
           field("add", t.contacts.numbers, { control: text, hint: t.contacts.hint }),
-          h("div", { class: "line-up" }, pick, h("label", { class: "for-readers", for: "contacts-file" }, t.contacts.file), file, act(t.contacts.file, async () => file.click(), { icon: "document" })),
+          h("div", { class: "line-up" }, pick, file, act(t.contacts.file, async () => file.click(), { icon: "document" })),
           check("authorized", t.contacts.authorized),
         ),
       ),
