@@ -12,6 +12,7 @@ from typing import Any
 from bench import processes
 from bench.load import LoadFailed
 
+START_S = 3.0
 # A stream from a canvas has no picture that is not painted, and headless pages paint by their own timers.
 _PAGE = """
 <canvas width="1280" height="720"></canvas>
@@ -73,6 +74,8 @@ async def measure(directory: Path, codec: str, seconds: float) -> tuple[dict[str
             page = await (await browser.new_context()).new_page()
             await page.set_content(_PAGE)
             await page.evaluate("start()")
+            # What the browser does as it starts is neither drawing nor recording.
+            await page.evaluate("(seconds) => wait(seconds)", START_S)
             before = _cpu_s()
             await page.evaluate("(seconds) => wait(seconds)", seconds)
             drawing = _cpu_s()
