@@ -29,6 +29,12 @@ export class Beats {
     this.#pause();
   }
 
+  /** Without a last word: what was watched may not be watched any more. */
+  drop() {
+    this.#told = false;
+    this.stop();
+  }
+
   #go() {
     this.#since ??= performance.now();
     this.#timer = setTimeout(() => (this.#beat(), this.#go()), this.#told ? BEAT_MS : SEEN_MS);

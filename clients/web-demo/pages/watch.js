@@ -76,6 +76,7 @@ export default function watch({ params, query, life }) {
         // Put out or banned: no more of it, and not as if it were over.
         const away = t.live.order.you[reason];
         if (away) {
+          beats.drop();
           ways.stop();
           control?.remove();
           chat.remove();

@@ -96,7 +96,8 @@ export class PostSlide {
 
   prepare() {}
   activate() {
-    this.beats.start();
+    // One's own is not counted.
+    if (this.item.owner.username !== account()?.username) this.beats.start();
   }
   rest() {
     this.beats.stop();

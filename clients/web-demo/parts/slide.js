@@ -47,7 +47,7 @@ export class Slide {
     this.video.addEventListener("timeupdate", () => this.#progress());
     this.video.addEventListener("playing", () => {
       this.poster?.remove();
-      if (item.kind === "live") this.beats.start();
+      if (item.kind === "live" && item.owner.username !== account()?.username) this.beats.start();
     });
     this.video.addEventListener("pause", () => this.beats.stop());
     this.video.addEventListener("loadedmetadata", () => {
