@@ -116,6 +116,27 @@ async def test_a_code_makes_friends_and_a_book_finds_them(shared: Program, visit
     await expect(anna.page.get_by_text("is left out of your feed")).to_be_visible()
     assert len((await hers.get("/api/v1/feed/muted")).json["items"]) == 1
 
+    # A list goes on where the server's page ends: here each page is asked for with one item.
+    await shared.befriend(hers, carl)
+    for person in (his, carl):
+        await hers.put(f"/api/v1/follows/{person.username}")
+    for text in ("first", "second"):
+        await his.post("/api/v1/posts", {"text": f"The {text} word of Cem", "visibility": "everyone"})
+    await anna.page.route(
+        re.compile(r"/api/v1/.*[?&]limit=\d+"), lambda asked: asked.continue_(url=re.sub(r"limit=\d+", "limit=1", asked.request.url))
+    )
+    for path, item in {
+        "/people": ".row-item",
+        "/people?show=follows": ".row-item",
+        "/u/cem": ".post-card",
+        "/me/activity": ".row-item",
+    }.items():
+        await anna.go(path)
+        await expect(anna.page.locator(item)).to_have_count(1)
+        await anna.page.get_by_role("button", name="Show more").last.click()
+        await expect(anna.page.locator(item)).to_have_count(2)
+    await anna.fits()
+
 
 async def test_what_is_done_with_ones_data_is_switched_in_one_place(program: StartProgram, visitor: NewVisitor) -> None:
     serving = await program(experiments="big_button:no=1,yes=1")

@@ -2,8 +2,8 @@
 import { get, patch, post, put, remove } from "../core/http.js";
 import { keepConversations } from "../messages/history.js";
 
-export async function list() {
-  const page = await get("conversations", { query: { limit: 100 } });
+export async function list(cursor = null) {
+  const page = await get("conversations", { query: { limit: 100, cursor } });
   await keepConversations(page.items);
   return page;
 }

@@ -8,7 +8,7 @@ const page = ({ items, ...rest }) => ({ items: items.map(asLive), ...rest });
 export const create = (fields, once) => post("lives", fields, { once }).then(asLive);
 export const now = () => get("lives").then(page);
 /** Who is live now, ranked, each with the reason why. */
-export const discover = () => get("discover/lives", { query: { reasons: true } }).then(page);
+export const discover = (cursor = null) => get("discover/lives", { query: { reasons: true, cursor } }).then(page);
 export const live = (id) => get(`lives/${id}`).then(asLive);
 export const edit = (of, changes) => patch(`lives/${of.id}`, changes, { of }).then(asLive);
 /** A heartbeat: it was watched for so many `seconds` since the last one, having been found on the page `source`. */

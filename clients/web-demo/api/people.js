@@ -11,7 +11,7 @@ export const discover = () => get("discover/people").then(flat);
 /** Whom both have as friends: `{items, total}`. */
 export const mutual = (username) => get(`users/${username}/mutual-friends`, { query: { limit: 5 } });
 
-export const contacts = () => get("contacts", { query: { limit: 100 } });
+export const contacts = (cursor = null) => get("contacts", { query: { limit: 100, cursor } });
 export const syncContacts = (add, authorized) => post("contacts", { authorized, add });
 export const renameContact = (username, name) => patch(`contacts/${username}`, { name });
 export const removeContact = (username) => remove(`contacts/${username}`);
@@ -24,10 +24,10 @@ export const qr = (link) => request("GET", link.qr).then((response) => response.
 export const openLink = (token) => post("friend-links/open", { token });
 export const acceptLink = (token) => post("friend-links/accept", { token });
 
-export const friends = () => get("friends", { query: { limit: 100 } }).then(flat);
+export const friends = (cursor = null) => get("friends", { query: { limit: 100, cursor } }).then(flat);
 export const unfriend = (username) => remove(`friends/${username}`);
-export const friendsOf = (username) => get(`users/${username}/friends`, { query: { limit: 12 } }).then(flat);
-export const follows = () => get("follows", { query: { limit: 100 } }).then(flat);
+export const friendsOf = (username, cursor = null) => get(`users/${username}/friends`, { query: { limit: 12, cursor } }).then(flat);
+export const follows = (cursor = null) => get("follows", { query: { limit: 100, cursor } }).then(flat);
 export const follow = (username, on) => (on ? put : remove)(`follows/${username}`);
 export const requests = () => get("friend-requests");
 export const ask = (username) => post("friend-requests", { username });
@@ -42,6 +42,6 @@ export async function acceptFrom(username) {
   if (found) await accept(found.id);
 }
 
-export const blocks = () => get("blocks").then(flat);
+export const blocks = (cursor = null) => get("blocks", { query: { limit: 50, cursor } }).then(flat);
 export const block = (username) => put(`blocks/${username}`);
 export const unblock = (username) => remove(`blocks/${username}`);

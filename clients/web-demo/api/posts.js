@@ -3,7 +3,7 @@ import { get, onceKey, patch, post as send, put, remove } from "../core/http.js"
 
 export const write = (fields, once) => send("posts", fields, { once });
 export const post = (id) => get(`posts/${id}`);
-export const of = (owner) => get("posts", { query: { owner, limit: 10 } });
+export const of = (owner, cursor = null) => get("posts", { query: { owner, limit: 10, cursor } });
 export const edit = (of, changes) => patch(`posts/${of.id}`, changes, { of });
 export const drop = (id) => remove(`posts/${id}`);
 /** What a picture shows, for who does not see it. */
@@ -18,7 +18,7 @@ export const leaveOut = (how, what) => put(`feed/${how}/${what}`);
 export const takeBack = (how, what) => remove(`feed/${how}/${what}`);
 
 /** Whom one left out of the feed. */
-export const muted = () => get("feed/muted", { query: { limit: 50 } });
+export const muted = (cursor = null) => get("feed/muted", { query: { limit: 50, cursor } });
 
 /** Items that one left out of the feed, and by which choice. */
 export const hidden = (cursor = null) => get("feed/hidden", { query: { limit: 20, cursor } });

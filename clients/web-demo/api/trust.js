@@ -7,7 +7,7 @@ export const versions = (kind) => get(`policies/${kind}/versions`, { public: tru
 export const acceptances = () => get("me/policies");
 export const accept = (kind, version) => post(`policies/${kind}/accept`, { version });
 export const decline = (kind) => post(`policies/${kind}/decline`, {});
-export const notices = (query) => get("me/notices", { query });
+export const notices = (cursor = null) => get("me/notices", { query: { limit: 50, cursor } });
 export const readNotices = () => post("me/notices/read", {});
 export const counter = (claim, fields) => post(`claims/${claim}/counter-notice`, fields);
 
@@ -25,13 +25,13 @@ export const claimStatus = (id, token) => get(`claims/${id}`, { public: true, qu
 export const confirmClaim = (id, code) => post(`claims/${id}/confirm`, { code }, { public: true });
 export const report = ({ target, reason, details, block }) => post("reports", { target, reason, block, ...(details && { details }) });
 
-export const claims = () => get("admin/claims");
+export const claims = (cursor = null) => get("admin/claims", { query: { limit: 50, cursor } });
 export const claimForStaff = (id) => get(`admin/claims/${id}`);
 export const decide = (id, decision) => post(`admin/claims/${id}/decision`, decision);
 export const holds = () => get("admin/holds");
 export const askHold = (fields) => post("admin/holds", fields);
 export const approveHold = (id) => post(`admin/holds/${id}/approve`, {});
 export const endHold = (id, reason) => post(`admin/holds/${id}/end`, { reason });
-export const reports = () => get("admin/reports");
+export const reports = (cursor = null) => get("admin/reports", { query: { limit: 50, cursor } });
 export const reportForStaff = (id) => get(`admin/reports/${id}`);
 export const decideReport = (id, decision) => post(`admin/reports/${id}/decision`, decision);

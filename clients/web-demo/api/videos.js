@@ -11,8 +11,8 @@ export async function feed({ scope = "home", cursor = null, signal } = {}) {
 export const video = (id) => get(`videos/${id}`);
 /** What was recorded of a live: of each host a file, or parts that follow one another. */
 export const replays = (live) => get(`lives/${live}/replays`);
-export const of = (owner) => get("videos", { query: { owner } });
-export const mine = () => get("me/videos");
+export const of = (owner, cursor = null) => get("videos", { query: { owner, limit: 24, cursor } });
+export const mine = (cursor = null) => get("me/videos", { query: { limit: 24, cursor } });
 export const edit = (of, changes) => patch(`videos/${of.id}`, changes, { of });
 export const drop = (id) => remove(`videos/${id}`);
 /** A heartbeat: `seconds` watched since the last one, up to `position_s`; `source` is the page that it was watched on. */

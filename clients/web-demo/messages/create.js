@@ -6,6 +6,7 @@ import { t } from "../core/text.js";
 import { complain } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { field } from "../parts/field.js";
+import { paged } from "../parts/paged.js";
 import { busy } from "../parts/person.js";
 import { menu, sheet } from "../parts/sheet.js";
 import { rowBones } from "../parts/skeleton.js";
@@ -40,10 +41,11 @@ export function choosePeople(title, without, done, life, before = []) {
   const chosen = new Set();
   const node = sheet(title, h("div", { class: "stack" }, before, h("h3", {}, t.messages.create.who), list), { foot: button, life });
   button.addEventListener("click", () => busy(button, async () => (await done([...chosen]), node.close())));
-  people.friends().then(({ items }) => {
-    const left = items.filter((one) => !without.includes(one.username));
-    if (!left.length) return fill(list, h("p", { class: "soft" }, t.share.noFriends));
+  people.friends().then((first) => {
+    const left = first.items.filter((one) => !without.includes(one.username));
+    if (!left.length && !first.next_cursor) return fill(list, h("p", { class: "soft" }, t.share.noFriends));
     const row = (one) => {
+      if (without.includes(one.username)) return null;
       const tick = h("input", { type: "checkbox" });
       tick.addEventListener("change", () => {
         if (tick.checked) chosen.add(one.username);
@@ -52,6 +54,6 @@ export function choosePeople(title, without, done, life, before = []) {
       });
       return h("li", {}, h("label", { class: "row-item pickable" }, avatar(one), h("span", { class: "body" }, h("span", { class: "title clip" }, nameOf(one)), h("span", { class: "soft small clip" }, `@${one.username}`)), tick));
     };
-    fill(list, h("ul", { class: "rows" }, left.map(row)));
+    fill(list, paged(h("ul", { class: "rows" }), first, row, people.friends));
   }, complain);
 }

@@ -9,6 +9,7 @@ import { on } from "../realtime/link.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { broken, empty } from "../parts/empty.js";
 import { head, iconButton, iconLink } from "../parts/head.js";
+import { act } from "../parts/person.js";
 import { rowBones } from "../parts/skeleton.js";
 import { wordOf } from "./bubble.js";
 import { create } from "./create.js";
@@ -43,11 +44,12 @@ const hasWords = (one) => one.kind !== "direct" || one.last || one.head || one.r
 export function conversationList({ current = null, life }) {
   const rows = h("ul", { class: "rows" });
   const place = h("div", {}, rowBones(6));
+  const rest = h("div", { class: "column" });
   let archived = false;
   const shelf = h("button", { class: "archive-line", type: "button", hidden: true });
   shelf.addEventListener("click", () => ((archived = !archived), refresh()));
   const actions = [iconButton("plus", t.messages.create.title, () => create(life)), iconLink("people", t.nav.people, "/people")];
-  const node = h("section", { class: "talk-list page", "aria-label": t.nav.messages }, head(t.nav.messages, { actions }), shelf, place);
+  const node = h("section", { class: "talk-list page", "aria-label": t.nav.messages }, head(t.nav.messages, { actions }), shelf, place, rest);
 
   const draw = keyedList(rows, (one) => one.id, (one) => {
     const other = otherOf(one);
@@ -98,10 +100,16 @@ export function conversationList({ current = null, life }) {
   on("conversation:left", ({ conversation }) => history.keepConversations([{ id: conversation, left: true }]).then(refresh), life);
   on("conversation:new", (data) => heard({ conversation: data.id ?? data.conversation }), life);
 
+  // What this device has not heard of yet; a page at a time.
+  async function ask(cursor = null) {
+    const { next_cursor: next } = await api.list(cursor);
+    await refresh();
+    fill(rest, next && act(t.showMore, () => ask(next)));
+  }
+
   const ready = (async () => {
     await refresh();
-    await api.list();
-    await refresh();
+    await ask();
   })().catch((error) => rows.children.length || fill(place, broken(error, () => location.reload())));
   return { node, ready };
 }

@@ -4,6 +4,7 @@ import { fill, h } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { complain } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
+import { paged } from "../parts/paged.js";
 import { act } from "../parts/person.js";
 import { sheet } from "../parts/sheet.js";
 import { rowBones } from "../parts/skeleton.js";
@@ -26,18 +27,11 @@ export function pick(title, give, life) {
   (async () => {
     const all = (await history.conversations()).filter((one) => one.kind && !one.left && one.request !== "asked");
     const known = new Set(all.filter((one) => one.kind === "direct").map((one) => otherOf(one).username));
-    const { items } = await people.friends();
-    const friends = items.filter((friend) => !known.has(friend.username));
-    if (!all.length && !friends.length) return fill(list, h("p", { class: "soft" }, t.share.noFriends));
-    fill(
-      list,
-      h(
-        "ul",
-        { class: "rows" },
-        all.map((one) => row(pictureOf(one), nameOf(otherOf(one)), async () => one)),
-        friends.map((friend) => row(avatar(friend), nameOf(friend), () => api.direct(friend.username))),
-      ),
-    );
+    const first = await people.friends();
+    const friend = (one) => !known.has(one.username) && row(avatar(one), nameOf(one), () => api.direct(one.username));
+    if (!all.length && !first.items.length) return fill(list, h("p", { class: "soft" }, t.share.noFriends));
+    const rows = h("ul", { class: "rows" }, all.map((one) => row(pictureOf(one), nameOf(otherOf(one)), async () => one)));
+    fill(list, paged(rows, first, friend, people.friends));
   })().catch(complain);
   return node;
 }

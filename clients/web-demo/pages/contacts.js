@@ -9,6 +9,7 @@ import { nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { check, field, form } from "../parts/field.js";
 import { head, iconButton } from "../parts/head.js";
+import { pagedRows } from "../parts/paged.js";
 import { act, friendButton, personRow } from "../parts/person.js";
 import { confirm, menu, sheet } from "../parts/sheet.js";
 import { rowBones } from "../parts/skeleton.js";
@@ -29,11 +30,11 @@ export default function contacts({ life }) {
   }, { icon: "people" }) : null;
 
   async function draw() {
-    const { items } = await people.contacts();
+    const first = await people.contacts();
     fill(
       place,
-      items.length
-        ? h("ul", { class: "rows" }, items.map((one) => h("li", {}, personRow(one.user, { note: one.name, actions: h("span", { class: "actions" }, friendButton(one.user), iconButton("more", t.contacts.more(nameOf(one.user)), () => choices(one))) }))))
+      first.items.length
+        ? pagedRows(first, (one) => personRow(one.user, { note: one.name, actions: h("span", { class: "actions" }, friendButton(one.user), iconButton("more", t.contacts.more(nameOf(one.user)), () => choices(one))) }), people.contacts)
         : empty("people", t.contacts.noneTitle, t.contacts.noneText),
     );
   }

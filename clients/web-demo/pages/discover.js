@@ -6,6 +6,7 @@ import { t } from "../core/text.js";
 import { liveTile } from "../live/tile.js";
 import { empty } from "../parts/empty.js";
 import { head, iconLink } from "../parts/head.js";
+import { paged } from "../parts/paged.js";
 import { personRow } from "../parts/person.js";
 import { goOn } from "../parts/rows.js";
 import { rowBones } from "../parts/skeleton.js";
@@ -25,8 +26,8 @@ export default function discover({ life }) {
   }
 
   async function drawLives() {
-    const { items } = await lives.discover();
-    fill(shelf, h("div", { class: "section-head" }, h("h2", {}, t.discover.lives)), items.length ? h("div", { class: "shelf", tabindex: "0", role: "group", "aria-label": t.discover.lives }, items.map(liveTile)) : quiet());
+    const first = await lives.discover();
+    fill(shelf, h("div", { class: "section-head" }, h("h2", {}, t.discover.lives)), first.items.length ? paged(h("div", { class: "shelf", tabindex: "0", role: "group", "aria-label": t.discover.lives }), first, liveTile, lives.discover) : quiet());
   }
 
   const node = h(

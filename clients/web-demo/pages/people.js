@@ -7,11 +7,13 @@ import { nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
 import { friendLink } from "../parts/friend-link.js";
 import { head, iconButton, iconLink } from "../parts/head.js";
+import { pagedRows } from "../parts/paged.js";
 import { act, personRow } from "../parts/person.js";
 import { rowBones } from "../parts/skeleton.js";
 
 const WAYS = { hide: "hidden", not_interested: "not-interested" };
 
+/** With its first words and whose it is, and a way to have it back. */
 function hiddenRow({ choice, item }, done) {
   const text = item.title || item.text || t.feed.untitled;
   return h(
@@ -31,16 +33,16 @@ export default function friends({ query, life }) {
   const rows = (items, draw) => h("ul", { class: "rows" }, items.map((one) => h("li", {}, draw(one))));
 
   async function drawFriends() {
-    const { items } = await people.friends();
-    return items.length
-      ? rows(items, (one) => personRow(one))
+    const first = await people.friends();
+    return first.items.length
+      ? pagedRows(first, (one) => personRow(one), people.friends)
       : empty("people", t.people.noneTitle, t.people.noneText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
   }
 
   async function drawFollows() {
-    const { items } = await people.follows();
-    return items.length
-      ? rows(items, (one) => personRow(one, { actions: act(t.people.unfollow, async () => (await people.follow(one.username, false), open("follows"))) }))
+    const first = await people.follows();
+    return first.items.length
+      ? pagedRows(first, (one) => personRow(one, { actions: act(t.people.unfollow, async () => (await people.follow(one.username, false), open("follows"))) }), people.follows)
       : empty("people", t.people.noFollowsTitle, t.people.noFollowsText, h("a", { class: "button primary", href: "/discover" }, t.feed.findPeople));
   }
 
@@ -60,20 +62,13 @@ export default function friends({ query, life }) {
   }
 
   async function drawBlocks() {
-    const [{ items }, muted, hidden] = await Promise.all([people.blocks(), posts.muted(), posts.hidden()]);
-    const blocked = items.length
-      ? rows(items, (one) => personRow(one, { actions: act(t.people.unblock, async () => (await people.unblock(one.username), open("blocks"))) }))
+    const [first, muted, hidden] = await Promise.all([people.blocks(), posts.muted(), posts.hidden()]);
+    const blocked = first.items.length
+      ? pagedRows(first, (one) => personRow(one, { actions: act(t.people.unblock, async () => (await people.unblock(one.username), open("blocks"))) }), people.blocks)
       : empty("block", t.people.noBlocksTitle, t.people.noBlocksText);
     const section = (title, body) => h("section", {}, h("div", { class: "section-head" }, h("h2", {}, title)), body);
-    const leftOut = rows(muted.items, (one) => personRow(one, { actions: act(t.people.unmute, async () => (await posts.takeBack("muted", one.username), open("blocks"))) }));
-    return [blocked, muted.items.length > 0 && section(t.people.muted, leftOut), hidden.items.length > 0 && section(t.people.hidden, hiddenItems(hidden))];
-  }
-
-  /** Each with its first words and whose it is, and a way to have it back; the next page comes by a button. */
-  function hiddenItems({ items, next_cursor: cursor }) {
-    const list = rows(items, (one) => hiddenRow(one, () => open("blocks")));
-    const more = cursor && act(t.more, async () => more.replaceWith(...[hiddenItems(await posts.hidden(cursor))].flat()));
-    return [list, more].filter(Boolean);
+    const leftOut = pagedRows(muted, (one) => personRow(one, { actions: act(t.people.unmute, async () => (await posts.takeBack("muted", one.username), open("blocks"))) }), posts.muted);
+    return [blocked, muted.items.length > 0 && section(t.people.muted, leftOut), hidden.items.length > 0 && section(t.people.hidden, pagedRows(hidden, (one) => hiddenRow(one, () => open("blocks")), posts.hidden))];
   }
 
   async function open(name) {

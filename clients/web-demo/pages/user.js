@@ -9,6 +9,7 @@ import { t } from "../core/text.js";
 import { complain, toast } from "../core/toast.js";
 import { avatar, nameOf } from "../parts/avatar.js";
 import { empty } from "../parts/empty.js";
+import { paged } from "../parts/paged.js";
 import { postCard } from "../parts/post.js";
 import { tile } from "../parts/tile.js";
 import { head, iconButton } from "../parts/head.js";
@@ -58,13 +59,17 @@ export default function user({ params, life }) {
       const mutual = await people.mutual(person.username).catch(() => ({ items: [], total: 0 }));
       if (mutual.total && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.mutual(mutual.total))), h("ul", { class: "rows" }, mutual.items.map((one) => h("li", {}, personRow(one))))));
     }
-    const theirs = person.shows_friends ? await people.friendsOf(person.username).catch(() => ({ items: [] })) : { items: [] };
-    if (theirs.items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.people.tabs.friends)), h("ul", { class: "rows" }, theirs.items.map((one) => h("li", {}, personRow(one))))));
-    const { items } = await videos.of(person.username).catch(() => ({ items: [] }));
-    if (items.length && !life.aborted) place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, t.user.videos)), h("div", { class: "video-grid" }, items.map((one) => tile(one)))));
-    const written = await posts.of(person.username).catch(() => ({ items: [] }));
-    if (written.items.length && !life.aborted) place.append(h("section", { class: "stack" }, h("h2", {}, t.post.many), written.items.map((one) => postCard(one, life))));
+    if (person.shows_friends) await section(t.people.tabs.friends, h("ul", { class: "rows" }), (one) => h("li", {}, personRow(one)), people.friendsOf, person);
+    await section(t.user.videos, h("div", { class: "video-grid" }), (one) => tile(one), videos.of, person);
+    await section(t.post.many, h("div", { class: "stack" }), (one) => postCard(one, life), posts.of, person);
     fill(more, iconButton("more", t.more, () => choices(person)));
+  }
+
+  /** What `read(username, cursor)` answers of this person, below the rest; nothing where there is nothing. */
+  async function section(title, list, draw, read, { username }) {
+    const first = await read(username).catch(() => ({ items: [] }));
+    if (!first.items.length || life.aborted) return;
+    place.append(h("section", {}, h("div", { class: "section-head" }, h("h2", {}, title)), paged(list, first, draw, (cursor) => read(username, cursor))));
   }
 
   const choices = (person) =>

@@ -8,6 +8,7 @@ import { complain, toast } from "../core/toast.js";
 import { begin, send } from "../media/tus.js";
 import { empty } from "./empty.js";
 import { field, form, select } from "./field.js";
+import { paged } from "./paged.js";
 import { sheet } from "./sheet.js";
 
 // As many as a post holds.
@@ -94,8 +95,7 @@ export function compose({ life, ondone, post = null }) {
 
 /** Of one's own videos those that are ready. */
 async function pickFilm(take, life) {
-  const { items } = await videos.mine();
-  const ready = items.filter((one) => one.status === "ready");
-  const choose = (one) => h("button", { class: "tile", type: "button", "aria-label": one.title || t.feed.untitled, onclick: () => (node.close(), take(one)) }, one.poster && h("img", { src: one.poster, alt: "", loading: "lazy" }), h("span", { class: "over" }, h("span", {}), h("span", { class: "caption" }, one.title || t.feed.untitled)));
-  const node = sheet(t.post.addVideo, ready.length ? h("div", { class: "video-grid" }, ready.map(choose)) : empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title)), { life });
+  const first = await videos.mine();
+  const choose = (one) => one.status === "ready" && h("button", { class: "tile", type: "button", "aria-label": one.title || t.feed.untitled, onclick: () => (node.close(), take(one)) }, one.poster && h("img", { src: one.poster, alt: "", loading: "lazy" }), h("span", { class: "over" }, h("span", {}), h("span", { class: "caption" }, one.title || t.feed.untitled)));
+  const node = sheet(t.post.addVideo, first.next_cursor || first.items.some((one) => one.status === "ready") ? h("div", { class: "stack" }, paged(h("div", { class: "video-grid" }), first, choose, videos.mine)) : empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title)), { life });
 }

@@ -150,7 +150,6 @@ export const insights = {
 
 export const likes = {
   title: "Who likes it",
-  more: "More people",
   emptyTitle: "No likes yet",
   emptyText: "Or none of people whom you can see.",
 };

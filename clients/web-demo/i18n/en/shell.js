@@ -8,6 +8,7 @@ export const cancel = "Cancel";
 export const close = "Close";
 export const back = "Back";
 export const more = "More";
+export const showMore = "Show more";
 export const undo = "Undo";
 export const look = "Look";
 export const remove = "Remove";

@@ -10,6 +10,7 @@ import { empty } from "../../parts/empty.js";
 import { head, iconButton, iconLink } from "../../parts/head.js";
 import { compose } from "../../parts/composer.js";
 import { isStaff } from "../../parts/nav.js";
+import { paged } from "../../parts/paged.js";
 import { postCard } from "../../parts/post.js";
 import { doIt, goOn, group } from "../../parts/rows.js";
 import { tileBones } from "../../parts/skeleton.js";
@@ -32,18 +33,18 @@ export default function me({ life }) {
   drawCard(account());
 
   async function drawVideos() {
-    const { items } = await videos.mine();
+    const first = await videos.mine();
     if (life.aborted) return;
-    if (!items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title), h("a", { class: "button", href: "/live" }, t.nav.goLive)));
-    fill(grid, items.map((one) => tile(one)));
+    if (!first.items.length) return fill(own, h("h2", {}, t.me.videos), empty("camera", t.me.noVideosTitle, t.me.noVideosText, h("a", { class: "button primary", href: "/upload" }, t.upload.title), h("a", { class: "button", href: "/live" }, t.nav.goLive)));
+    own.append(...paged(fill(grid), first, (one) => tile(one), videos.mine));
   }
 
   const written = h("section", { class: "stack", hidden: true });
   async function drawPosts() {
-    const { items } = await posts.of("me");
+    const first = await posts.of("me");
     if (life.aborted) return;
-    written.hidden = !items.length;
-    fill(written, h("h2", {}, t.post.many), items.map((one) => postCard(one, life)));
+    written.hidden = !first.items.length;
+    fill(written, h("h2", {}, t.post.many), paged(h("div", { class: "stack" }), first, (one) => postCard(one, life), (cursor) => posts.of("me", cursor)));
   }
 
   const node = h(

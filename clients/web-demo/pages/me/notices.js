@@ -7,6 +7,7 @@ import { on } from "../../realtime/link.js";
 import { empty } from "../../parts/empty.js";
 import { head } from "../../parts/head.js";
 import { wordsOf } from "../../parts/notices.js";
+import { paged } from "../../parts/paged.js";
 import { rowBones } from "../../parts/skeleton.js";
 
 /** What the service told you; seeing it marks it as read. */
@@ -29,9 +30,10 @@ export default function notices({ life }) {
   };
 
   async function open() {
-    const { items } = await trust.notices({ limit: 50 });
+    const first = await trust.notices();
+    const { items } = first;
     if (life.aborted) return;
-    fill(place, items.length ? h("ul", { class: "rows" }, items.map(row)) : empty("bell", t.notices.emptyTitle, t.notices.emptyText));
+    fill(place, items.length ? paged(h("ul", { class: "rows" }), first, row, trust.notices) : empty("bell", t.notices.emptyTitle, t.notices.emptyText));
     if (items.some((one) => !one.read_at)) await trust.readNotices();
   }
   on("notice", open, life);

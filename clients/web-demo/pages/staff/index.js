@@ -4,6 +4,7 @@ import { t } from "../../core/text.js";
 import { ago } from "../../core/times.js";
 import { empty } from "../../parts/empty.js";
 import { head } from "../../parts/head.js";
+import { paged } from "../../parts/paged.js";
 import { rowBones } from "../../parts/skeleton.js";
 import { showHolds } from "./holds.js";
 
@@ -25,35 +26,41 @@ export default function staff({ params }) {
     tabs.hidden = allowed.length < 2;
     if (!section) return fill(place, empty("gavel", t.staff.noSectionTitle, t.staff.noSection));
     if (section === "holds") return showHolds(place);
-    const { items } = section === "claims" ? await trust.claims() : await trust.reports();
-    if (!items.length) return fill(place, empty("check", t.staff.noneTitle, t.staff.noneText));
-    fill(place, section === "claims" ? claims(items) : reports(items));
+    const first = section === "claims" ? await trust.claims() : await trust.reports();
+    if (!first.items.length) return fill(place, empty("check", t.staff.noneTitle, t.staff.noneText));
+    fill(place, section === "claims" ? claims(first) : reports(first));
   }
   return { title: t.nav.staff, node: h("div", { class: "page" }, head(t.nav.staff, { up: "/me" }), h("div", { class: "column wide" }, tabs, place)), ready: open() };
 }
 
-const claims = (items) =>
+const claims = (first) =>
   table(
     t.staff.tabs.claims,
     [t.staff.claim, t.staff.about, t.staff.state, t.staff.age],
-    items.map((one) => [`/staff/claims/${one.id}`, t.claim.kinds[one.kind], t.staff.kinds[one.target?.kind] ?? "", stateTag(one.state), ago(one.received_at)]),
+    first,
+    (one) => [`/staff/claims/${one.id}`, t.claim.kinds[one.kind], t.staff.kinds[one.target?.kind] ?? "", stateTag(one.state), ago(one.received_at)],
+    trust.claims,
   );
 
-const reports = (items) =>
+const reports = (first) =>
   table(
     t.staff.tabs.reports,
     [t.staff.report, t.staff.count, t.staff.state, t.staff.age],
-    items.map((one) => [`/staff/reports/${one.id}`, t.staff.kinds[one.target.kind], one.reports, stateTag(one.state), ago(one.opened_at)]),
+    first,
+    (one) => [`/staff/reports/${one.id}`, t.staff.kinds[one.target.kind], one.reports, stateTag(one.state), ago(one.opened_at)],
+    trust.reports,
   );
 
-/** `rows`: where each leads, then its cells. */
-function table(label, heads, rows) {
-  const row = ([href, first, ...rest]) => h("tr", {}, h("td", {}, h("a", { class: "strong", href }, first)), rest.map((cell) => h("td", {}, cell)));
-  return h(
+/** `cells(item)`: where it leads, then what stands in its row. */
+function table(label, heads, first, cells, read) {
+  const row = ([href, name, ...rest]) => h("tr", {}, h("td", {}, h("a", { class: "strong", href }, name)), rest.map((cell) => h("td", {}, cell)));
+  const [body, rest] = paged(h("tbody", {}), first, (one) => row(cells(one)), read);
+  const frame = h(
     "div",
     { class: "scroll-x", tabindex: "0", role: "group", "aria-label": label },
-    h("table", { class: "queue" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows.map(row))),
+    h("table", { class: "queue" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col" }, name)))), body),
   );
+  return [frame, rest];
 }
 
 export const stateTag = (state) => h("span", { class: ["tag", WAITING.includes(state) ? "warning" : state === "upheld" ? "bad" : ""] }, t.claim.states[state] ?? state);
