@@ -1,6 +1,7 @@
 // The entry: pages and paths, the frame, the live link.
 import { route, start, go } from "./core/router.js";
 import { signedIn, watchSession } from "./core/session.js";
+import { drawn, opened, startTelemetry } from "./core/telemetry.js";
 import { t } from "./core/text.js";
 import { complain, toast } from "./core/toast.js";
 import { startCalls } from "./calls/incoming.js";
@@ -60,10 +61,12 @@ startInbox();
 startNotices();
 startCalls();
 startLink();
+startTelemetry();
 start(document.getElementById("main"), (found) => {
   app.classList.toggle("bare", Boolean(found.bare) || !signedIn());
   light(found.nav ?? null);
-});
+  opened(found.pattern);
+}, drawn);
 addEventListener("offline", () => toast(t.problems.network, { bad: true }));
 // What a page did not catch is said in words all the same; anything but an answer of the server stays an error of ours.
 addEventListener("unhandledrejection", (event) => {

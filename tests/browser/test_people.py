@@ -8,6 +8,16 @@ from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PHONE
 from tests.conftest import StartProgram
 from tests.processes import Program
+from tests.waiting import until
+
+# Reports go out while a page is left, when no tool looks on any more.
+COUNT_REPORTS = """
+  const real = fetch;
+  window.fetch = (to, how) => {
+    if (String(to).includes("/api/v1/telemetry")) localStorage.reports = Number(localStorage.reports ?? 0) + 1;
+    return real(to, how);
+  };
+"""
 
 
 async def test_strangers_meet_talk_go_on_and_report(shared: Program, visitor: NewVisitor) -> None:
@@ -161,6 +171,40 @@ async def test_what_is_done_with_ones_data_is_switched_in_one_place(program: Sta
     await expect(anna.page.get_by_text("Firefox 144")).to_have_count(0)
     (told,) = (await person.get("/api/v1/me/device-facts")).json["items"]
     assert [name for name, value in told["facts"].items() if value is not None] == ["time_zone"]
+    # The demo reports pages, their speed and what nobody caught, without ids and addresses, and only what the switches allow.
+    helper = await serving.person("helper", staff="support")
+    await anna.page.add_init_script(COUNT_REPORTS)
+    reports = "Number(localStorage.reports ?? 0)"
+    await anna.go("/u/helper")
+    await expect(anna.page.get_by_role("button", name="More", exact=True)).to_be_visible()
+    async with anna.page.expect_event("pageerror"):
+        await anna.page.evaluate("void setTimeout(() => { throw new Error('no room for anna@example.org') })")
+    anna.complaints.remove("page error: no room for anna@example.org")
+    await anna.go("/me/privacy")
+
+    async def told(kind: str) -> list[str]:
+        return [row["name"] for row in (await helper.get("/api/v1/admin/usage", params={"kind": kind})).json["items"]]
+
+    async def arrived() -> bool:
+        return all(["page:/u/:username" in await told(kind) for kind in ("usage", "performance", "crash")])
+
+    await until(arrived, "what the page told of itself")
+    (fault,) = (await helper.get("/api/v1/admin/diagnostics")).json["items"]
+    assert fault["sample"]["message"] == "no room for @…"
+    sent = await anna.page.evaluate(reports)
+    assert sent >= 1
+    for switch in ("Report how I use the service", "Report crashes and faults"):
+        await anna.page.get_by_label(switch).uncheck()
+
+    async def off() -> bool:
+        return not any((await anna.page.evaluate("JSON.parse(localStorage['livecore.controls']).kinds")).values())
+
+    await until(off, "both switches to be off")
+    values = (await person.get("/api/v1/me/settings")).json["values"]
+    assert (values["usage_data"], values["diagnostics"]) == (False, False)
+    await anna.go("/u/helper")
+    await anna.go("/discover")
+    assert await anna.page.evaluate(reports) == sent
     # Who declines a policy is told so on every page, and finds the way back where it stands.
     await anna.go("/policies/terms")
     await anna.page.get_by_role("button", name="Decline").click()

@@ -1,6 +1,7 @@
 // Accounts, sessions, the profile and its settings.
 import { get, patch, post, put, remove, request } from "../core/http.js";
 import { begin, device, updateAccount } from "../core/session.js";
+import { learn } from "../core/telemetry.js";
 
 export const config = () => get("/api/v1/config", { public: true });
 
@@ -53,8 +54,8 @@ export const enrolTwoFactor = (password) => post("me/two-factor", { password });
 export const confirmTwoFactor = (code) => post("me/two-factor/confirm", { code });
 export const dropTwoFactor = (password) => request("DELETE", "me/two-factor", { body: { password } });
 
-export const settings = () => get("me/settings");
-export const setSettings = (changes, of) => patch("me/settings", changes, { of });
+export const settings = () => get("me/settings").then(learn);
+export const setSettings = (changes, of) => patch("me/settings", changes, { of }).then(learn);
 export const deviceFacts = () => get("me/device-facts");
 export const dropDeviceFacts = () => remove("me/device-facts");
 export const dropAdvertisingId = () => remove("me/device-facts/advertising-id");

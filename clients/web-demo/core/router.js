@@ -15,7 +15,7 @@ let frame = null;
 export function route(pattern, load, options = {}) {
   const names = [];
   const source = pattern.replace(/\{(\w+)\}/g, (_, name) => (names.push(name), "([^/]+)"));
-  routes.push({ expression: new RegExp(`^${source}/?$`), names, load, ...options });
+  routes.push({ pattern, expression: new RegExp(`^${source}/?$`), names, load, ...options });
 }
 
 function find(path) {
@@ -26,9 +26,12 @@ function find(path) {
   return null;
 }
 
-/** Starts the router inside `main`; `onchange(route)` is told before each page is drawn. */
-export function start(main, onchange) {
-  frame = { main, onchange };
+/**
+ * Starts the router inside `main`; `onchange(route)` is told before each page is drawn, `ondrawn(ms, cold)` once it has what it is for:
+ * so long after it was asked for, and whether the document was loaded for it.
+ */
+export function start(main, onchange, ondrawn) {
+  frame = { main, onchange, ondrawn };
   addEventListener("popstate", () => open());
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
@@ -60,6 +63,8 @@ async function open() {
   }
   if (signedIn() && found.guest) return go("/", { replace: true });
 
+  const cold = !current.life;
+  const began = cold ? 0 : performance.now();
   current.life?.abort();
   const life = new AbortController();
   current = { life, path };
@@ -71,7 +76,10 @@ async function open() {
     document.title = page.title ? `${page.title} · ${t.name}` : t.name;
     frame.main.replaceChildren(page.node);
     if (!page.node.contains(document.activeElement)) frame.main.focus({ preventScroll: true });
-    page.ready?.catch((error) => failed(error, life.signal));
+    Promise.resolve(page.ready).then(
+      () => life.signal.aborted || frame.ondrawn(performance.now() - began, cold),
+      (error) => failed(error, life.signal),
+    );
   } catch (error) {
     failed(error, life.signal);
   }

@@ -4,6 +4,7 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { back, go } from "../core/router.js";
 import { account } from "../core/session.js";
+import { firstPicture } from "../core/telemetry.js";
 import { t } from "../core/text.js";
 import { shortNumber } from "../core/times.js";
 import { toast } from "../core/toast.js";
@@ -27,6 +28,7 @@ const REPLAY_EVERY_MS = 3000;
 const REPLAY_TRIES = 4;
 
 export default function watch({ params, query, life }) {
+  const began = performance.now();
   const video = h("video", { playsinline: true, autoplay: true, "aria-label": t.live.picture });
   const veil = h("div", { class: "veil light" }, h("div", { class: "spinner", role: "status", "aria-label": t.live.connecting }));
   // The picture fills the screen; a tap shows all of it.
@@ -94,6 +96,7 @@ export default function watch({ params, query, life }) {
     const count = still;
     still = () => (count(), chat.close());
     ways.start();
+    video.addEventListener("loadeddata", () => firstPicture("live", performance.now() - began, { way: ways.way }), { once: true });
     video.addEventListener("loadeddata", async () => ((await play(video, { sound: true })) ? null : askForSound(video)), { once: true });
   }
 

@@ -3,6 +3,7 @@ import { lives, videos } from "../api/index.js";
 import { Beats } from "../core/beats.js";
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+import { firstPicture } from "../core/telemetry.js";
 import { t } from "../core/text.js";
 import { account } from "../core/session.js";
 import { level } from "../media/loudness.js";
@@ -47,6 +48,8 @@ export class Slide {
     this.video.addEventListener("timeupdate", () => this.#progress());
     this.video.addEventListener("playing", () => {
       this.poster?.remove();
+      if (this.wished) firstPicture(item.kind, performance.now() - this.wished);
+      this.wished = null;
       if (item.kind === "live" && item.owner.username !== account()?.username) this.beats.start();
     });
     this.video.addEventListener("pause", () => this.beats.stop());
@@ -133,6 +136,7 @@ export class Slide {
   async activate() {
     if (this.active) return;
     this.active = true;
+    this.wished = performance.now();
     this.drawSound();
     if (this.item.kind === "live") this.#watch();
     else this.prepare();

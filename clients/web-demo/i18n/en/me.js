@@ -53,8 +53,8 @@ export const privacy = {
   why: {
     restrict: "Nothing is used for statistics, suggestions, trials or news. Everything else works.",
     personalised: "Off: the feed and lives come plainly by time.",
-    usage_data: "Which pages you open and how fast they are. Kept for 90 days, in your export.",
-    diagnostics: "What went wrong, without secrets, numbers and addresses.",
+    usage_data: "Which pages you open and how fast they are; not whose page or which live. This browser sends it now and then. Kept for 90 days, in your export.",
+    diagnostics: "What went wrong, without secrets, numbers and addresses. This browser sends it when a page breaks.",
     marketing: "By mail, seldom. Off unless you switch it on.",
   },
   factsTitle: "Facts of your devices",
