@@ -33,10 +33,12 @@ class Holding:
         self._lib = ctypes.PyDLL(str(OUTPUT))
 
     def lc_forward(self, *arguments: Any) -> None:
-        pointer = self._ffi.CData
-        self._lib.lc_forward(
-            *[ctypes.c_void_p(int(self._ffi.cast("uintptr_t", a))) if isinstance(a, pointer) else int(a) for a in arguments]
-        )
+        self._lib.lc_forward(*[self._passed(argument) for argument in arguments])
+
+    def _passed(self, argument: Any) -> Any:
+        if isinstance(argument, self._ffi.CData):
+            return ctypes.c_void_p(int(self._ffi.cast("uintptr_t", argument)))
+        return ctypes.c_double(argument) if isinstance(argument, float) else int(argument)
 
 
 class Gate:
