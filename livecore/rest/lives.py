@@ -6,7 +6,7 @@ from pydantic import Field, SkipValidation
 
 from livecore import cursors, errors
 from livecore.lives.ranking import Ranked
-from livecore.lives.service import NewLive
+from livecore.lives.service import Invitation, NewLive
 from livecore.media.control import MediaError
 from livecore.media.figures import LiveFigures
 from livecore.ports import Audience
@@ -80,6 +80,7 @@ class Guest(Model):
     publication: str
     whip: str
     token: str
+    expires_at: int = Field(description="Until then it begins a session; a running one goes on.")
 
 
 class WatchToken(Model):
@@ -248,18 +249,23 @@ async def end(call: Call) -> Reply:
     return Reply(await _one(call, await call.app.lives.get(call.me, call.path["id"])))
 
 
+def _right(call: Call, invitation: Invitation) -> Guest:
+    expires_at = call.app.clock.at_ms() + call.app.settings.publish_token_s * 1000
+    return Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token, expires_at=expires_at)
+
+
 @routes.post("/api/v1/lives/{id}/guests", body=GuestNew, ok=(201, Guest), errors=(409, 410))
 async def invite(call: Call, body: GuestNew) -> Reply:
     """Give somebody the right to publish in this live beside you."""
     invitation = await call.app.lives.invite_guest(call.me, call.path["id"], body.username)
-    return Reply(Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token))
+    return Reply(_right(call, invitation))
 
 
 @routes.post("/api/v1/lives/{id}/publish-token", ok=(201, Guest), errors=(410,))
 async def renew(call: Call) -> Reply:
     """A new token to publish to your live; the one before stops to work."""
     invitation = await call.app.lives.renew_token(call.me, call.path["id"])
-    return Reply(Guest(publication=invitation.publication_id, whip=f"/whip/{invitation.live_id}", token=invitation.token), status=201)
+    return Reply(_right(call, invitation), status=201)
 
 
 @routes.post("/api/v1/lives/{id}/watch-token", ok=(201, WatchToken), errors=(410,))

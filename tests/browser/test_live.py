@@ -43,6 +43,36 @@ async def test_camera_chat_and_a_host_who_leaves(program: StartProgram, visitor:
     await ben.go("/discover")
     await expect(ben.page.get_by_text("Nobody is live right now")).to_be_visible()
 
+    # Another program is told where to publish and with what; a new token ends the one before, and so does the end of the live.
+    await anna.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=serving.url)
+    await anna.go("/live")
+    await page.get_by_label("What is it about?").fill("From the studio")
+    await page.get_by_role("button", name="Use another program").click()
+    await expect(page.get_by_text("Waiting for the program")).to_be_visible()
+    await anna.fits()
+    await anna.accessible()
+    await anna.picture("live-outside", also=PHONE)
+    address = await page.get_by_label("WHIP address").first.input_value()
+    assert address.startswith(f"{serving.url}/whip/")
+
+    async def published_with(token: str) -> int:
+        path = address.removeprefix(serving.url)
+        return (await serving.call("POST", path, data="no offer", headers={"Content-Type": "application/sdp"}, token=token)).status
+
+    await page.get_by_role("button", name="Copy: Publish token").click()
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    first = await page.evaluate("navigator.clipboard.readText()")
+    assert await published_with(first) == 400
+    # The token is told once: after a reload there is only a new one.
+    await page.reload()
+    await page.get_by_role("button", name="Make a publish token").click()
+    second = await page.get_by_label("Publish token", exact=True).input_value()
+    assert (await published_with(first), await published_with(second)) == (401, 400)
+    await page.get_by_role("button", name="End", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="End", exact=True).click()
+    await expect(page.get_by_text("Everybody has left.")).to_be_visible()
+    assert await published_with(second) not in (201, 400)
+
 
 async def test_guest_quality_and_figures(program: StartProgram, visitor: NewVisitor) -> None:
     """A host in several sizes, a guest beside, a viewer who chooses a smaller picture; who speaks and what viewers get is shown."""

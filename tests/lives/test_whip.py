@@ -268,7 +268,9 @@ async def test_tokens_expire_and_a_new_one_ends_the_old(start_server: StartServe
 
     assert (await publish(live["token"])).status != 401
     watching = (await anna.post(f"/api/v1/lives/{live['id']}/watch-token")).json
+    before_ms = clock.at_ms()
     renewed = (await anna.post(f"/api/v1/lives/{live['id']}/publish-token")).json
+    assert before_ms <= renewed["expires_at"] - 3_600_000 <= clock.at_ms()
     assert (await publish(live["token"])).status == 401
     assert (await publish(renewed["token"])).status != 401
     clock.advance(601)

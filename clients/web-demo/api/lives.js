@@ -16,6 +16,8 @@ export const view = (id, seconds, source) => post(`lives/${id}/views`, { seconds
 export const insights = (id) => get(`lives/${id}/insights`);
 export const stats = (id) => get(`lives/${id}/stats`);
 export const invite = (id, username) => post(`lives/${id}/guests`, { username });
+/** One's own right to publish, for another program: `{whip, token, expires_at}`; the one before stops to work. */
+export const publishToken = (id) => post(`lives/${id}/publish-token`);
 export const end = (id) => post(`lives/${id}/end`, undefined, { keepalive: true }).then(asLive);
 export const share = (id, how) => post(`lives/${id}/shares`, how, { once: onceKey() });
 export const restrict = (id, username, kind, more = {}) => post(`lives/${id}/restrictions`, { username, kind, ...more });

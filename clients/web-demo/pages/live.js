@@ -7,10 +7,12 @@ import { account } from "../core/session.js";
 import { t } from "../core/text.js";
 import { complain } from "../core/toast.js";
 import { onAir } from "../live/host.js";
+import { goOutside, outside } from "../live/outside.js";
 import { camera, cameras, clockFace, stop } from "../media/source.js";
 import { nameOf } from "../parts/avatar.js";
 import { field, form, select } from "../parts/field.js";
 import { iconButton } from "../parts/head.js";
+import { act } from "../parts/person.js";
 
 const CLOCK = "clock";
 // Three encoders at once are too much for a small machine; who has one may still ask for them.
@@ -23,7 +25,8 @@ const made = () => {
 };
 
 /** Choose, look at oneself, go live. What happens on air is in live/host.js. */
-export default function goLive({ life }) {
+export default function goLive({ query, life }) {
+  if (query.has("live")) return outside(query.get("live"), life);
   const preview = h("video", { class: "mirrored", playsinline: true, autoplay: true, muted: true, "aria-label": t.host.preview });
   const source = h("select", { name: "source", "aria-label": t.host.camera });
   const note = h("div", { class: "note warning", role: "status", hidden: true });
@@ -61,12 +64,13 @@ export default function goLive({ life }) {
   }
   source.addEventListener("change", () => choose(source.value).catch(complain));
 
+  const asked = ({ title, ...rest }) => ({ title: title.trim() || t.host.untitled(nameOf(account())), ...rest });
   const panel = form(
     {
       submit: t.nav.goLive,
       act: async ({ title, visibility, record, sizes, codec }) => {
         await ready;
-        const live = await lives.create({ title: title.trim() || t.host.untitled(nameOf(account())), visibility, record, codec }, onceKey());
+        const live = await lives.create(asked({ title, visibility, record, codec }), onceKey());
         kept = true;
         panel.hidden = true;
         await onAir({ node, picture, preview, stream, live, life, sizes, codec }).catch((error) => {
@@ -84,6 +88,10 @@ export default function goLive({ life }) {
     h("label", { class: "between" }, h("span", {}, t.host.record), h("input", { class: "switch", type: "checkbox", name: "record", checked: true })),
     h("label", { class: "between" }, h("span", {}, t.host.sizes), h("input", { class: "switch", type: "checkbox", name: "sizes", checked: (navigator.hardwareConcurrency ?? 2) >= CORES_FOR_SIZES })),
     note,
+    act(t.host.outside.go, () => {
+      const given = new FormData(panel);
+      return goOutside(asked({ title: given.get("title"), visibility: given.get("visibility"), record: given.has("record"), codec: given.get("codec") }), onceKey());
+    }, { icon: "link" }),
   );
   panel.classList.add("host-set");
   panel.querySelector("[type=submit]").classList.replace("primary", "live");

@@ -54,7 +54,7 @@ export default function watch({ params, query, life }) {
     const live = await lives.live(params.live);
     if (life.aborted) return;
     if (live.state === "ended") return ended(live);
-    if (live.owner.username === account()?.username) return go("/live", { replace: true });
+    if (live.owner.username === account()?.username) return go(`/live?live=${live.id}`, { replace: true });
     const ways = new Ways(live, video);
     head(live, ways);
     life.addEventListener("abort", () => ways.stop());
