@@ -410,7 +410,7 @@ def test_a_walk_repeats_nothing_loses_nothing_and_shows_nothing_that_may_not_be_
 
 @pytest.mark.postgres
 @pytest.mark.redis
-def test_so_do_walks_whose_pages_come_from_two_processes(begin_world: Callable[..., World], postgres_url: str, redis_url: str) -> None:
+def test_so_do_walks_whose_pages_come_from_two_processes(postgres_url: str, redis_url: str, begin_world: Callable[..., World]) -> None:
     check(begin_world(processes=2, restarts=0, database_url=postgres_url, redis_url=redis_url), 6, 25)
 
 
@@ -422,5 +422,5 @@ def test_walks_for_long(begin_world: Callable[..., World]) -> None:
 @pytest.mark.deep
 @pytest.mark.postgres
 @pytest.mark.redis
-def test_walks_of_two_processes_for_long(begin_world: Callable[..., World], postgres_url: str, redis_url: str) -> None:
+def test_walks_of_two_processes_for_long(postgres_url: str, redis_url: str, begin_world: Callable[..., World]) -> None:
     check(begin_world(processes=2, restarts=3, database_url=postgres_url, redis_url=redis_url), 60, 40)

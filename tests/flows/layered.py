@@ -17,8 +17,8 @@ GOES_S, RETURNS_S = 1.0, 2.95
 # A simulcast stream is gone for long enough that the other one is taken for it also on a busy machine, and there again until it has been
 # measured and chosen.
 STREAM_RETURNS_S, SIMULCAST_S = 3.95, 6.5
-# Who takes the pictures asks for the first of them; a publisher whose streams are not known yet begins by itself.
-ASKED_WITHIN_S = 1.0
+# Who takes the pictures asks for the first of them, on a busy machine late; a publisher whose streams are not known yet begins by itself.
+ASKED_WITHIN_S, BEGINS_BY_ITSELF_S = 20.0, 1.0
 FIRST_SSRC = 7000
 
 
@@ -83,7 +83,7 @@ class Layered(Broadcast):
         asked = asyncio.Event()
         self.peer.on_rtcp = lambda message: asked.set() if isinstance(message, rtcp.KeyFrameRequest) else None
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), ASKED_WITHIN_S)
+            await asyncio.wait_for(asked.wait(), BEGINS_BY_ITSELF_S if self._rids else ASKED_WITHIN_S)
         await self._play("video", self._takes)
         self.is_over.set()
 

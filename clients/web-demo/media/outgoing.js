@@ -18,11 +18,21 @@ function database(account) {
 
 const store = async (account, mode) => (await database(account)).transaction(STORE, mode).objectStore(STORE);
 
+/** Puts one entry there, and answers once that is committed: a reload in the same moment finds it. */
+async function put(account, entry) {
+  const kept = await store(account, "readwrite");
+  const committed = new Promise((resolve, reject) => {
+    kept.transaction.oncomplete = resolve;
+    kept.transaction.onabort = () => reject(kept.transaction.error ?? new Error("the browser could not keep this"));
+  });
+  await done(kept.put(entry)).catch(() => null);
+  await committed;
+}
+
 /** `entry`: { path, file, title }; what is needed to know the file again is noted beside it. */
 export async function keep(account, { path, file, title }) {
   const facts = { path, title, name: file.name, size: file.size, modified: file.lastModified };
-  const kept = await store(account, "readwrite");
-  await done(kept.put({ ...facts, file: file.size <= KEEP_BYTES ? file : null })).catch(async () => done((await store(account, "readwrite")).put({ ...facts, file: null })));
+  await put(account, { ...facts, file: file.size <= KEEP_BYTES ? file : null }).catch(() => put(account, { ...facts, file: null }));
 }
 
 export const list = async (account) => done((await store(account, "readonly")).getAll());
