@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 DEMO := clients/web-demo
 HELPER := livecore/native/helper.so
 ARGS ?=
-# Test processes: tests wait for browsers and servers more than they compute, so one more than there are cores.
-JOBS ?= $(shell expr $$(nproc) + 1)
+# Test processes: tests wait for browsers and servers more than they compute, so two more than there are cores.
+JOBS ?= $(shell expr $$(nproc) + 2)
 
 .PHONY: setup setup-dev run test test-deep test-distributed check bench bench-peers bench-peers-chat bench-peers-live pictures migration clean
 

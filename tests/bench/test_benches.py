@@ -236,7 +236,11 @@ def test_a_live_with_a_few_viewers_who_lose_packets_and_ask_for_them(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("layers", "more"), [("simulcast", ("--narrow", "0.34", "--narrow-kbps", "700")), ("svc", ("--codec", "av1", "--layer-count", "2"))]
+    ("layers", "more"),
+    [
+        ("simulcast", ("--narrow", "0.34", "--narrow-kbps", "700")),
+        pytest.param("svc", ("--codec", "av1", "--layer-count", "2"), marks=pytest.mark.deep),
+    ],
 )
 def test_a_live_with_layers_and_viewers_that_tell_of_their_paths(tmp_path: Path, layers: str, more: tuple[str, ...]) -> None:
     ran = run(tmp_path, "live", "--layers", layers, *more, "--viewers", "3", "--seconds", "1", "--no-audio", "--no-pin")
@@ -359,6 +363,7 @@ def test_uploads_come_in_at_a_pace_and_in_constant_memory(tmp_path: Path) -> Non
     assert max(mib for _, mib in large["memory"]) == large["rss_most_mib"]
 
 
+@pytest.mark.deep
 def test_the_same_bytes_to_nginx_are_measured_by_turns(tmp_path: Path) -> None:
     ran = run(tmp_path, "upload", "--mib", "8", "--versus-nginx", "--no-pin")
     assert ran.status == 0, ran.said

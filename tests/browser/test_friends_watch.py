@@ -9,7 +9,9 @@ from tests.conftest import StartProgram
 from tests.flows.broadcast import Broadcast
 
 
-@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (DESKTOP, True)], ids=["phone light", "desktop dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"), [(PHONE, False), pytest.param(DESKTOP, True, marks=pytest.mark.deep)], ids=["phone light", "desktop dark"]
+)
 async def test_friends_who_watch_are_named(program: StartProgram, visitor: NewVisitor, size: Size, dark: bool) -> None:
     serving = await program()
     host, ben = await serving.person("host"), await serving.person("ben")

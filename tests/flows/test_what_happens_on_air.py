@@ -128,7 +128,7 @@ async def test_07_sizes_losses_silence_and_a_dark_camera_leave_a_whole_file_and_
     # Asked at the start, for segments, and after the loss.
     assert camera.asked_s[0] < GROWS_S
     assert any(LOST_S < at < LOST_S + TORN_S for at in camera.asked_s), camera.asked_s
-    assert len(camera.asked_s) >= 5, camera.asked_s
+    assert len(camera.asked_s) >= 3, camera.asked_s
 
     [video] = await finished(ben, camera.id)
     file = await decoded((await ben.get(f"/api/v1/videos/{video['id']}/download")).body, tmp_path / "file.mp4")

@@ -79,7 +79,7 @@ async def _embedded(steps: list[Step]) -> None:
             await server.stop()
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(steps=any_steps(most=25))
 def test_any_schedule_of_drops_and_dead_clients_keeps_the_promises(steps: list[Step]) -> None:
     asyncio.run(_embedded(steps))
@@ -134,7 +134,7 @@ async def _distributed(postgres: PostgresServer, redis: RedisServer, steps: list
 
 @pytest.mark.postgres
 @pytest.mark.redis
-@pytest.mark.parametrize("what", ["redis", "connections", "database"])
+@pytest.mark.parametrize("what", ["redis", "connections", pytest.param("database", marks=pytest.mark.deep)])
 async def test_nothing_is_lost_doubled_or_out_of_order_when_an_engine_dies(
     postgres_own: PostgresServer, own_redis: RedisServer, what: str
 ) -> None:
