@@ -21,7 +21,7 @@ from tests.serving import Server
 pytest_plugins = ["tests.servers"]
 
 # Short and the same each time; the deep profile looks further, anew each time.
-settings.register_profile("short", derandomize=True, max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", derandomize=True, max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("short")
 

@@ -76,10 +76,16 @@ class FileGrowing:
             os.close(descriptor)
 
     def _open(self, path: Path) -> int:
+        made: set[Path] = set()
         with on_disk():
-            made = make_directories(path.parent, self._storage.root)
-            is_new = not path.exists()
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            while True:
+                made |= make_directories(path.parent, self._storage.root)
+                is_new = not path.exists()
+                try:
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                except FileNotFoundError:
+                    continue  # what ended beside it removed the directory while it was empty: make it again
+                break
             if is_new:
                 for directory in {path.parent, *made}:
                     sync_directory(directory)

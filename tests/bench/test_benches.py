@@ -204,6 +204,7 @@ def test_recorders_by_turns(tmp_path: Path, codec: str) -> None:
     assert found["Chromium's MediaRecorder"]["frames"] > 10
 
 
+@pytest.mark.deep
 def test_joins_and_leaves_alone(tmp_path: Path) -> None:
     ran = run(tmp_path, "live", "--joins", "60")
     assert ran.status == 0, ran.said

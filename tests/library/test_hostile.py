@@ -202,7 +202,7 @@ async def test_a_picture_is_decoded_in_a_confined_child(server: Server) -> None:
     child = await until(lambda: working(psutil.Process(), "picture"), "a child that decodes")
     assert child is not None
     await until(lambda: "65" in limit_of(child.pid, "Max cpu time"), "the child's limits")
-    assert re.search(r"NoNewPrivs:\s*1", Path(f"/proc/{child.pid}/status").read_text())
+    await until(lambda: re.search(r"NoNewPrivs:\s*1", Path(f"/proc/{child.pid}/status").read_text()), "no new privileges")
     path = await sending
     assert (await anna.get(path)).json["width"] == 2048
 
