@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecore.media.estimate import CLOCK_WRAP_US, FLOOR_BPS, PROBE_WAIT_S, Estimator, SendSideEstimator
+from livecore.media.estimate import CLOCK_WRAP_US, FLOOR_BPS, PROBE_WAIT_S, Estimator, SendSideEstimator, _Sent
 from livecore.media.estimate_native import NativeEstimator
 from livecore.media.rtcp import TransportFeedback
 from livecore.media.trend import TREND_POINTS, Trend
@@ -141,7 +141,8 @@ class PacketByPacket(SendSideEstimator):
     def on_sent(self, first: int, count: int, packet_bytes: int, now: float) -> None:
         for number in range(first, first + count):
             self._each[number] = now, packet_bytes
-            super().on_sent(number, 1, packet_bytes, now)
+            self._sent.append(_Sent(number, 1, packet_bytes, now))  # with no limit: so many runs of one packet are fewer runs elsewhere
+        self._highest_sent = first + count - 1
 
     def on_feedback(self, feedback: TransportFeedback, now: float) -> None:
         assert self._highest_sent is not None
