@@ -84,6 +84,8 @@ class FileGrowing:
                 try:
                     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
                 except FileNotFoundError:
+                    if not self._storage.root.is_dir():
+                        raise
                     continue  # what ended beside it removed the directory while it was empty: make it again
                 break
             if is_new:

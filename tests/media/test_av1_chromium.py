@@ -52,7 +52,7 @@ async def test_spatial_layers_of_av1_go_down_and_up_without_a_freeze(
 
             await until(shows, f"{wide} pixels", patience_s=45)
             await playing(viewer, (await decoded(viewer))["frames"] + 15, 45)
-        assert (await decoded(viewer))["freezes"] <= 2, "a busy machine's encoder may stand still now and then"
+        assert (await decoded(viewer))["freezes"] <= 1, "a busy machine's encoder may stand still for once"
         assert (await decoded(viewer))["plis"] <= 1, "nothing was missed"
         result = await plain.evaluate("watch('live')")
         assert "dependency-descriptor" not in result["answer"]
